@@ -1,0 +1,197 @@
+"""Where everything stands: every path and every reference, as pure functions.
+
+Paths are relative to the repository and have `/`. The `root` of a project is its directory in the
+repository: `""` at the top, `"apps/bot"` in a monorepo.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from gitexp.documents.safe_paths import safe_path as safe_path
+from gitexp.documents.schemas import DocumentKind
+from gitexp.errors import InvalidInput
+from gitexp.ids import Name, ObjectId, RunId
+
+PROJECT_FILE = "gitexp.yaml"
+LOCK_FILE = "gitexp.lock"
+HEADER_FILE = "experiment.yaml"
+PARAMETERS_FILE = "parameters.yaml"
+BINDING_FILE = "environment.yaml"
+RESULTS_FILE = "results.jsonl"
+METRICS_FILE = "metrics.jsonl"
+ARTIFACTS_DIR = "artifacts"
+
+EXPERIMENTS_DIR = "experiments"
+DATASETS_DIR = "datasets"
+ENDPOINTS_DIR = "endpoints"
+EVALUATORS_DIR = "evaluators"
+RUNS_DIR = "runs"
+
+BRANCHES = "refs/heads/"
+PINS = "refs/gitexp/pins/"
+DATASET_SUFFIXES = (".jsonl", ".csv", ".yaml")
+
+Place = Literal["project", "environment", "runs"]
+"""What a tree holds: a project's files, one environment's binding, or an experiment's runs."""
+
+
+def join(root: str, *parts: str) -> str:
+    """Return the path of something in a project."""
+    return "/".join(part for part in (root, *parts) if part)
+
+
+def project_path(root: str) -> str:
+    """Return the path of the project's definition."""
+    return join(root, PROJECT_FILE)
+
+
+def lock_path(root: str) -> str:
+    """Return the path of the file that pins environments."""
+    return join(root, LOCK_FILE)
+
+
+def experiments_dir(root: str) -> str:
+    """Return the directory of all experiments."""
+    return join(root, EXPERIMENTS_DIR)
+
+
+def experiment_dir(root: str, name: Name) -> str:
+    """Return the directory of an experiment."""
+    return join(root, EXPERIMENTS_DIR, name)
+
+
+def header_path(root: str, name: Name) -> str:
+    """Return the path of an experiment's header."""
+    return join(experiment_dir(root, name), HEADER_FILE)
+
+
+def parameters_path(root: str, name: Name) -> str:
+    """Return the path of an experiment's values."""
+    return join(experiment_dir(root, name), PARAMETERS_FILE)
+
+
+def dataset_paths(root: str, name: Name) -> tuple[str, ...]:
+    """Return the paths at which a dataset may stand, in the order in which they are tried."""
+    return tuple(join(root, DATASETS_DIR, name + suffix) for suffix in DATASET_SUFFIXES)
+
+
+def endpoint_path(root: str, name: Name) -> str:
+    """Return the path of an endpoint."""
+    return join(root, ENDPOINTS_DIR, f"{name}.yaml")
+
+
+def evaluator_path(root: str, name: Name) -> str:
+    """Return the path of an evaluator."""
+    return join(root, EVALUATORS_DIR, f"{name}.yaml")
+
+
+def run_dir(run_id: RunId) -> str:
+    """Return the directory, on a runs branch, of what a run has beside its record."""
+    return f"{RUNS_DIR}/{run_id[:4]}/{run_id[4:6]}/{run_id[6:8]}/{run_id}"
+
+
+def run_path(run_id: RunId) -> str:
+    """Return the path of a run's record on a runs branch."""
+    return f"{run_dir(run_id)}.json"
+
+
+def results_path(run_id: RunId) -> str:
+    """Return the path, on a runs branch, of a run's results: a line a sample."""
+    return f"{run_dir(run_id)}/{RESULTS_FILE}"
+
+
+def experiment_branches(project: Name) -> str:
+    """Return how the references of all experiment branches of a project begin."""
+    return f"{BRANCHES}exp/{project}/"
+
+
+def environment_branches(project: Name) -> str:
+    """Return how the references of all environment branches of a project begin."""
+    return f"{BRANCHES}env/{project}/"
+
+
+def runs_branches(project: Name) -> str:
+    """Return how the references of all runs branches of a project begin."""
+    return f"{BRANCHES}runs/{project}/"
+
+
+def experiment_branch(project: Name, name: Name) -> str:
+    """Return the reference of an experiment's branch."""
+    return experiment_branches(project) + name
+
+
+def environment_branch(project: Name, environment: Name) -> str:
+    """Return the reference of an environment's branch."""
+    return environment_branches(project) + environment
+
+
+def runs_branch(project: Name, name: Name) -> str:
+    """Return the reference of the branch that records an experiment's runs."""
+    return runs_branches(project) + name
+
+
+def pin_ref(version: ObjectId) -> str:
+    """Return the reference that keeps a promoted version from garbage collection."""
+    return PINS + version
+
+
+def tracking(remote: str, branch_ref: str) -> str:
+    """Return the reference that remembers where a remote's branch stood.
+
+    Raises:
+        InvalidInput: the reference is no branch.
+    """
+    return f"refs/remotes/{remote}/{branch_name(branch_ref)}"
+
+
+def tracking_prefix(remote: str) -> str:
+    """Return how the references that remember a remote's branches begin."""
+    return f"refs/remotes/{remote}/"
+
+
+def branch_name(ref: str) -> str:
+    """Return a branch as people type it: `refs/heads/exp/bot/warm` is `exp/bot/warm`.
+
+    Raises:
+        InvalidInput: the reference is no branch.
+    """
+    if not ref.startswith(BRANCHES) or ref == BRANCHES:
+        raise InvalidInput(f"{ref!r} is not a branch", hint="A branch begins with refs/heads/.")
+    return ref[len(BRANCHES) :]
+
+
+_NAME = r"[a-z0-9][a-z0-9._-]{0,62}"
+_RUN = r"runs/\d{4}/\d{2}/\d{2}/\d{8}T\d{6}-[a-z2-7]{8}"
+_KINDS: dict[Place, tuple[tuple[str, DocumentKind], ...]] = {
+    "project": (
+        (re.escape(PROJECT_FILE), "project"),
+        (re.escape(LOCK_FILE), "lock"),
+        (rf"{EXPERIMENTS_DIR}/{_NAME}/{re.escape(HEADER_FILE)}", "experiment"),
+        (rf"{EXPERIMENTS_DIR}/{_NAME}/{re.escape(PARAMETERS_FILE)}", "parameters"),
+        (rf"{DATASETS_DIR}/{_NAME}\.(?:jsonl|csv|yaml)", "sample"),
+        (rf"{ENDPOINTS_DIR}/{_NAME}\.yaml", "endpoint"),
+        (rf"{EVALUATORS_DIR}/{_NAME}\.yaml", "evaluator"),
+    ),
+    "environment": (
+        (re.escape(BINDING_FILE), "environment"),
+        (re.escape(PARAMETERS_FILE), "parameters"),
+    ),
+    "runs": (
+        (rf"{_RUN}\.json", "run"),
+        (rf"{_RUN}/{re.escape(RESULTS_FILE)}", "result"),
+    ),
+}
+
+
+def kind_of(path_in_project: str, *, place: Place = "project") -> DocumentKind | None:
+    """Return what a file is, by where it stands, or None when gitexp gives it no meaning.
+
+    `place` says what kind of branch the file is on: an `environment.yaml` at the top of a
+    project is somebody else's file.
+    """
+    for pattern, kind in _KINDS[place]:
+        if re.fullmatch(pattern, path_in_project):
+            return kind
+    return None
