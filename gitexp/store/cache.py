@@ -1,0 +1,131 @@
+"""Derived data by content: a small SQLite table that may be deleted at any time.
+
+A key names immutable content (a blob id and how it was read), so an entry is never stale. Every
+value carries a checksum; a damaged file is deleted and filled again, never trusted. Whatever goes
+wrong here costs time, not answers, so no error leaves this module.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_FILE = "cache-1.sqlite"
+_FLUSH_AT = 2000
+
+
+class DerivedCache:
+    """JSON values by key, kept in a directory, or only in memory when there is none."""
+
+    def __init__(self, directory: Path | None) -> None:
+        self._directory = directory
+        self._connection: sqlite3.Connection | None = None
+        self._usable = directory is not None
+        self._recent: dict[str, Any] = {}
+        self._pending: dict[str, Any] = {}
+
+    def get(self, key: str) -> Any | None:
+        """Return the value of a key, or None; the caller must not change it."""
+        if key in self._recent:
+            return self._recent[key]
+        row = self._select(key)
+        if row is None:
+            return None
+        text, checksum = row
+        if zlib.crc32(text.encode()) != checksum:
+            return None
+        self._recent[key] = json.loads(text)
+        return self._recent[key]
+
+    def put(self, key: str, value: Any) -> None:
+        """Keep a JSON value; it reaches the disk at the next `flush`."""
+        self._recent[key] = value
+        if self._usable:
+            self._pending[key] = value
+            if len(self._pending) >= _FLUSH_AT:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what was put since the last time."""
+        pending, self._pending = self._pending, {}
+        connection = self._open(create=True) if pending else None
+        if connection is None:
+            return
+        import sqlite3
+
+        rows = [(key, *_encode(value)) for key, value in pending.items()]
+        with contextlib.suppress(sqlite3.OperationalError, sqlite3.DatabaseError), connection:
+            connection.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?)", rows)
+
+    def close(self) -> None:
+        """Write what is pending and let go of the file."""
+        self.flush()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _select(self, key: str) -> tuple[str, int] | None:
+        connection = self._open(create=False)
+        if connection is None:
+            return None
+        import sqlite3
+
+        try:
+            row = connection.execute(
+                "SELECT value, checksum FROM entries WHERE key = ?", (key,)
+            ).fetchone()
+        except sqlite3.OperationalError:
+            return None
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
+            self._discard()
+            return None
+        return row if row and isinstance(row[0], str) and isinstance(row[1], int) else None
+
+    def _open(self, *, create: bool) -> sqlite3.Connection | None:
+        if self._connection is not None or not self._usable or self._directory is None:
+            return self._connection
+        path = self._directory / _FILE
+        if not create and not path.exists():
+            return None
+        self._connection = _connect(path)
+        if self._connection is None:
+            self._discard()
+        return self._connection
+
+    def _discard(self) -> None:
+        """Delete a damaged file and do without one in this process."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection, self._usable = None, False
+        if self._directory is not None:
+            for suffix in ("", "-wal", "-shm"):
+                with contextlib.suppress(OSError):
+                    (self._directory / (_FILE + suffix)).unlink()
+
+
+def _connect(path: Path) -> sqlite3.Connection | None:
+    import sqlite3
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=1.0, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=OFF")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS entries"
+            " (key TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID"
+        )
+    except (sqlite3.Error, OSError):
+        return None
+    return connection
+
+
+def _encode(value: Any) -> tuple[str, int]:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text, zlib.crc32(text.encode())

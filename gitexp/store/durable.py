@@ -1,0 +1,175 @@
+"""Writing objects so that they are still there after the power was cut.
+
+A few objects become files of their own: all are written, all fsynced, all renamed, and then each
+directory is fsynced once, so a file system with a journal commits it about once for all of them.
+Many objects become one pack, its index renamed last, which makes it visible.
+
+An object that is there already is written again unless a copy was read in full and found intact;
+then that copy is made durable, because Git does not fsync what it writes, and young, because a
+running `git prune` removes what nothing has named for a while.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+
+from gitexp.store.files import create_file, make_directories, replace_file, sync_directory
+from gitexp.store.model import RawObject
+from gitexp.store.objectfiles import ObjectFiles, loose_path
+from gitexp.store.pending import Pending
+from gitexp.store.sharing import PRIVATE, Sharing
+
+MOST_LOOSE = 8
+"""The most objects of one write that get files of their own."""
+
+_MODE = 0o444
+_ATTEMPTS = 5
+_TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
+_LEVEL = 1
+_LARGE_OFFSET = 1 << 31
+
+
+class ObjectWriter:
+    """Writes the objects of one repository."""
+
+    def __init__(self, objects: ObjectFiles, *, sharing: Sharing = PRIVATE) -> None:
+        self._objects = objects
+        self._sharing = sharing
+
+    def write(self, objects: Sequence[RawObject], pending: Pending) -> None:
+        """Make objects durable; a pack is kept from `git repack` until `pending` is closed.
+
+        Raises:
+            OSError: they could not be written; nothing names those that were.
+        """
+        wanted = {raw.id: raw for raw in objects}
+        missing = [raw for raw in wanted.values() if not self._objects.renew(raw.id)]
+        if len(missing) > MOST_LOOSE:
+            self._write_pack(missing, pending)
+        elif missing:
+            self._write_loose(missing, pending)
+
+    def _write_loose(self, objects: Sequence[RawObject], pending: Pending) -> None:
+        top = self._objects.path
+        drafts = [os.path.join(top, f"tmp_obj_{pending.token}{n}") for n in range(len(objects))]
+        pending.temporary(*drafts)
+        for raw, draft in zip(objects, drafts, strict=True):
+            create_file(draft, [zlib.compress(_header(raw) + raw.data, _LEVEL)], mode=_MODE)
+            self._sharing.adjust(draft)
+        directories: dict[str, None] = {}
+        for raw, draft in zip(objects, drafts, strict=True):
+            directories.update(dict.fromkeys(self._place(draft, loose_path(top, raw.id))))
+        for directory in directories:
+            sync_directory(directory)
+
+    def _place(self, draft: str, path: str) -> list[str]:
+        """Give a file its name; return the directories to fsync."""
+        directory = os.path.dirname(path)
+        changed = [directory]
+        for _ in range(_ATTEMPTS):
+            try:
+                replace_file(draft, path)
+            except FileNotFoundError:
+                # Not made yet, or empty for a moment and removed by `git gc`.
+                for made in make_directories(directory):
+                    self._sharing.adjust(made)
+                    changed.append(os.path.dirname(made))
+            else:
+                return changed
+        raise FileNotFoundError(2, "vanishes as often as it is made", directory)
+
+    def _write_pack(self, objects: Sequence[RawObject], pending: Pending) -> None:
+        directory = os.path.join(self._objects.path, "pack")
+        entries = _Entries(objects, self._objects.hash_length)
+        draft = os.path.join(directory, f"tmp_pack_{pending.token}")
+        draft_index = os.path.join(directory, f"tmp_idx_{pending.token}")
+        pending.temporary(draft, draft_index)
+        make_directories(directory)
+        create_file(draft, entries.pack(), mode=_MODE)
+        create_file(draft_index, [entries.index()], mode=_MODE)
+        stem = os.path.join(directory, f"pack-{entries.checksum.hex()}")
+        pending.temporary(f"{stem}.keep")
+        if not os.path.exists(f"{stem}.keep"):
+            create_file(f"{stem}.keep", (), sync=False)
+        for source, target in ((draft, f"{stem}.pack"), (draft_index, f"{stem}.idx")):
+            self._sharing.adjust(source)
+            replace_file(source, target)
+        sync_directory(directory)
+
+
+class _Entries:
+    """The entries of one pack, as they are written.
+
+    Attributes:
+        checksum: the hash of the pack's bytes, once they were all produced.
+    """
+
+    def __init__(self, objects: Sequence[RawObject], hash_length: int) -> None:
+        self._objects = objects
+        self._new_hash = hashlib.sha256 if hash_length == 64 else hashlib.sha1
+        self._rows: list[tuple[bytes, int, int]] = []
+        self.checksum = b""
+
+    def pack(self) -> Iterator[bytes]:
+        """Yield the bytes of the pack."""
+        header = b"PACK" + struct.pack(">II", 2, len(self._objects))
+        hasher, offset = self._new_hash(header), len(header)
+        yield header
+        for raw in self._objects:
+            entry = _entry_header(raw) + zlib.compress(raw.data, _LEVEL)
+            self._rows.append((bytes.fromhex(raw.id), zlib.crc32(entry), offset))
+            hasher.update(entry)
+            offset += len(entry)
+            yield entry
+        self.checksum = hasher.digest()
+        yield self.checksum
+
+    def index(self) -> bytes:
+        """Return the index, version 2, of the pack that was produced."""
+        rows = sorted(self._rows)
+        large = [offset for _, _, offset in rows if offset >= _LARGE_OFFSET]
+        places = {offset: _LARGE_OFFSET | n for n, offset in enumerate(large)}
+        body = b"".join(
+            [
+                b"\377tOc" + struct.pack(">I", 2),
+                struct.pack(">256I", *_fanout([name for name, _, _ in rows])),
+                *(name for name, _, _ in rows),
+                *(struct.pack(">I", crc) for _, crc, _ in rows),
+                *(struct.pack(">I", places.get(offset, offset)) for _, _, offset in rows),
+                *(struct.pack(">Q", offset) for offset in large),
+                self.checksum,
+            ]
+        )
+        return body + self._new_hash(body).digest()
+
+
+def _fanout(names: Sequence[bytes]) -> list[int]:
+    """Return for each first byte how many names begin with it or a smaller one."""
+    counts = [0] * 256
+    for name in names:
+        counts[name[0]] += 1
+    total = 0
+    for byte in range(256):
+        total += counts[byte]
+        counts[byte] = total
+    return counts
+
+
+def _header(raw: RawObject) -> bytes:
+    return b"%s %d\0" % (raw.kind.encode(), len(raw.data))
+
+
+def _entry_header(raw: RawObject) -> bytes:
+    """Return type and size: four bits of the size, then seven at a time, least first."""
+    size = len(raw.data)
+    byte, size = _TYPES[raw.kind] << 4 | size & 15, size >> 4
+    encoded = bytearray()
+    while size:
+        encoded.append(byte | 0x80)
+        byte, size = size & 0x7F, size >> 7
+    encoded.append(byte)
+    return bytes(encoded)

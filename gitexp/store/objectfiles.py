@@ -1,0 +1,353 @@
+"""Objects on disk: loose files, packs and alternates, read with their bytes checked.
+
+An object is looked for in every place that may hold a copy, so a damaged copy does not hide a
+good one, and a second time with the packs listed anew, because `git gc` and `git repack` move
+objects from one place to another while others read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from gitexp.errors import DamagedObject, InvalidInput, MissingObject, StoreError
+from gitexp.ids import ObjectId, is_object_id
+from gitexp.store.files import (
+    lstat_or_none,
+    read_error,
+    read_file,
+    read_present,
+    sync_directory,
+    sync_file,
+)
+from gitexp.store.model import ObjectKind, RawObject
+from gitexp.store.objects import hash_object
+from gitexp.store.packs import Content, Pack
+
+_DEEPEST_ALTERNATE = 5
+_LONGEST_HEADER = 32
+_HEADER_BYTES = 512
+_SMALL_FILE = 1 << 16
+_KINDS: dict[bytes, ObjectKind] = {
+    b"blob": "blob",
+    b"tree": "tree",
+    b"commit": "commit",
+    b"tag": "tag",
+}
+_FSCK = "`git fsck` lists what is damaged; a clone or the remote may have it whole."
+
+
+class _Copy(Protocol):
+    """One copy of an object."""
+
+    def size(self) -> int: ...
+
+    def kind(self) -> ObjectKind: ...
+
+    def content(self) -> Content: ...
+
+    def refresh(self) -> None: ...
+
+
+class _LooseCopy:
+    """An object in a file of its own."""
+
+    def __init__(self, path: str, size: int) -> None:
+        self._path = path
+        self._file_size = size
+        self._whole: bytes | None = None
+
+    def size(self) -> int:
+        return self._header()[1]
+
+    def kind(self) -> ObjectKind:
+        return self._header()[0]
+
+    def content(self) -> Content:
+        kind, size, begin = self._header()
+        inflater = zlib.decompressobj()
+        try:
+            data = inflater.decompress(self._data(), begin + size + 1)
+        except zlib.error as exc:
+            raise self._damage(str(exc)) from exc
+        if not inflater.eof or inflater.unused_data or len(data) != begin + size:
+            raise self._damage("it does not have the size that it states")
+        return kind, data[begin:]
+
+    def refresh(self) -> None:
+        """Make durable what another program may have left in memory, and young for `git prune`."""
+        sync_file(self._path)
+        sync_directory(os.path.dirname(self._path))
+        os.utime(self._path)
+
+    def _header(self) -> tuple[ObjectKind, int, int]:
+        """Return kind, size, and how many bytes the header takes."""
+        try:
+            begin = zlib.decompressobj().decompress(self._begin(), _LONGEST_HEADER)
+        except zlib.error as exc:
+            raise self._damage(str(exc)) from exc
+        header, found, _ = begin.partition(b"\0")
+        kind, _, size = header.partition(b" ")
+        if not found or kind not in _KINDS or not size.isdigit():
+            raise self._damage("its header is malformed" if begin else "it is empty")
+        return _KINDS[kind], int(size), len(header) + 1
+
+    def _begin(self) -> bytes:
+        """Return enough of the file for the header: all of it when it is small."""
+        if self._file_size <= _SMALL_FILE:
+            return self._data()
+        return self._read(_HEADER_BYTES)
+
+    def _data(self) -> bytes:
+        if self._whole is None:
+            self._whole = self._read(None)
+        return self._whole
+
+    def _read(self, size: int | None) -> bytes:
+        try:
+            return read_present(self._path, size)
+        except FileNotFoundError:
+            raise
+        except OSError as exc:
+            raise read_error(exc, self._path) from exc
+
+    def _damage(self, why: str) -> DamagedObject:
+        return DamagedObject(f"the object file {self._path} is damaged: {why}", hint=_FSCK)
+
+
+class _UnreadableCopy:
+    """What may be an object in a pack whose index is damaged."""
+
+    def __init__(self, damage: DamagedObject) -> None:
+        self._damage = damage
+
+    def size(self) -> int:
+        raise self._damage
+
+    def kind(self) -> ObjectKind:
+        raise self._damage
+
+    def content(self) -> Content:
+        raise self._damage
+
+    def refresh(self) -> None:
+        raise self._damage
+
+
+class _PackedCopy:
+    """An object in a pack."""
+
+    def __init__(self, pack: Pack, offset: int) -> None:
+        self._pack = pack
+        self._offset = offset
+
+    def size(self) -> int:
+        return self._pack.size_at(self._offset)
+
+    def kind(self) -> ObjectKind:
+        return self._pack.kind_at(self._offset)
+
+    def content(self) -> Content:
+        return self._pack.read_at(self._offset)
+
+    def refresh(self) -> None:
+        os.utime(self._pack.path)
+
+
+class _Directory:
+    """One directory of objects."""
+
+    def __init__(self, path: str, database: ObjectFiles) -> None:
+        self._path = path
+        self._database = database
+        self._packs: dict[str, Pack] | None = None
+
+    def copies(self, object_id: ObjectId, *, fresh: bool) -> Iterator[_Copy]:
+        path = loose_path(self._path, object_id)
+        found = lstat_or_none(path)
+        if found is not None:
+            yield _LooseCopy(path, found.st_size)
+        raw_id = bytes.fromhex(object_id)
+        for pack in self.packs(fresh=fresh):
+            try:
+                offset = pack.index.offset(raw_id)
+            except FileNotFoundError:
+                continue
+            except DamagedObject as exc:
+                yield _UnreadableCopy(exc)
+                continue
+            if offset is not None:
+                yield _PackedCopy(pack, offset)
+
+    def packs(self, *, fresh: bool) -> list[Pack]:
+        if self._packs is None or fresh:
+            self._packs = self._listed_packs(self._packs or {})
+        return list(self._packs.values())
+
+    def _listed_packs(self, known: dict[str, Pack]) -> dict[str, Pack]:
+        """Return the packs there are now; one that vanished may still be in use by a reader."""
+        try:
+            names = set(os.listdir(os.path.join(self._path, "pack")))
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        stems = [name[:-5] for name in names if name.endswith(".pack")]
+        return {
+            stem: known.get(stem) or self._new_pack(stem)
+            for stem in sorted(stems)
+            if stem + ".idx" in names
+        }
+
+    def _new_pack(self, stem: str) -> Pack:
+        database = self._database
+        path = os.path.join(self._path, "pack", stem)
+        return Pack(path, database.hash_length // 2, database.content)
+
+    def loose_ids(self, prefix: str) -> Iterator[ObjectId]:
+        length = self._database.hash_length - 2
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            for name in os.listdir(os.path.join(self._path, prefix[:2])):
+                object_id = prefix[:2] + name
+                if len(name) == length and object_id.startswith(prefix) and is_object_id(object_id):
+                    yield ObjectId(object_id)
+
+    def close(self) -> None:
+        for pack in (self._packs or {}).values():
+            pack.close()
+        self._packs = None
+
+
+class ObjectFiles:
+    """The objects of a repository and of its alternates."""
+
+    def __init__(self, path: Path, hash_length: int) -> None:
+        self.path = str(path)
+        self.hash_length = hash_length
+        self._all: list[_Directory] | None = None
+
+    def read(self, object_id: ObjectId, *, limit: int | None = None) -> RawObject:
+        """Return an object whose bytes were checked; raises as `Store.read` says."""
+        damage: StoreError | None = None
+        for copy in self._copies(object_id):
+            try:
+                self._check_size(object_id, copy, limit)
+                return self._checked(object_id, copy)
+            except FileNotFoundError:
+                continue
+            except DamagedObject as exc:
+                damage = damage or exc
+        raise damage or MissingObject(f"object {object_id} is not in this repository")
+
+    def content(self, object_id: ObjectId) -> Content:
+        """Return kind and bytes of an object."""
+        raw = self.read(object_id)
+        return raw.kind, raw.data
+
+    def kind(self, object_id: ObjectId) -> ObjectKind:
+        """Return the kind of an object; only its header is read.
+
+        Raises:
+            MissingObject, DamagedObject: as for `read`.
+        """
+        damage: StoreError | None = None
+        for copy in self._copies(object_id):
+            try:
+                return copy.kind()
+            except FileNotFoundError:
+                continue
+            except DamagedObject as exc:
+                damage = damage or exc
+        raise damage or MissingObject(f"object {object_id} is not in this repository")
+
+    def has(self, object_id: ObjectId) -> bool:
+        """Return whether there is a copy of an object; an empty file is none."""
+        try:
+            self.kind(object_id)
+        except (MissingObject, DamagedObject):
+            return False
+        return True
+
+    def renew(self, object_id: ObjectId) -> bool:
+        """Return whether an intact copy is here, now durable and safe from a running prune.
+
+        A loose copy is read in full: a power cut can leave empty files behind a good name.
+        """
+        with contextlib.suppress(MissingObject):
+            for copy in self._copies(object_id):
+                with contextlib.suppress(OSError, DamagedObject):
+                    if isinstance(copy, _LooseCopy):
+                        self._checked(object_id, copy)
+                    copy.refresh()
+                    return True
+        return False
+
+    def with_prefix(self, prefix: str) -> list[ObjectId]:
+        """Return the ids that begin with these hexadecimal digits, sorted."""
+        found: set[ObjectId] = set()
+        for directory in self._directories():
+            found.update(directory.loose_ids(prefix))
+            for pack in directory.packs(fresh=True):
+                with contextlib.suppress(FileNotFoundError):
+                    found.update(pack.index.with_prefix(prefix))
+        return sorted(found)
+
+    def close(self) -> None:
+        """Let go of all files."""
+        for directory in self._all or ():
+            directory.close()
+        self._all = None
+
+    def _copies(self, object_id: ObjectId) -> Iterator[_Copy]:
+        if len(object_id) != self.hash_length or not is_object_id(object_id):
+            raise MissingObject(f"{object_id!r} is no id of an object in this repository")
+        for fresh in (False, True):
+            for directory in self._directories():
+                yield from directory.copies(object_id, fresh=fresh)
+
+    def _check_size(self, object_id: ObjectId, copy: _Copy, limit: int | None) -> None:
+        if limit is not None and (size := copy.size()) > limit:
+            raise InvalidInput(f"object {object_id} holds {size} bytes, over {limit}")
+
+    def _checked(self, object_id: ObjectId, copy: _Copy) -> RawObject:
+        try:
+            kind, data = copy.content()
+        except RecursionError as exc:
+            raise DamagedObject(f"object {object_id} is a delta without an end") from exc
+        if hash_object(kind, data, hash_length=self.hash_length) != object_id:
+            raise DamagedObject(
+                f"the bytes of object {object_id} are not what its name says", hint=_FSCK
+            )
+        return RawObject(id=object_id, kind=kind, data=data)
+
+    def _directories(self) -> list[_Directory]:
+        if self._all is None:
+            paths: dict[str, None] = {}
+            _add_alternates(self.path, paths, _DEEPEST_ALTERNATE)
+            self._all = [_Directory(path, self) for path in paths]
+        return self._all
+
+
+def loose_path(directory: str, object_id: ObjectId) -> str:
+    """Return where an object lies in a directory of objects when it has a file of its own."""
+    return f"{directory}{os.sep}{object_id[:2]}{os.sep}{object_id[2:]}"
+
+
+def _text(path: str) -> bytes | None:
+    try:
+        return read_file(path)
+    except OSError as exc:
+        raise read_error(exc, path) from exc
+
+
+def _add_alternates(path: str, paths: dict[str, None], depth: int) -> None:
+    if path in paths:
+        return
+    paths[path] = None
+    listed = _text(os.path.join(path, "info", "alternates")) if depth else None
+    for line in (listed or b"").splitlines():
+        if line and not line.startswith(b"#"):
+            target = os.path.normpath(os.path.join(path, os.fsdecode(line)))
+            _add_alternates(target, paths, depth - 1)

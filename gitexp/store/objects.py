@@ -1,0 +1,348 @@
+"""Objects between bytes and values: hashing, commits, tags and trees as Git writes them.
+
+Reading is tolerant where history written by others must stay readable (odd identities, encodings,
+signatures) and strict where a wrong reading would be dangerous (malformed trees). Writing only
+produces what `git fsck --strict` accepts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
+
+from gitexp.errors import DamagedObject, InvalidInput, StoreError
+from gitexp.ids import ObjectId
+from gitexp.store.model import (
+    MODE_EXECUTABLE,
+    MODE_FILE,
+    MODE_GITLINK,
+    MODE_LINK,
+    MODE_TREE,
+    Commit,
+    ObjectKind,
+    RawObject,
+    Signature,
+    TreeEntry,
+    TreeId,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EARLIEST, _LATEST = -62135510400, 253402214400  # one day inside the years 1 and 9999
+_MODES = frozenset({MODE_FILE, MODE_EXECUTABLE, MODE_LINK, MODE_GITLINK, MODE_TREE})
+_LINKS = re.compile(rb"tree ([^\n]*)(?:\n|\Z)((?:parent [^\n]*(?:\n|\Z))*)")
+_HEX = re.compile(rb"[0-9a-f]+")
+_STAMP = re.compile(rb"\s*(-?\d{1,18})(?:\s+([+-]\d{4,5}))?")
+_TREE_ENTRY = {
+    width: re.compile(rb"([0-7]{5,7}) ([^\0]+)\0(.{%d})" % width, re.DOTALL) for width in (20, 32)
+}
+
+
+def make_object(kind: ObjectKind, data: bytes, *, hash_length: int = 40) -> RawObject:
+    """Return an object with the id that Git gives to these bytes."""
+    return RawObject(id=hash_object(kind, data, hash_length=hash_length), kind=kind, data=data)
+
+
+def hash_object(kind: ObjectKind, data: bytes, *, hash_length: int = 40) -> ObjectId:
+    """Return the id that Git gives to an object of these bytes."""
+    header = b"%s %d\0" % (kind.encode(), len(data))
+    if hash_length == 64:
+        return ObjectId(hashlib.sha256(header + data).hexdigest())
+    return ObjectId(hashlib.sha1(header + data, usedforsecurity=False).hexdigest())
+
+
+# --- commits and tags -----------------------------------------------------------------------
+
+
+def parse_commit(raw: RawObject) -> Commit:
+    """Return a commit; what is odd in it is replaced rather than refused.
+
+    Text in a wrong or unknown encoding gets replacement characters, an identity without a
+    readable date gets the beginning of 1970, and headers such as signatures are left out. The
+    message is kept as it is stored, final newline included.
+
+    Raises:
+        StoreError: the object is no commit.
+        DamagedObject: it names no tree, or its tree or a parent is no object id.
+    """
+    tree, parents = _links(raw)
+    headers, message = _headers(raw.data)
+    encoding = headers.get(b"encoding", b"utf-8").decode("ascii", "replace")
+    author = _parse_signature(headers.get(b"author", b""), encoding)
+    return Commit(
+        id=raw.id,
+        tree=tree,
+        parents=parents,
+        author=author,
+        committer=_parse_signature(headers.get(b"committer", b""), encoding),
+        message=_decode(message, encoding),
+    )
+
+
+def commit_links(raw: RawObject) -> tuple[tuple[ObjectId, ...], int]:
+    """Return the parents of a commit and its commit time in seconds since 1970.
+
+    It is a small part of `parse_commit` at a small part of its cost, for walks over history.
+
+    Raises:
+        StoreError, DamagedObject: as for `parse_commit`.
+    """
+    _, parents = _links(raw)
+    start = raw.data.find(b"\ncommitter ")
+    line = raw.data[start + 11 : raw.data.find(b"\n", start + 11)] if start >= 0 else b""
+    return parents, _seconds(line)
+
+
+def tag_target(raw: RawObject) -> ObjectId:
+    """Return the id of the object that an annotated tag names.
+
+    Raises:
+        DamagedObject: the tag names no object.
+    """
+    first = raw.data.split(b"\n", 1)[0]
+    return _object_id(first.removeprefix(b"object "), raw, "object")
+
+
+def encode_commit(
+    *,
+    tree: TreeId,
+    parents: Sequence[ObjectId],
+    author: Signature,
+    committer: Signature,
+    message: str,
+) -> bytes:
+    """Return the bytes of a commit, its message ended by a newline.
+
+    Raises:
+        InvalidInput: an identity, a moment or the message cannot be stored in a commit.
+    """
+    lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
+    lines += [f"author {_format_signature(author)}", f"committer {_format_signature(committer)}"]
+    if "\0" in message:
+        raise InvalidInput("a commit message cannot contain a NUL character")
+    body = message if not message or message.endswith("\n") else message + "\n"
+    return _utf8("\n".join(lines) + "\n\n" + body, "the identity or message of a commit")
+
+
+def _links(raw: RawObject) -> tuple[TreeId, tuple[ObjectId, ...]]:
+    if raw.kind != "commit":
+        raise StoreError(f"object {raw.id} is a {raw.kind}, not a commit")
+    found = _LINKS.match(raw.data)
+    if found is None:
+        raise DamagedObject(f"the commit {raw.id} names no tree")
+    parents = [line[len(b"parent ") :] for line in found[2].split(b"\n") if line]
+    return (
+        TreeId(_object_id(found[1], raw, "tree")),
+        tuple([_object_id(parent, raw, "parent") for parent in parents]),
+    )
+
+
+def _object_id(field: bytes, raw: RawObject, what: str) -> ObjectId:
+    if len(field) != len(raw.id) or not _HEX.fullmatch(field):
+        text = field[:80].decode("ascii", "replace")
+        raise DamagedObject(f"the {raw.kind} {raw.id} names no usable {what}: {text!r}")
+    return ObjectId(field.decode("ascii"))
+
+
+def _headers(data: bytes) -> tuple[dict[bytes, bytes], bytes]:
+    """Return the first value of each header, continued lines left out, and the message."""
+    head, _, message = data.partition(b"\n\n")
+    headers: dict[bytes, bytes] = {}
+    for line in head.split(b"\n"):
+        key, _, value = line.partition(b" ")
+        if key:
+            headers.setdefault(key, value)
+    return headers, message
+
+
+def _parse_signature(line: bytes, encoding: str) -> Signature:
+    """Read an identity as Git does: e-mail from the first '<' on, date after the last '>'."""
+    end = line.rfind(b">") + 1
+    name, email = _parse_identity(line[:end] or line, encoding)
+    stamp = _STAMP.match(line[end:])
+    seconds = min(max(int(stamp[1]), _EARLIEST), _LATEST) if stamp else 0
+    zone = _parse_offset(stamp[2]) if stamp else timezone.utc
+    when = (_EPOCH + timedelta(seconds=seconds)).astimezone(zone)
+    return Signature(name=name, email=email, when=when)
+
+
+@lru_cache(maxsize=1024)
+def _parse_identity(text: bytes, encoding: str) -> tuple[str, str]:
+    name, _, rest = text.partition(b"<")
+    email, _, _ = rest.partition(b">")
+    return _decode(name, encoding).strip(), _decode(email, encoding).strip()
+
+
+def _seconds(line: bytes) -> int:
+    stamp = _STAMP.match(line[line.rfind(b">") + 1 :])
+    return int(stamp[1]) if stamp else 0
+
+
+@lru_cache(maxsize=256)
+def _parse_offset(text: bytes | None) -> timezone:
+    if text is None:
+        return timezone.utc
+    number = abs(int(text))
+    minutes = min(number // 100 * 60 + number % 100, 24 * 60 - 1)
+    return timezone(timedelta(minutes=-minutes if text.startswith(b"-") else minutes))
+
+
+def _decode(data: bytes, encoding: str) -> str:
+    try:
+        return data.decode(encoding, "replace")
+    except (LookupError, ValueError):
+        return data.decode("utf-8", "replace")
+
+
+def _format_signature(signature: Signature) -> str:
+    check_identity(signature)
+    offset = signature.when.utcoffset() or timedelta()
+    seconds = int((signature.when - _EPOCH).total_seconds())
+    minutes = int(offset.total_seconds()) // 60
+    sign = "-" if minutes < 0 else "+"
+    zone = f"{sign}{abs(minutes) // 60:02d}{abs(minutes) % 60:02d}"
+    return f"{signature.name} <{signature.email}> {seconds} {zone}"
+
+
+def check_identity(signature: Signature) -> None:
+    """Check that a name, an e-mail address and a moment can stand in a commit.
+
+    Raises:
+        InvalidInput: one of them cannot; the message says which and why.
+    """
+    for what, text in (("name", signature.name), ("e-mail address", signature.email)):
+        if any(c in text for c in "<>\n\0"):
+            raise InvalidInput(
+                f"{text!r} is not a usable {what} for a commit: it contains '<', '>', "
+                "a line break or NUL",
+                hint="Set a plain one with `git config user.name` and `git config user.email`.",
+            )
+    if not signature.name.strip():
+        raise InvalidInput(
+            "the name of a commit's author is empty",
+            hint="Set it with `git config user.name 'Your Name'`.",
+        )
+    _check_moment(signature.when)
+
+
+def _check_moment(when: datetime) -> None:
+    if when.utcoffset() is None:
+        raise InvalidInput(f"the moment {when.isoformat()} of a commit has no offset from UTC")
+    if when < _EPOCH:
+        raise InvalidInput(f"the moment {when.isoformat()} of a commit is before 1970")
+
+
+def _utf8(text: str, what: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as exc:
+        raise InvalidInput(f"{what} is not valid text: {exc.reason}") from exc
+
+
+# --- trees ----------------------------------------------------------------------------------
+
+
+def parse_tree(raw: RawObject) -> list[TreeEntry]:
+    """Return the entries of a tree in Git's order; names that are no UTF-8 survive a round trip.
+
+    Raises:
+        StoreError: the object is no tree.
+        DamagedObject: it is malformed, names an entry twice, or has a name that could lead out
+            of its directory or into `.git`.
+    """
+    entries = [_tree_entry(fields) for fields in _tree_fields(raw)]
+    names = {entry.name for entry in entries}
+    if len(names) != len(entries):
+        raise DamagedObject(f"the tree {raw.id} names an entry twice")
+    for name in names:
+        if fault := entry_name_fault(name):
+            raise DamagedObject(f"the tree {raw.id} has an entry named {name!r}: {fault}")
+    return entries
+
+
+def find_entry(raw: RawObject, name: str) -> TreeEntry | None:
+    """Return the entry of a tree with this name, or None; cheaper than parsing all of a tree.
+
+    Raises:
+        StoreError: the object is no tree.
+        DamagedObject: it is malformed, or names this entry twice.
+    """
+    wanted = name.encode("utf-8", "surrogateescape")
+    found = [fields for fields in _tree_fields(raw) if fields[1] == wanted]
+    if len(found) > 1:
+        raise DamagedObject(f"the tree {raw.id} names an entry twice")
+    return _tree_entry(found[0]) if found else None
+
+
+def _tree_fields(raw: RawObject) -> list[tuple[bytes, bytes, bytes]]:
+    """Return mode, name and binary id of each entry."""
+    if raw.kind != "tree":
+        raise StoreError(f"object {raw.id} is a {raw.kind}, not a tree")
+    width = len(raw.id) // 2
+    found: list[tuple[bytes, bytes, bytes]] = _TREE_ENTRY[width].findall(raw.data)
+    # `findall` skips what does not match; the lengths only add up when nothing was skipped.
+    length = sum([len(mode) + len(name) + width + 2 for mode, name, _ in found])
+    if length != len(raw.data):
+        raise DamagedObject(f"the tree {raw.id} is malformed")
+    return found
+
+
+def _tree_entry(fields: tuple[bytes, bytes, bytes]) -> TreeEntry:
+    mode, name, digest = fields
+    return TreeEntry(
+        name=name.decode("utf-8", "surrogateescape"),
+        mode=_canonical_mode(mode),
+        id=ObjectId(digest.hex()),
+    )
+
+
+@lru_cache(maxsize=64)
+def _canonical_mode(digits: bytes) -> int:
+    """Return the mode as Git reads it: old versions wrote others for files."""
+    mode = int(digits, 8)
+    kind = mode & 0o170000
+    if kind == 0o100000:
+        return MODE_EXECUTABLE if mode & 0o100 else MODE_FILE
+    return kind if kind in (MODE_LINK, MODE_TREE) else MODE_GITLINK
+
+
+def encode_tree(entries: Iterable[TreeEntry]) -> bytes:
+    """Return the bytes of a tree, its entries in Git's order.
+
+    Raises:
+        InvalidInput: a name or mode cannot stand in a tree, or a name is there twice.
+    """
+    encoded = sorted((_sort_key(entry), _encode_entry(entry)) for entry in entries)
+    names = [key.rstrip(b"/") for key, _ in encoded]
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidInput(f"a tree cannot name {twice.decode('utf-8', 'replace')!r} twice")
+    return b"".join(data for _, data in encoded)
+
+
+def _sort_key(entry: TreeEntry) -> bytes:
+    """Git compares a directory's name as if a slash followed it."""
+    name = entry.name.encode("utf-8", "surrogateescape")
+    return name + b"/" if entry.is_tree else name
+
+
+def _encode_entry(entry: TreeEntry) -> bytes:
+    if fault := entry_name_fault(entry.name):
+        raise InvalidInput(f"{entry.name!r} cannot be a name in a tree: {fault}")
+    if entry.mode not in _MODES:
+        raise InvalidInput(f"{entry.mode:o} is no mode of a tree's entry ({entry.name!r})")
+    name = entry.name.encode("utf-8", "surrogateescape")
+    return b"%o %s\0" % (entry.mode, name) + bytes.fromhex(entry.id)
+
+
+def entry_name_fault(name: str) -> str | None:
+    """Return why a name cannot stand in any tree, or None when it can."""
+    if name in ("", ".", ".."):
+        return "it is empty, '.' or '..'"
+    if "/" in name or "\0" in name:
+        return "it contains '/' or NUL"
+    if len(name) == 4 and name.lower() == ".git":
+        return "it is the name of Git's own directory"
+    return None

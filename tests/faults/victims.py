@@ -1,0 +1,177 @@
+"""Processes that write until they are killed, or all at once; run as a program of its own.
+
+A fresh process with one thread may fork, which is the cheapest way to have many of them. What
+came of it is printed as JSON, to be judged by the test that started this.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import select
+import signal
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from gitexp.ids import ObjectId
+from gitexp.store.disk import DiskStore
+from gitexp.store.trees import read_commit, walk_files
+from tests.builders import commit_files
+
+Work = Callable[[Callable[[str], None]], None]
+"""What a child does; it calls its argument with every commit that was acknowledged."""
+
+
+class Child:
+    """A forked process and what it acknowledged so far."""
+
+    def __init__(self, work: Work) -> None:
+        self._read, write = os.pipe()
+        self._data = b""
+        self.process = os.fork()
+        if self.process == 0:
+            _run(work, write)
+        os.close(write)
+
+    def wait_for(self, seconds: float) -> None:
+        """Wait a while, or until it ends."""
+        select.select([self._end()], [], [], seconds)
+
+    def kill(self) -> list[str]:
+        """Kill it at once and return what it acknowledged."""
+        os.kill(self.process, signal.SIGKILL)
+        return self.finish()
+
+    def finish(self) -> list[str]:
+        """Wait for its end and return what it acknowledged."""
+        while part := os.read(self._read, 1 << 16):
+            self._data += part
+        os.close(self._read)
+        os.waitpid(self.process, 0)
+        return self._data.decode().split()
+
+    def _end(self) -> int:
+        """Return a descriptor that becomes readable when the process ends."""
+        return os.pidfd_open(self.process)
+
+
+def _run(work: Work, write: int) -> None:
+    def acknowledge(text: str) -> None:
+        os.write(write, text.encode() + b"\n")
+
+    try:
+        work(acknowledge)
+    except BaseException:
+        acknowledge("error:" + traceback.format_exc().replace("\n", "|").replace(" ", "_"))
+    finally:
+        os._exit(0)
+
+
+def killed(repository: Path, seed: int, kills: int) -> dict[str, list[str]]:
+    """Kill writers at random moments; return what each branch acknowledged."""
+    draw = random.Random(seed)
+    acknowledged: dict[str, list[str]] = {"main": [], "topic": []}
+    for number in range(kills):
+        branch = draw.choice(["main", "topic"])
+        child = Child(_endless(repository, branch, number))
+        child.wait_for(draw.uniform(0.0, 0.06))
+        acknowledged[branch] += child.kill()
+    return acknowledged
+
+
+def _endless(repository: Path, branch: str, number: int) -> Work:
+    def work(acknowledge: Callable[[str], None]) -> None:
+        with DiskStore.open(repository) as store:
+            for step in range(1_000_000):
+                text = f"{number} {step}\n".encode()
+                files: dict[str, bytes | None] = {
+                    "a.txt": text,
+                    f"d{step % 3}/x.txt": text,
+                    f"d{(step + 1) % 3}/x.txt": None,
+                }
+                if step % 5 == 0:
+                    files |= {f"many/{n}.txt": text + b"%d" % n for n in range(12)}
+                acknowledge(commit_files(store, files, branch=branch, at=number * 1000 + step))
+
+    return work
+
+
+def racing(repository: Path, writers: int, saves: int) -> dict[str, list[str]]:
+    """Let writers save on one branch at the same time; return what they acknowledged."""
+    children = [Child(_counted(repository, f"w{n}", saves)) for n in range(writers)]
+    return {f"w{n}": child.finish() for n, child in enumerate(children)}
+
+
+def _counted(repository: Path, name: str, saves: int) -> Work:
+    def work(acknowledge: Callable[[str], None]) -> None:
+        with DiskStore.open(repository) as store:
+            for step in range(saves):
+                files = {f"{name}/{step}.txt": name.encode()}
+                acknowledge(commit_files(store, files, branch="main", at=step))
+
+    return work
+
+
+def beside_git(repository: Path, rounds: int) -> dict[str, list[str]]:
+    """Let writers and readers work while git packs; return what was acknowledged or went wrong."""
+    writers = [Child(_endless(repository, branch, n)) for n, branch in enumerate(["main", "topic"])]
+    readers = [Child(_reading(repository)) for _ in range(2)]
+    for number in range(rounds):
+        for command in (
+            ["pack-refs", "--all", "--prune"],
+            ["repack", "-a", "-d", "-q"],
+            ["gc", "--quiet"],
+            ["update-ref", f"refs/heads/by-git-{number}", "main"],
+        ):
+            subprocess.run(["git", *command], cwd=repository, check=True)
+    found = {"main": writers[0].kill(), "topic": writers[1].kill()}
+    return {**found, "readers": [line for reader in readers for line in reader.kill()]}
+
+
+def _reading(repository: Path) -> Work:
+    def work(acknowledge: Callable[[str], None]) -> None:
+        with DiskStore.open(repository) as store:
+            while True:
+                for tip in set(store.refs("refs/heads/").values()):
+                    tree = read_commit(store, tip).tree
+                    for _, entry in walk_files(store, tree):
+                        store.read(ObjectId(entry.id))
+                acknowledge("read")
+
+    return work
+
+
+def committing(repository: Path, commits: int) -> dict[str, list[str]]:
+    """Let git commit on the branch that gitexp saves on; return what both acknowledged."""
+    writer = Child(_endless(repository, "main", 1))
+    by_git: list[str] = []
+    refusals: list[str] = []
+    while len(by_git) < commits:
+        done = subprocess.run(
+            ["git", "commit", "--quiet", "--allow-empty", "--message", "by git"],
+            cwd=repository,
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode == 0:
+            by_git.append("commit")
+        else:
+            refusals.append(done.stderr.decode().replace(" ", "_").replace("\n", "|"))
+    return {"main": writer.kill(), "git": by_git, "refusals": refusals}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run one of the scenarios and print what came of it."""
+    name, repository, *numbers = arguments
+    scenario = {
+        function.__name__: function for function in (killed, racing, beside_git, committing)
+    }[name]
+    print(json.dumps(scenario(Path(repository), *map(int, numbers))))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
