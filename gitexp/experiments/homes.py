@@ -1,0 +1,114 @@
+"""Where an experiment lives now: its own branch, that branch on the remote, or the trunk."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Literal
+
+from gitexp.documents import layout
+from gitexp.errors import NotFound
+from gitexp.ids import Name, ObjectId, name_fault
+from gitexp.project.workspace import Workspace, further
+from gitexp.store.model import TreeId
+from gitexp.store.protocol import Store
+from gitexp.store.trees import entry_at, list_dir, tree_of
+
+HomeKind = Literal["branch", "remote", "trunk"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Home:
+    """Where an experiment lives now.
+
+    Attributes:
+        kind: `branch` when the local branch exists, else `remote`, else `trunk`.
+        name: the experiment's name.
+        branch: the full name of the experiment's own branch, whether or not it exists.
+        local: the tip of the local branch, or None.
+        shared: the tip of the branch on the shared remote as last fetched, or None.
+        tip: the commit to read. Of a local branch and its shared twin, the one that is ahead;
+            the local one where they diverged.
+    """
+
+    kind: HomeKind
+    name: Name
+    branch: str
+    local: ObjectId | None
+    shared: ObjectId | None
+    tip: ObjectId
+
+
+def find_home(workspace: Workspace, name: str, *, reader: Store | None = None) -> Home | None:
+    """Return an experiment's home, or None when there is no such experiment."""
+    if name_fault(name):
+        return None
+    store = reader or workspace.store
+    branch = layout.experiment_branch(workspace.project_id, Name(name))
+    local, shared = store.ref(branch), store.ref(workspace.tracking(branch))
+    tip = further(store, local, shared)
+    kind: HomeKind = "branch" if local else "remote"
+    if tip is None:
+        tip, kind = workspace.trunk_tip(store), "trunk"
+        if tip is None or not on_commit(workspace, tip, name, reader=store):
+            return None
+    return Home(kind=kind, name=Name(name), branch=branch, local=local, shared=shared, tip=tip)
+
+
+def get_home(workspace: Workspace, name: str, *, reader: Store | None = None) -> Home:
+    """Return an experiment's home.
+
+    Raises:
+        NotFound: there is no such experiment.
+    """
+    home = find_home(workspace, name, reader=reader)
+    if home is None:
+        close = difflib.get_close_matches(name, experiment_names(workspace, reader=reader), n=1)
+        raise NotFound(
+            f"no experiment {name!r} in project {workspace.project_id!r}",
+            hint=f"Did you mean {close[0]!r}?"
+            if close
+            else "List them with `gitexp experiment list`, or fetch others' with `gitexp fetch`.",
+        )
+    return home
+
+
+def on_commit(
+    workspace: Workspace, commit: ObjectId, name: str, *, reader: Store | None = None
+) -> bool:
+    """Return whether a commit holds an experiment's header."""
+    store = reader or workspace.store
+    path = layout.header_path(workspace.root, Name(name))
+    return entry_at(store, tree_of(store, commit), path) is not None
+
+
+def experiment_names(workspace: Workspace, *, reader: Store | None = None) -> list[str]:
+    """Return the names of all experiments, sorted: local branches, shared ones, the trunk's."""
+    return sorted(branch_names(workspace, reader=reader) | trunk_names(workspace, reader=reader))
+
+
+def branch_names(workspace: Workspace, *, reader: Store | None = None) -> set[str]:
+    """Return the names of the experiments that have a branch here or on the shared remote."""
+    store = reader or workspace.store
+    prefix = layout.experiment_branches(workspace.project_id)
+    names: set[str] = set()
+    for start in (prefix, workspace.tracking(prefix)):
+        names.update(ref.removeprefix(start) for ref in store.refs(start))
+    return {name for name in names if not name_fault(name)}
+
+
+def trunk_names(workspace: Workspace, *, reader: Store | None = None) -> set[str]:
+    """Return the names of the experiments that the trunk holds."""
+    store = reader or workspace.store
+    tip = workspace.trunk_tip(store)
+    if tip is None:
+        return set()
+    directory = layout.join(workspace.root, layout.EXPERIMENTS_DIR)
+    entries = list_dir(store, tree_of(store, tip), directory)
+    return {
+        entry.name
+        for entry in entries
+        if entry.is_tree
+        and not name_fault(entry.name)
+        and entry_at(store, TreeId(entry.id), layout.HEADER_FILE) is not None
+    }

@@ -1,0 +1,394 @@
+"""The life of an experiment: create, describe, rename, archive, delete, restore, purge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gitexp.documents import layout
+from gitexp.errors import AlreadyExists, Conflict, NotAllowed
+from gitexp.experiments.bases import base_of
+from gitexp.experiments.headers import Header, header_at, read_header
+from gitexp.experiments.homes import Home, find_home, get_home, trunk_names
+from gitexp.experiments.saving import move_branch, refuse_deleted
+from gitexp.experiments.sharing import is_namesake, push, sharing_of
+from gitexp.ids import Name, ObjectId, new_experiment_id, parse_name
+from gitexp.project.reading import current_project
+from gitexp.project.workspace import Workspace
+from gitexp.store.model import PushUpdate, Signature
+from gitexp.store.transaction import Transaction, transact
+from gitexp.store.trees import blob_at, entry_at, tree_of
+
+Change = Callable[[Header], Header]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewExperiment:
+    """What an experiment begins with."""
+
+    name: str
+    description: str = ""
+    hypothesis: str = ""
+    tags: Mapping[str, str] | None = None
+
+
+def create(workspace: Workspace, new: NewExperiment) -> Header:
+    """Create an experiment on a branch of its own that begins at the trunk.
+
+    Raises:
+        InvalidInput: the name is not usable.
+        AlreadyExists: the project has an experiment of that name.
+    """
+    signature = workspace.signature()
+
+    def work(tx: Transaction) -> Header:
+        return create_in(tx, workspace, new, signature)[0]
+
+    return transact(workspace.store, work)
+
+
+def create_in(
+    tx: Transaction, workspace: Workspace, new: NewExperiment, signature: Signature
+) -> tuple[Header, ObjectId]:
+    """Stage a new experiment; returns its header and the commit that creates it."""
+    from gitexp.documents.yaml_writer import dump_yaml
+
+    name = parse_name(new.name, "experiment name")
+    _refuse_taken(workspace, name, tx)
+    current_project(workspace, reader=tx)
+    header = Header(
+        id=new_experiment_id(workspace.surroundings.random_bits),
+        name=name,
+        description=new.description,
+        hypothesis=new.hypothesis,
+        tags=dict(new.tags or {}),
+    )
+    trunk = workspace.trunk_tip(tx)
+    assert trunk is not None  # current_project has read it
+    content = dump_yaml(header.to_dict(), schema="experiment")
+    path = layout.header_path(workspace.root, name)
+    commit = tx.commit(
+        tree=tx.tree(tree_of(tx, trunk), {path: content}),
+        parents=(trunk,),
+        message=f"{name}: new experiment",
+        author=signature,
+    )
+    branch = layout.experiment_branch(workspace.project_id, name)
+    tx.set_ref(branch, old=None, new=commit, message=f"gitexp experiment create {name}")
+    return header, commit
+
+
+def _refuse_taken(workspace: Workspace, name: str, tx: Transaction) -> None:
+    home = find_home(workspace, name, reader=tx)
+    if home is None:
+        return
+    lifecycle = header_at(workspace, home.tip, name, reader=tx).lifecycle
+    raise AlreadyExists(
+        f"experiment {name!r} exists already" + (" and is deleted" * (lifecycle == "deleted")),
+        hint=f"Bring it back with `gitexp experiment restore {name}`, or remove it for good with "
+        f"`gitexp experiment purge {name}`."
+        if lifecycle == "deleted"
+        else "Choose another name.",
+    )
+
+
+def change_header(
+    workspace: Workspace, name: str, change: Change, *, message: str, revive: bool = False
+) -> Header:
+    """Apply a change to an experiment's header in one commit; without a difference, in none.
+
+    Raises:
+        NotAllowed: the experiment is deleted (unless `revive`).
+    """
+    signature = workspace.signature()
+
+    def work(tx: Transaction) -> Header:
+        home = get_home(workspace, name, reader=tx)
+        if not revive:
+            refuse_deleted(workspace, home, tx)
+        return header_commit(tx, workspace, home, change, message=message, signature=signature)
+
+    return transact(workspace.store, work)
+
+
+def header_commit(
+    tx: Transaction,
+    workspace: Workspace,
+    home: Home,
+    change: Change,
+    *,
+    message: str,
+    signature: Signature,
+) -> Header:
+    """Stage a commit that changes a header; returns the header after it."""
+    from gitexp.documents.yaml_editor import edit_yaml
+
+    base = base_of(tx, workspace, home)
+    before = header_at(workspace, home.tip, home.name, reader=tx)
+    after = change(before)
+    if after == before:
+        return before
+    path = layout.header_path(workspace.root, home.name)
+    content = edit_yaml(blob_at(tx, base.tree, path) or b"", after.to_dict(), file=path)
+    commit = tx.commit(
+        tree=tx.tree(base.tree, {path: content}),
+        parents=base.parents,
+        message=message,
+        author=signature,
+    )
+    move_branch(tx, home, commit, f"gitexp: {message}")
+    return after
+
+
+def archive(workspace: Workspace, name: str) -> Header:
+    """Hide an experiment in lists."""
+    return _set_lifecycle(workspace, name, "active", "archived", "archive")
+
+
+def unarchive(workspace: Workspace, name: str) -> Header:
+    """Show an archived experiment again.
+
+    Raises:
+        NotAllowed: it is not archived.
+    """
+    return _set_lifecycle(workspace, name, "archived", "active", "unarchive")
+
+
+def restore(workspace: Workspace, name: str) -> Header:
+    """Bring a deleted experiment back; its environments stay unbound.
+
+    Raises:
+        NotAllowed: it is not deleted.
+    """
+    return _set_lifecycle(workspace, name, "deleted", "active", "restore")
+
+
+def _set_lifecycle(workspace: Workspace, name: str, old: str, new: str, verb: str) -> Header:
+    def change(header: Header) -> Header:
+        if header.lifecycle != old:
+            raise NotAllowed(
+                f"experiment {name!r} is {header.lifecycle}: there is nothing to {verb}",
+                hint=f"See `gitexp experiment show {name}`.",
+            )
+        return header.having(lifecycle=new)
+
+    message = f"{name}: {verb}"
+    return change_header(workspace, name, change, message=message, revive=old == "deleted")
+
+
+def delete(
+    workspace: Workspace,
+    name: str,
+    *,
+    unbind: Callable[[Transaction, str], Sequence[PushUpdate]],
+) -> bool:
+    """Mark an experiment deleted and unbind its environments; False when it was deleted already.
+
+    Where anything of it is shared, the branch and the unbound environments are pushed in one
+    atomic step, and the local branch moves only after that.
+
+    Args:
+        unbind: stages the commits that unbind an experiment, given its id, and returns the
+            pushes that they need.
+    """
+    signature = workspace.signature()
+    plan = transact(
+        workspace.store, lambda tx: _plan_deletion(tx, workspace, name, unbind, signature)
+    )
+    if plan is None:
+        return False
+    home, commit, updates = plan
+    if home.shared is not None or updates:
+        push(workspace, [*_own_update(home, commit), *updates], what=f"deleting {name!r}")
+
+    def move(tx: Transaction) -> None:
+        move_branch(tx, home, commit, f"gitexp experiment delete {name}")
+
+    transact(workspace.store, move)
+    return True
+
+
+def _own_update(home: Home, commit: ObjectId) -> list[PushUpdate]:
+    if home.shared is None:
+        return []
+    return [PushUpdate(ref=home.branch, old=home.shared, new=commit)]
+
+
+def _plan_deletion(
+    tx: Transaction,
+    workspace: Workspace,
+    name: str,
+    unbind: Callable[[Transaction, str], Sequence[PushUpdate]],
+    signature: Signature,
+) -> tuple[Home, ObjectId, Sequence[PushUpdate]] | None:
+    """Stage the objects of a deletion, but no reference."""
+    home = get_home(workspace, name, reader=tx)
+    header = header_at(workspace, home.tip, name, reader=tx)
+    if header.lifecycle == "deleted":
+        return None
+    if sharing_of(workspace, home, reader=tx).state == "diverged":
+        raise Conflict(
+            f"experiment {name!r} was saved here and on {workspace.remote_name!r} since",
+            hint=f"Join the two with `gitexp pull {name}`, then delete again.",
+        )
+    inner = Transaction(tx)
+    header_commit(
+        inner,
+        workspace,
+        home,
+        lambda before: before.having(lifecycle="deleted"),
+        message=f"{name}: delete",
+        signature=signature,
+    )
+    commit = inner.ref(home.branch)
+    assert commit is not None  # the header changed, so the branch moved
+    tx.apply(inner.objects, [])
+    return home, commit, unbind(tx, header.id)
+
+
+def rename(workspace: Workspace, name: str, new_name: str) -> Header:
+    """Give an experiment another name; it stays the same experiment, with its history and runs.
+
+    Where it is shared, the new branches are pushed and the old ones removed in one atomic step.
+
+    Raises:
+        AlreadyExists: the new name is taken.
+        NotAllowed: the experiment is deleted, or has commits that were not shared yet.
+    """
+    target = parse_name(new_name, "experiment name")
+    home = get_home(workspace, name)
+    namesake = is_namesake(workspace, home)
+    if not namesake and sharing_of(workspace, home).state in ("behind", "diverged"):
+        raise NotAllowed(
+            f"experiment {name!r} has newer versions on {workspace.remote_name!r}",
+            hint=f"Bring them over with `gitexp pull {name}` first.",
+        )
+    signature = workspace.signature()
+    header, moves = transact(
+        workspace.store, lambda tx: _plan_rename(tx, workspace, name, target, signature)
+    )
+    shared = [] if namesake else [move for move in moves if move.shared]
+    updates = [update for move in shared for update in move.updates()]
+    if updates:
+        push(workspace, updates, what=f"renaming {name!r}")
+    transact(workspace.store, lambda tx: _apply_moves(tx, moves))
+    return header
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Move:
+    """A branch that gets another name: where it stands here and there, and its new tip."""
+
+    old_ref: str
+    new_ref: str
+    local: ObjectId | None
+    shared: ObjectId | None
+    tip: ObjectId
+
+    def updates(self) -> list[PushUpdate]:
+        """Return the pushes that move the branch on the shared remote."""
+        return [
+            PushUpdate(ref=self.new_ref, old=None, new=self.tip),
+            PushUpdate(ref=self.old_ref, old=self.shared, new=None),
+        ]
+
+
+def _plan_rename(
+    tx: Transaction, workspace: Workspace, name: str, target: str, signature: Signature
+) -> tuple[Header, list[_Move]]:
+    """Stage the objects of a rename, but no reference."""
+    home = get_home(workspace, name, reader=tx)
+    refuse_deleted(workspace, home, tx)
+    _refuse_taken(workspace, target, tx)
+    header = header_at(workspace, home.tip, name, reader=tx).having(name=target)
+    moves = [
+        _Move(
+            old_ref=home.branch,
+            new_ref=layout.experiment_branch(workspace.project_id, Name(target)),
+            local=home.local,
+            shared=home.shared,
+            tip=_renamed(tx, workspace, home, header, signature),
+        )
+    ]
+    old_runs, new_runs = (layout.runs_branch(workspace.project_id, Name(n)) for n in (name, target))
+    local, shared = tx.ref(old_runs), tx.ref(workspace.tracking(old_runs))
+    if local or shared:
+        tip = local or shared
+        assert tip is not None
+        moves.append(_Move(old_ref=old_runs, new_ref=new_runs, local=local, shared=shared, tip=tip))
+    return header, moves
+
+
+def _renamed(
+    tx: Transaction, workspace: Workspace, home: Home, header: Header, signature: Signature
+) -> ObjectId:
+    from gitexp.documents.yaml_editor import edit_yaml
+
+    base = base_of(tx, workspace, home)
+    old = layout.experiment_dir(workspace.root, home.name)
+    new = layout.experiment_dir(workspace.root, Name(header.name))
+    path = layout.header_path(workspace.root, home.name)
+    content = edit_yaml(blob_at(tx, base.tree, path) or b"", header.to_dict(), file=path)
+    edited = tx.tree(base.tree, {path: content})
+    return tx.commit(
+        tree=tx.tree(edited, {old: None, new: entry_at(tx, edited, old)}),
+        parents=base.parents,
+        message=f"{header.name}: rename from {home.name}",
+        author=signature,
+    )
+
+
+def _apply_moves(tx: Transaction, moves: Sequence[_Move]) -> None:
+    for move in moves:
+        tx.set_ref(move.new_ref, old=tx.ref(move.new_ref), new=move.tip, message="gitexp: rename")
+        if move.local is not None:
+            tx.set_ref(move.old_ref, old=move.local, new=None, message="gitexp: rename")
+
+
+def purge(workspace: Workspace, name: str) -> tuple[str, ...]:
+    """Remove a deleted experiment's branches, its runs included; returns what was removed.
+
+    Raises:
+        NotAllowed: it was not deleted first, or the trunk still holds it.
+    """
+    home = get_home(workspace, name)
+    _refuse_purge(workspace, home)
+    branches = [home.branch, layout.runs_branch(workspace.project_id, home.name)]
+    store = workspace.store
+    gone = [
+        PushUpdate(ref=branch, old=shared, new=None)
+        for branch in branches
+        if (shared := store.ref(workspace.tracking(branch))) is not None
+    ]
+    if gone:
+        push(workspace, gone, what=f"purging {name!r}")
+
+    def work(tx: Transaction) -> list[str]:
+        local = [branch for branch in branches if tx.ref(branch) is not None]
+        for branch in local:
+            tx.set_ref(branch, old=tx.ref(branch), new=None)
+        return local
+
+    local = transact(store, work)
+    return tuple(local + [workspace.tracking(update.ref) for update in gone])
+
+
+def _refuse_purge(workspace: Workspace, home: Home) -> None:
+    name = home.name
+    if read_header(workspace, name).lifecycle != "deleted":
+        raise NotAllowed(
+            f"experiment {name!r} is not deleted",
+            hint=f"Delete it first, which can be undone: `gitexp experiment delete {name}`.",
+        )
+    if name in trunk_names(workspace):
+        path = layout.experiment_dir(workspace.root, name)
+        raise NotAllowed(
+            f"{workspace.trunk} still holds {path}",
+            hint=f"Remove it there first: `git rm -r {path}` on {workspace.trunk}.",
+        )
+    head = workspace.store.head()
+    if head.branch is not None and f"refs/heads/{head.branch}" == home.branch:
+        raise NotAllowed(
+            f"the branch {head.branch} is checked out",
+            hint=f"Switch to another one first: `git switch {workspace.trunk}`.",
+        )

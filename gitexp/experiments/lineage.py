@@ -1,0 +1,234 @@
+"""Which commits are versions: those that change an experiment's `parameters.yaml`.
+
+The commit graph alone decides, never a clock. A commit is a save when the file's blob differs
+from that of every parent; the walk follows the experiment through renames by the id in its header,
+and ends where the experiment was created. Lines of history that were joined are listed
+first-parent line first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gitexp.documents import layout
+from gitexp.errors import MissingObject
+from gitexp.ids import Name, ObjectId
+from gitexp.project.workspace import Workspace
+from gitexp.store.model import Commit, TreeId
+from gitexp.store.protocol import Store
+from gitexp.store.trees import entry_at, list_dir, read_commit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Save:
+    """A commit that saved a version.
+
+    Attributes:
+        commit: its id.
+        name: the experiment's name in that commit.
+        blob: the blob of `parameters.yaml`.
+        parent: the save before it, or None for the first.
+    """
+
+    commit: ObjectId
+    name: str
+    blob: ObjectId
+    parent: ObjectId | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lineage:
+    """The saves that are reachable from a commit, ancestors before descendants.
+
+    Attributes:
+        saves: every save.
+        latest: the save whose values the commit itself holds, or None before the first.
+        joined: whether lines of history were merged, so that two saves may be one version.
+    """
+
+    saves: tuple[Save, ...]
+    latest: ObjectId | None
+    joined: bool
+
+    @classmethod
+    def from_json(cls, data: Any) -> Lineage:
+        """Return what `to_json` wrote."""
+        saves = tuple(Save(commit=c, name=n, blob=b, parent=p) for c, n, b, p in data["saves"])
+        return cls(saves=saves, latest=data["latest"], joined=data["joined"])
+
+    def to_json(self) -> Any:
+        """Return a JSON value for the cache."""
+        saves = [(s.commit, s.name, s.blob, s.parent) for s in self.saves]
+        return {"saves": saves, "latest": self.latest, "joined": self.joined}
+
+
+@dataclass(frozen=True)
+class _State:
+    """The experiment as one commit has it."""
+
+    commit: Commit
+    name: str
+    blob: ObjectId | None
+
+
+def lineage(
+    workspace: Workspace, tip: ObjectId, name: str, *, reader: Store | None = None
+) -> Lineage:
+    """Return the saves of an experiment that are reachable from a commit.
+
+    What was found is cached by the commit's id, and a later tip is walked only down to it.
+
+    Raises:
+        MissingObject: the clone is shallow and history is cut off before the experiment begins.
+    """
+    cache = workspace.cache
+    key = _key(workspace, name, tip)
+    known = cache.get(key)
+    if known is not None:
+        return Lineage.from_json(known)
+    last_key = f"lineage-tip/{workspace.root}/{name}"
+    last_tip = cache.get(last_key)
+    base = cache.get(_key(workspace, name, last_tip)) if last_tip else None
+    walk = _Walk(workspace, reader or workspace.store, stop=last_tip if base else None)
+    found = walk.run(tip, name, Lineage.from_json(base) if base else None)
+    cache.put(key, found.to_json())
+    cache.put(last_key, tip)
+    return found
+
+
+def _key(workspace: Workspace, name: str, tip: str) -> str:
+    return f"lineage/1/{workspace.root}/{name}/{tip}"
+
+
+class _Walk:
+    """One walk over history; it remembers directories by tree id."""
+
+    def __init__(self, workspace: Workspace, store: Store, *, stop: ObjectId | None) -> None:
+        self.root = workspace.root
+        self.store = store
+        self.stop = stop
+        self.joined = False
+        self.states: dict[ObjectId, _State | None] = {}
+        self.blobs: dict[tuple[ObjectId, str], tuple[bool, ObjectId | None]] = {}
+
+    def run(self, tip: ObjectId, name: str, base: Lineage | None) -> Lineage:
+        """Return the lineage of a commit; `base` is that of the commit to stop at."""
+        saves: dict[ObjectId, Save] = {}
+        latest: dict[ObjectId, ObjectId | None] = {}
+        for state in self._ancestors_first(tip, name):
+            commit = state.commit.id
+            if base is not None and commit == self.stop:
+                saves = {**saves, **{save.commit: save for save in base.saves}}
+                latest[commit] = base.latest
+                self.joined = self.joined or base.joined
+                continue
+            save = self._save(state, latest)
+            latest[commit] = save.commit if save else self._inherited(state, latest)
+            if save:
+                saves.setdefault(commit, save)
+        return Lineage(saves=tuple(saves.values()), latest=latest.get(tip), joined=self.joined)
+
+    def _save(self, state: _State, latest: dict[ObjectId, ObjectId | None]) -> Save | None:
+        parents = self._parents(state)
+        if state.blob is None or any(parent.blob == state.blob for parent in parents):
+            return None
+        before = next((latest.get(p.commit.id) for p in parents if p.commit.id in latest), None)
+        return Save(commit=state.commit.id, name=state.name, blob=state.blob, parent=before)
+
+    def _inherited(self, state: _State, latest: dict[ObjectId, ObjectId | None]) -> ObjectId | None:
+        same = (p for p in self._parents(state) if p.blob == state.blob)
+        return next((latest.get(parent.commit.id) for parent in same), None)
+
+    def _parents(self, state: _State) -> list[_State]:
+        return [s for p in state.commit.parents if (s := self.states.get(p)) is not None]
+
+    def _ancestors_first(self, tip: ObjectId, name: str) -> Iterator[_State]:
+        """Yield the states below a commit, parents before children, first parents first."""
+        first = self._state(tip, name, None)
+        stack: list[tuple[_State, int]] = [(first, 0)] if first else []
+        done: set[ObjectId] = set()
+        while stack:
+            state, position = stack.pop()
+            commit = state.commit
+            if commit.id in done:
+                continue
+            if position < len(commit.parents) and commit.id != self.stop:
+                stack.append((state, position + 1))
+                parent = self._state(commit.parents[position], state.name, state)
+                if parent and parent.commit.id not in done:
+                    stack.append((parent, 0))
+                continue
+            done.add(commit.id)
+            self.joined = self.joined or len(self._parents(state)) > 1
+            yield state
+
+    def _state(self, commit_id: ObjectId, name: str, child: _State | None) -> _State | None:
+        """Return the experiment as a commit has it, or None where it is not there."""
+        if commit_id not in self.states:
+            self.states[commit_id] = self._read(commit_id, name, child)
+        return self.states[commit_id]
+
+    def _read(self, commit_id: ObjectId, name: str, child: _State | None) -> _State | None:
+        commit = self._commit(commit_id)
+        present, blob = self._lookup(commit.tree, name)
+        if present:
+            return _State(commit, name, blob)
+        former = self._former_name(commit.tree, child) if child else None
+        if former is None:
+            return None
+        return _State(commit, former, self._lookup(commit.tree, former)[1])
+
+    def _commit(self, commit_id: ObjectId) -> Commit:
+        try:
+            return read_commit(self.store, commit_id)
+        except MissingObject as exc:
+            if not self.store.is_shallow():
+                raise
+            raise MissingObject(
+                f"the history of this clone is cut off at {commit_id[:10]}, "
+                "before the experiment begins",
+                hint="Fetch the rest with `git fetch --unshallow`.",
+            ) from exc
+
+    def _lookup(self, tree: TreeId, name: str) -> tuple[bool, ObjectId | None]:
+        """Return whether the experiment is in a tree, and the blob of its parameters."""
+        folder = entry_at(self.store, tree, layout.join(self.root, layout.EXPERIMENTS_DIR))
+        if folder is None or not folder.is_tree:
+            return False, None
+        key = (folder.id, name)
+        if key not in self.blobs:
+            self.blobs[key] = self._look_inside(TreeId(folder.id), name)
+        return self.blobs[key]
+
+    def _look_inside(self, experiments: TreeId, name: str) -> tuple[bool, ObjectId | None]:
+        directory = entry_at(self.store, experiments, name)
+        if directory is None or not directory.is_tree:
+            return False, None
+        entry = entry_at(self.store, TreeId(directory.id), layout.PARAMETERS_FILE)
+        return True, entry.id if entry else None
+
+    def _former_name(self, tree: TreeId, child: _State) -> str | None:
+        """Return the name under which a renamed experiment stood in a parent's tree."""
+        wanted = self._experiment_id(child.commit.tree, child.name)
+        if wanted is None:
+            return None
+        folder = layout.join(self.root, layout.EXPERIMENTS_DIR)
+        here = {entry.name for entry in list_dir(self.store, child.commit.tree, folder)}
+        gone = (e.name for e in list_dir(self.store, tree, folder) if e.name not in here)
+        return next((n for n in gone if self._experiment_id(tree, n) == wanted), None)
+
+    def _experiment_id(self, tree: TreeId, name: str) -> str | None:
+        from gitexp.documents import schemas
+        from gitexp.errors import InvalidInput
+        from gitexp.store.trees import blob_at
+
+        path = layout.header_path(self.root, Name(name))
+        try:
+            data = blob_at(self.store, tree, path)
+            header = schemas.load("experiment", data, file=path) if data is not None else {}
+        except InvalidInput:
+            return None
+        found = header.get("id")
+        return found if isinstance(found, str) else None

@@ -1,0 +1,194 @@
+"""Saving a version: checked values, one commit, moved by compare-and-swap."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gitexp.documents import layout
+from gitexp.documents.canonical import digest_of
+from gitexp.documents.problems import ProblemCollector
+from gitexp.errors import Conflict, NotAllowed
+from gitexp.experiments.bases import Base, base_of
+from gitexp.experiments.headers import header_at
+from gitexp.experiments.homes import Home, get_home
+from gitexp.experiments.versions import Version, resolve_version
+from gitexp.ids import Name, ObjectId
+from gitexp.project.definition import Project
+from gitexp.project.reading import remember_document
+from gitexp.project.workspace import Workspace
+from gitexp.store.transaction import Transaction, transact
+from gitexp.store.trees import blob_at, read_commit
+
+_NAMED_IN_SUBJECT = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """What a save changes: all values, or some of them.
+
+    Attributes:
+        values: the complete new values, instead of the latest; None keeps the latest.
+        patch: values that replace single ones.
+        unset: slots that return to their default, or to having no value.
+        text: the bytes of `parameters.yaml` as a person wrote them; they hold `values`.
+        source: what errors name as the place of the values.
+    """
+
+    values: Mapping[str, Any] | None = None
+    patch: Mapping[str, Any] = field(default_factory=dict)
+    unset: Collection[str] = ()
+    text: bytes | None = None
+    source: str = "values"
+
+
+def save(
+    workspace: Workspace,
+    name: str,
+    edit: Edit,
+    *,
+    message: str | None = None,
+    parent_version: str | None = None,
+) -> Version:
+    """Return the version that holds the edited values; `created` tells whether it is new.
+
+    Values equal to the latest make no commit.
+
+    Raises:
+        InvalidDocuments: unknown, missing or mistyped values, all of them at once.
+        Conflict: `parent_version` is no longer the latest, or the trunk does not merge cleanly.
+        NotAllowed: the experiment is deleted.
+        UncommittedWork: the branch is checked out and its file was edited.
+    """
+    signature = workspace.signature()
+
+    def work(tx: Transaction) -> Version:
+        home = get_home(workspace, name, reader=tx)
+        refuse_deleted(workspace, home, tx)
+        base = base_of(tx, workspace, home)
+        _check_parent(workspace, name, base, parent_version, tx)
+        values = _edited(base, edit)
+        digest = digest_of(values)
+        if base.latest and base.latest.digest == digest and digest == digest_of(base.values):
+            return base.latest
+        path = layout.parameters_path(workspace.root, Name(name))
+        tree = tx.tree(base.tree, {path: edit.text or _encoded(tx, base, path, values)})
+        if edit.text is None:
+            remember_document(workspace, tree, path, "parameters", values, reader=tx)
+        commit = tx.commit(
+            tree=tree,
+            parents=base.parents,
+            message=message or _subject(name, base, values),
+            author=signature,
+        )
+        move_branch(tx, home, commit, f"gitexp commit {name}")
+        return _created(tx, commit, base, values)
+
+    return transact(workspace.store, work)
+
+
+def refuse_deleted(workspace: Workspace, home: Home, tx: Transaction) -> None:
+    """Raise NotAllowed when the experiment is deleted."""
+    if header_at(workspace, home.tip, home.name, reader=tx).lifecycle == "deleted":
+        raise NotAllowed(
+            f"experiment {home.name!r} is deleted",
+            hint=f"Bring it back with `gitexp experiment restore {home.name}`.",
+        )
+
+
+def move_branch(tx: Transaction, home: Home, commit: ObjectId, message: str) -> None:
+    """Stage the move of an experiment's local branch, which is opened where there was none."""
+    tx.set_ref(home.branch, old=home.local, new=commit, message=message)
+
+
+def _created(
+    tx: Transaction, commit_id: ObjectId, base: Base, values: Mapping[str, Any]
+) -> Version:
+    commit = read_commit(tx, commit_id)
+    return Version(
+        version=commit.id,
+        digest=digest_of(values),
+        parent_version=base.latest.version if base.latest else None,
+        message=commit.message.strip(),
+        author=str(commit.author),
+        created_at=commit.author.when,
+        values=values,
+        types=base.project.types(),
+        created=True,
+    )
+
+
+def _check_parent(
+    workspace: Workspace, name: str, base: Base, parent_version: str | None, tx: Transaction
+) -> None:
+    if parent_version is None:
+        return
+    parent = resolve_version(workspace, name, parent_version, reader=tx)
+    latest = base.latest.version if base.latest else None
+    if parent.version != latest:
+        raise Conflict(
+            f"{parent.version[:10]} is not the latest version of {name!r}: "
+            f"{(latest or 'none')[:10]} is",
+            hint=f"See what changed with `gitexp diff {name}@{parent.version[:10]} {name}`, "
+            "then save again on top of it.",
+        )
+
+
+def _edited(base: Base, edit: Edit) -> dict[str, Any]:
+    """Return the complete, checked values after an edit."""
+    found = ProblemCollector()
+    for name in edit.unset:
+        if name not in base.project.slots:
+            found.add(edit.source, name, f"unknown parameter. {base.project.slot_hint(name)}")
+    start = edit.values if edit.values is not None else _still_declared(base)
+    raw = {name: value for name, value in start.items() if name not in edit.unset}
+    raw |= edit.patch
+    found.extend(base.project.problems_of(raw, file=edit.source))
+    found.raise_if_any()
+    return base.project.resolve(raw, file=edit.source)
+
+
+def _still_declared(base: Base) -> Mapping[str, Any]:
+    """Return the latest values without those whose slot the project has dropped since."""
+    return {name: value for name, value in base.values.items() if name in base.project.slots}
+
+
+def _encoded(tx: Transaction, base: Base, path: str, values: Mapping[str, Any]) -> bytes:
+    old = blob_at(tx, base.tree, path)
+    if old is None:
+        from gitexp.documents.yaml_writer import dump_yaml
+
+        return dump_yaml(values, schema="parameters")
+    from gitexp.documents.yaml_editor import edit_yaml
+
+    return edit_yaml(old, values, file=path)
+
+
+def _subject(name: str, base: Base, values: Mapping[str, Any]) -> str:
+    """Return a subject line that names what changed."""
+    if base.latest is None:
+        return f"{name}: first version"
+    before = base.latest.values
+    changed = [
+        _change(base.project, slot, before.get(slot), values.get(slot))
+        for slot in dict.fromkeys([*values, *before])
+        if before.get(slot) != values.get(slot) or (slot in before) != (slot in values)
+    ]
+    listed = ", ".join(changed[:_NAMED_IN_SUBJECT])
+    more = len(changed) - _NAMED_IN_SUBJECT
+    return f"{name}: {listed}" + (f" and {more} more" if more > 0 else "")
+
+
+def _change(project: Project, slot: str, before: Any, after: Any) -> str:
+    """Return `temperature 0.7 -> 0.9`, or only the name where a value is long or compound."""
+    kind = project.slots[slot].type if slot in project.slots else ""
+    if kind in ("integer", "number", "boolean", "enum", "model") and after is not None:
+        texts = [_short(before), _short(after)]
+        if all(len(text) <= 24 for text in texts):
+            return f"{slot} {texts[0]} -> {texts[1]}"
+    return slot
+
+
+def _short(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)

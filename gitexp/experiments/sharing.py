@@ -1,0 +1,391 @@
+"""Sharing: what is on the shared remote, read off Git, and moving branches there and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gitexp.documents import layout
+from gitexp.errors import Conflict, Diverged, GitexpError, NotAllowed, NotFound, PushRejected
+from gitexp.experiments.headers import header_at
+from gitexp.experiments.homes import Home, get_home, on_commit
+from gitexp.experiments.merging import Side, merge_values
+from gitexp.experiments.versions import Version, latest_at
+from gitexp.ids import ObjectId, VersionId
+from gitexp.project.reading import project_at
+from gitexp.project.workspace import Workspace
+from gitexp.store.history import ahead_behind, is_ancestor, merge_base
+from gitexp.store.model import PushUpdate
+from gitexp.store.protocol import Store
+from gitexp.store.transaction import Transaction, transact
+from gitexp.store.trees import UNMERGED, Unmerged, entry_at, merge_trees, tree_of
+
+SharingState = Literal["private", "shared", "ahead", "behind", "diverged"]
+Visibility = Literal["private", "shared"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sharing:
+    """How an experiment's branch stands to the shared remote, as last fetched.
+
+    Attributes:
+        state: `shared` when both are equal or the experiment lives on the shared trunk.
+        ahead: commits that are here and not there.
+        behind: commits that are there and not here.
+    """
+
+    state: SharingState
+    ahead: int = 0
+    behind: int = 0
+
+    @property
+    def visibility(self) -> Visibility:
+        """Whether anything of the experiment is shared."""
+        return "private" if self.state == "private" else "shared"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefChange:
+    """A reference that moved; None stands for "not there"."""
+
+    ref: str
+    old: ObjectId | None
+    new: ObjectId | None
+
+
+def sharing_of(workspace: Workspace, home: Home, *, reader: Store | None = None) -> Sharing:
+    """Return how an experiment stands to the shared remote."""
+    store = reader or workspace.store
+    if home.shared is None:
+        return Sharing(state="shared" if _on_shared_trunk(workspace, home, store) else "private")
+    if home.local is None or home.local == home.shared:
+        return Sharing(state="shared")
+    ahead, behind = ahead_behind(store, home.local, home.shared)
+    state: SharingState = "ahead" if not behind else "behind" if not ahead else "diverged"
+    return Sharing(state=state, ahead=ahead, behind=behind)
+
+
+def _on_shared_trunk(workspace: Workspace, home: Home, store: Store) -> bool:
+    trunk = _shared_trunk(workspace, store)
+    return (
+        home.kind == "trunk"
+        and trunk is not None
+        and on_commit(workspace, trunk, home.name, reader=store)
+    )
+
+
+def _shared_trunk(workspace: Workspace, store: Store) -> ObjectId | None:
+    """Return the trunk's tip on the shared remote; in a bare one, the repository is the remote."""
+    tracked = store.ref(workspace.tracking(workspace.trunk_ref))
+    if tracked is None and workspace.directory is None and not workspace.has_remote:
+        return store.ref(workspace.trunk_ref)
+    return tracked
+
+
+def is_shared(
+    workspace: Workspace, name: str, version: VersionId, *, reader: Store | None = None
+) -> bool:
+    """Return whether a version is on the shared remote, as last fetched.
+
+    It is when its commit is reachable there from the experiment's branch or from the trunk.
+    """
+    store = reader or workspace.store
+    home = get_home(workspace, name, reader=reader)
+    tips = (home.shared, _shared_trunk(workspace, store))
+    return any(tip is not None and is_ancestor(store, version, tip) for tip in tips)
+
+
+def fetch_project(workspace: Workspace) -> tuple[RefChange, ...]:
+    """Bring the project's branches over from the shared remote, and return what moved.
+
+    Raises:
+        RemoteUnavailable: it cannot be reached.
+    """
+    remote = workspace.remote()
+    before = _tracked(workspace)
+    branches = [f"refs/heads/{kind}/{workspace.project_id}/*" for kind in ("exp", "env", "runs")]
+    specs = [f"+{branch}:{workspace.tracking(branch)}" for branch in branches]
+    remote.fetch(specs, prune=True)
+    if remote.list_refs([workspace.trunk_ref]).get(workspace.trunk_ref):
+        remote.fetch([f"+{workspace.trunk_ref}:{workspace.tracking(workspace.trunk_ref)}"])
+    return _moved(before, _tracked(workspace))
+
+
+def _tracked(workspace: Workspace) -> dict[str, ObjectId]:
+    return workspace.store.refs(f"refs/remotes/{workspace.remote_name}/")
+
+
+def _moved(before: Mapping[str, ObjectId], after: Mapping[str, ObjectId]) -> tuple[RefChange, ...]:
+    return tuple(
+        RefChange(ref=ref, old=before.get(ref), new=after.get(ref))
+        for ref in sorted({*before, *after})
+        if before.get(ref) != after.get(ref)
+    )
+
+
+def share(workspace: Workspace, name: str) -> RefChange | None:
+    """Put an experiment's branch on the shared remote; None when it was there already.
+
+    Raises:
+        Conflict: both sides have saved since; nothing was pushed.
+    """
+    update = share_update(workspace, get_home(workspace, name))
+    if update is None:
+        return None
+    push(workspace, [update], what=f"experiment {name!r}")
+    return RefChange(ref=update.ref, old=update.old, new=update.new)
+
+
+def share_update(workspace: Workspace, home: Home) -> PushUpdate | None:
+    """Return the push that shares an experiment's branch, None when there is nothing to push.
+
+    Raises:
+        Conflict: both sides have saved since.
+    """
+    sharing = sharing_of(workspace, home)
+    if sharing.state == "private":
+        _refuse_former_name(workspace, home)
+    if sharing.state == "diverged":
+        refuse_namesake(workspace, home)
+        raise Conflict(
+            f"experiment {home.name!r} was saved here and on {workspace.remote_name!r} since: "
+            f"{sharing.ahead} ahead, {sharing.behind} behind",
+            hint=f"Join the two with `gitexp pull {home.name}`, then share again.",
+        )
+    if sharing.state in ("shared", "behind"):
+        return None
+    return PushUpdate(ref=home.branch, old=home.shared, new=home.local or home.tip)
+
+
+def is_namesake(workspace: Workspace, home: Home, *, reader: Store | None = None) -> bool:
+    """Return whether the remote's branch of this name holds another experiment."""
+    if home.local is None or home.shared is None:
+        return False
+    ours, theirs = (
+        header_at(workspace, tip, home.name, reader=reader).id for tip in (home.local, home.shared)
+    )
+    return ours != theirs
+
+
+def refuse_namesake(workspace: Workspace, home: Home, *, reader: Store | None = None) -> None:
+    """Raise Conflict when the remote's branch of this name holds another experiment."""
+    if is_namesake(workspace, home, reader=reader):
+        raise Conflict(
+            f"{workspace.remote_name!r} has another experiment named {home.name!r}",
+            hint=f"Give yours another name: `gitexp experiment rename {home.name} NEW_NAME`.",
+        )
+
+
+def _refuse_former_name(workspace: Workspace, home: Home) -> None:
+    """Raise Conflict when the same experiment is shared under another name."""
+    mine = header_at(workspace, home.tip, home.name).id
+    prefix = workspace.tracking(layout.experiment_branches(workspace.project_id))
+    for ref, tip in workspace.store.refs(prefix).items():
+        other = ref.removeprefix(prefix)
+        if on_commit(workspace, tip, other) and header_at(workspace, tip, other).id == mine:
+            raise Conflict(
+                f"experiment {home.name!r} is shared under the name {other!r}",
+                hint=f"Save on {other} instead; `gitexp diff {home.name} {other}` compares them.",
+            )
+
+
+def push(workspace: Workspace, updates: Sequence[PushUpdate], *, what: str) -> None:
+    """Push updates in one atomic step.
+
+    Raises:
+        Conflict: the remote moved meanwhile; nothing was changed there.
+        PushRejected: the server refused it.
+    """
+    try:
+        workspace.remote().push(updates)
+    except PushRejected as exc:
+        raise _explained(workspace, exc, updates, what) from exc
+
+
+def _explained(
+    workspace: Workspace, error: PushRejected, updates: Sequence[PushUpdate], what: str
+) -> GitexpError:
+    """Return a Conflict when the remote had moved, else the refusal as it is."""
+    current = workspace.remote().list_refs([update.ref for update in updates])
+    moved = [update.ref for update in updates if current.get(update.ref) != update.old]
+    if not moved:
+        return error
+    names = ", ".join(ref.removeprefix(layout.BRANCHES) for ref in moved)
+    return Conflict(
+        f"{what} was not pushed: {names} moved on {workspace.remote_name!r} meanwhile",
+        hint="Bring the change over with `gitexp fetch`, look at `gitexp status`, and try again.",
+    )
+
+
+def unshare(workspace: Workspace, name: str, *, bound_in: Sequence[str]) -> None:
+    """Take an experiment's branch off the shared remote.
+
+    A local branch is opened first where there is none, so nothing is lost.
+
+    Raises:
+        NotAllowed: an environment is bound to the experiment.
+        NotFound: the experiment is not shared.
+    """
+    home = get_home(workspace, name)
+    if bound_in:
+        raise NotAllowed(
+            f"experiment {name!r} is live in {', '.join(bound_in)}",
+            hint="Promote another one there first, or `gitexp env unbind ENVIRONMENT`.",
+        )
+    if home.shared is None:
+        raise NotFound(
+            f"experiment {name!r} is not on {workspace.remote_name!r}",
+            hint="It is private already."
+            if home.kind == "branch"
+            else f"It lives on {workspace.trunk}; remove it there in a pull request.",
+        )
+    keep_local(workspace, home)
+    push(workspace, [PushUpdate(ref=home.branch, old=home.shared, new=None)], what=name)
+
+
+def keep_local(workspace: Workspace, home: Home) -> None:
+    """Open the local branch where only the shared one exists, or follow it where that is ahead."""
+    if home.local == home.tip:
+        return
+
+    def work(tx: Transaction) -> None:
+        tx.set_ref(home.branch, old=home.local, new=home.tip, message="gitexp: keep")
+
+    transact(workspace.store, work)
+
+
+def pull(
+    workspace: Workspace,
+    name: str,
+    *,
+    take: Side | None = None,
+    chosen: Mapping[str, Any] | None = None,
+) -> Home:
+    """Bring an experiment's local branch up to its shared twin, and return its home then.
+
+    Fast-forwards where it can; where both sides saved, joins them by parameter in one merge
+    commit. `chosen` decides conflicts by name, `take` all the others.
+
+    Raises:
+        Diverged: both sides changed the same parameters; nothing was written.
+        Conflict: other files of the branch conflict.
+    """
+    signature = workspace.signature()
+
+    def work(tx: Transaction) -> None:
+        home = get_home(workspace, name, reader=tx)
+        if home.shared is None or home.local is None or is_ancestor(tx, home.shared, home.local):
+            return
+        refuse_namesake(workspace, home, reader=tx)
+        new = home.shared
+        if not is_ancestor(tx, home.local, home.shared):
+            plan = _Join(tx=tx, workspace=workspace, home=home, take=take, chosen=chosen or {})
+            new = tx.commit(
+                tree=plan.tree(),
+                parents=(home.local, home.shared),
+                message=f"{name}: join what was saved here and on {workspace.remote_name}",
+                author=signature,
+            )
+        tx.set_ref(home.branch, old=home.local, new=new, message=f"gitexp pull {name}")
+
+    transact(workspace.store, work)
+    return get_home(workspace, name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Join:
+    """A merge of an experiment's local branch with its shared twin."""
+
+    tx: Transaction
+    workspace: Workspace
+    home: Home
+    take: Side | None
+    chosen: Mapping[str, Any]
+
+    def tree(self) -> Any:
+        """Return the merged tree."""
+        local, shared = self.home.local, self.home.shared
+        assert local is not None
+        assert shared is not None
+        fork = merge_base(self.tx, local, shared)
+        base = tree_of(self.tx, fork) if fork else None
+        ours, theirs = tree_of(self.tx, local), tree_of(self.tx, shared)
+        merged = merge_trees(self.tx, base, ours, theirs, combine=self._combine)
+        if merged.tree is None:
+            raise self._unclean(merged.conflicts)
+        values = self._values(fork, local, shared)
+        if values is None:
+            return merged.tree
+        path = layout.parameters_path(self.workspace.root, self.home.name)
+        project = project_at(self.workspace, merged.tree, reader=self.tx)
+        return self.tx.tree(merged.tree, {path: self._encoded(project.resolve(values, file=path))})
+
+    def _combine(
+        self, path: str, base: bytes | None, ours: bytes | None, theirs: bytes | None
+    ) -> bytes | Unmerged | None:
+        if path == layout.parameters_path(self.workspace.root, self.home.name):
+            return ours
+        if path == layout.header_path(self.workspace.root, self.home.name) and ours and theirs:
+            return merged_header(path, base, ours, theirs)
+        return UNMERGED
+
+    def _values(
+        self, fork: ObjectId | None, local: ObjectId, shared: ObjectId
+    ) -> Mapping[str, Any] | None:
+        """Return the merged values, None where neither side has any."""
+        sides = [self._latest(commit) for commit in (fork, local, shared)]
+        if sides[1] is None and sides[2] is None:
+            return None
+        base, ours, theirs = (side.checked().values if side else {} for side in sides)
+        merged = merge_values(base, ours, theirs, take=self.take, chosen=self.chosen)
+        if merged.conflicts:
+            raise self._diverged(merged.conflicts)
+        return merged.values
+
+    def _latest(self, commit: ObjectId | None) -> Version | None:
+        if commit is None or not on_commit(self.workspace, commit, self.home.name, reader=self.tx):
+            return None
+        return latest_at(self.workspace, commit, self.home.name, reader=self.tx)
+
+    def _encoded(self, values: Mapping[str, Any]) -> bytes:
+        from gitexp.documents.yaml_editor import edit_yaml
+        from gitexp.documents.yaml_writer import dump_yaml
+        from gitexp.store.trees import blob_at
+
+        path = layout.parameters_path(self.workspace.root, self.home.name)
+        tree = tree_of(self.tx, self.home.local or self.home.tip)
+        if entry_at(self.tx, tree, path) is None:
+            return dump_yaml(values, schema="parameters")
+        return edit_yaml(blob_at(self.tx, tree, path) or b"", values, file=path)
+
+    def _diverged(self, conflicts: Mapping[str, tuple[Any, Any, Any]]) -> Diverged:
+        name = self.home.name
+        return Diverged(
+            f"experiment {name!r}: both sides changed {', '.join(conflicts)}",
+            parameters=conflicts,
+            hint=f"Decide each with `gitexp pull {name} --set SLOT=VALUE`, or all of them with "
+            "`--take ours` or `--take theirs`.",
+        )
+
+    def _unclean(self, paths: Sequence[str]) -> Conflict:
+        branch = layout.branch_name(self.home.branch)
+        return Conflict(
+            f"the two sides of {branch} conflict in " + ", ".join(paths),
+            hint=f"Merge them by hand: `git switch {branch} && "
+            f"git merge {self.workspace.remote_name}/{branch}`.",
+        )
+
+
+def merged_header(
+    path: str, base: bytes | None, ours: bytes, theirs: bytes
+) -> bytes | Unmerged | None:
+    """Return the three-way merge of two headers by key; ours wins where both changed one."""
+    from gitexp.documents import schemas
+    from gitexp.documents.yaml_editor import edit_yaml
+
+    sides = [schemas.load("experiment", data, file=path) if data else {} for data in (base,)]
+    mine, other = (schemas.load("experiment", data, file=path) for data in (ours, theirs))
+    if mine["id"] != other["id"]:
+        return UNMERGED
+    return edit_yaml(ours, merge_values(sides[0], mine, other, take="ours").values, file=path)

@@ -1,0 +1,149 @@
+"""The project definition: what `gitexp.yaml` says."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gitexp.documents.problems import MISSING, Problem, ProblemCollector
+from gitexp.errors import NotFound
+from gitexp.project.slots import Slot
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentDeclaration:
+    """An environment that the project declares; its branch says what is live in it."""
+
+    name: str
+    description: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """What `gitexp.yaml` says.
+
+    Attributes:
+        id: the project's segment in branch names.
+        trunk: the branch on which experiments begin and to which they are merged.
+        remote: the name of the shared remote.
+        slots: the typed parameters, by name, in the order of the file.
+        environments: the declared environments, by name, in the order of the file.
+    """
+
+    id: str
+    name: str = ""
+    description: str = ""
+    group: str = ""
+    trunk: str = "main"
+    remote: str = "origin"
+    slots: Mapping[str, Slot] = field(default_factory=dict)
+    environments: Mapping[str, EnvironmentDeclaration] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], *, file: str) -> Project:
+        """Return the project that a checked document describes.
+
+        Raises:
+            InvalidDocuments: a default does not fit its slot, or an enum has no options.
+        """
+        slots = {n: Slot.from_dict(n, s) for n, s in data.get("parameters", {}).items()}
+        _check_slots(slots, file)
+        return cls(
+            id=data["id"],
+            name=data.get("name", ""),
+            description=data.get("description", ""),
+            group=data.get("group", ""),
+            trunk=data.get("trunk", "main"),
+            remote=data.get("remote", "origin"),
+            slots=slots,
+            environments={
+                name: EnvironmentDeclaration(
+                    name=name, description=(e or {}).get("description", "")
+                )
+                for name, e in data.get("environments", {}).items()
+            },
+        )
+
+    def environment(self, name: str) -> EnvironmentDeclaration:
+        """Return a declared environment.
+
+        Raises:
+            NotFound: the project declares no environment of that name.
+        """
+        if name in self.environments:
+            return self.environments[name]
+        raise NotFound(
+            f"environment {name!r} is not declared in project {self.id!r}",
+            hint=_suggest(name, self.environments)
+            or f"Declare it with `gitexp env create {name}`.",
+        )
+
+    def types(self) -> dict[str, str]:
+        """Return the type of every slot."""
+        return {name: slot.type for name, slot in self.slots.items()}
+
+    def slot(self, name: str) -> Slot:
+        """Return a declared slot.
+
+        Raises:
+            NotFound: the project declares no slot of that name.
+        """
+        if name in self.slots:
+            return self.slots[name]
+        raise NotFound(f"no parameter slot {name!r}", hint=self.slot_hint(name))
+
+    def slot_hint(self, name: str) -> str:
+        """Return what to do about an unknown slot name."""
+        return (
+            _suggest(name, self.slots)
+            or f"Declare it under `parameters` in gitexp.yaml on {self.trunk}, and commit that."
+        )
+
+    def problems_of(self, values: Mapping[str, Any], *, file: str) -> list[Problem]:
+        """Return everything that is wrong with a set of values: unknown, missing, mistyped."""
+        found = ProblemCollector()
+        for name, value in values.items():
+            if name not in self.slots:
+                found.add(file, name, f"unknown parameter. {self.slot_hint(name)}")
+                continue
+            for place, message in self.slots[name].faults(value):
+                found.add(file, f"{name}.{place}" if place else name, message)
+        for name, slot in self.slots.items():
+            if slot.required and name not in values and slot.default is MISSING:
+                found.add(file, name, f"required parameter of type {slot.type} has no value")
+        return found.problems
+
+    def resolve(self, values: Mapping[str, Any], *, file: str) -> dict[str, Any]:
+        """Return the complete values, defaults filled in, in the order of the slots.
+
+        Raises:
+            InvalidDocuments: every unknown, missing and mistyped value, all at once.
+        """
+        found = ProblemCollector()
+        found.extend(self.problems_of(values, file=file))
+        found.raise_if_any()
+        complete = {n: s.default for n, s in self.slots.items() if s.default is not MISSING}
+        complete |= values
+        return {n: s.normal(complete[n]) for n, s in self.slots.items() if n in complete}
+
+
+def _check_slots(slots: Mapping[str, Slot], file: str) -> None:
+    found = ProblemCollector()
+    for name, slot in slots.items():
+        place = f"parameters.{name}"
+        if slot.type == "enum" and not slot.options:
+            found.add(file, f"{place}.options", "an enum needs options")
+            continue
+        if slot.default is not MISSING:
+            for inner, message in slot.faults(slot.default):
+                found.add(file, f"{place}.default" + (f".{inner}" if inner else ""), message)
+    found.raise_if_any()
+
+
+def _suggest(name: str, known: Mapping[str, Any]) -> str | None:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"Did you mean {close[0]!r}?" if close else None

@@ -1,0 +1,100 @@
+"""A workspace: one project in one repository, with all that its operations need to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gitexp.documents import layout
+from gitexp.errors import InvalidInput, NotFound
+from gitexp.ids import Name, ObjectId
+from gitexp.store.cache import DerivedCache
+from gitexp.store.history import is_ancestor
+from gitexp.store.model import Signature
+from gitexp.store.protocol import Remote, RemoteOpener, Store
+from gitexp.surroundings import Surroundings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """One project in one repository.
+
+    Attributes:
+        store: objects and references.
+        root: the project's directory inside the repository with '/', empty for the top.
+        directory: the project's directory in the working tree, or None in a bare repository.
+        project_id: the project's segment in branch names.
+        trunk: the short name of the trunk.
+        remote_name: the name of the shared remote.
+        open_remote: opens a remote by name or URL.
+        surroundings: time, randomness, environment variables.
+        cache: parsed documents and other derived data, by content.
+    """
+
+    store: Store
+    root: str = ""
+    directory: Path | None = None
+    project_id: Name
+    trunk: str = "main"
+    remote_name: str = "origin"
+    open_remote: RemoteOpener
+    surroundings: Surroundings = field(default_factory=Surroundings)
+    cache: DerivedCache = field(default_factory=lambda: DerivedCache(None))
+
+    @property
+    def has_remote(self) -> bool:
+        """Whether the shared remote is configured."""
+        return self.store.config(f"remote.{self.remote_name}.url") is not None
+
+    def remote(self) -> Remote:
+        """Return the shared remote.
+
+        Raises:
+            NotFound: no remote of that name is configured.
+        """
+        if not self.has_remote:
+            raise NotFound(
+                f"the shared remote {self.remote_name!r} is not configured",
+                hint=f"Add it with `git remote add {self.remote_name} URL`.",
+            )
+        return self.open_remote(self.remote_name)
+
+    def tracking(self, branch: str) -> str:
+        """Return the tracking reference of a branch (both full names) of the shared remote."""
+        return layout.tracking(self.remote_name, branch)
+
+    @property
+    def trunk_ref(self) -> str:
+        """The full name of the trunk."""
+        return f"refs/heads/{self.trunk}"
+
+    def trunk_tip(self, reader: Store | None = None) -> ObjectId | None:
+        """Return the tip of the trunk: the local one, or the remote's where that is ahead of it."""
+        store = reader or self.store
+        return further(store, store.ref(self.trunk_ref), store.ref(self.tracking(self.trunk_ref)))
+
+    def signature(self) -> Signature:
+        """Return who writes now, and when, as Git would decide it.
+
+        `GIT_AUTHOR_NAME` and `GIT_AUTHOR_EMAIL` win over `user.name` and `user.email`.
+
+        Raises:
+            InvalidInput: nobody is configured.
+        """
+        environ = self.surroundings.environ
+        name = environ.get("GIT_AUTHOR_NAME") or self.store.config("user.name")
+        email = environ.get("GIT_AUTHOR_EMAIL") or self.store.config("user.email")
+        if not name or not email:
+            raise InvalidInput(
+                "no identity to record: user.name and user.email are not set",
+                hint="Set them with `git config --global user.name NAME` and "
+                "`git config --global user.email EMAIL`.",
+            )
+        return Signature(name=name, email=email, when=self.surroundings.clock.now())
+
+
+def further(store: Store, ours: ObjectId | None, theirs: ObjectId | None) -> ObjectId | None:
+    """Return whichever of two commits is ahead of the other; `ours` where they diverged."""
+    if ours is None or theirs is None or ours == theirs:
+        return ours or theirs
+    return theirs if is_ancestor(store, ours, theirs) else ours
