@@ -1,0 +1,71 @@
+"""Locking: pinning what is live in environments, in the lock file of the working tree."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+from gitexp.documents import layout
+from gitexp.environments.branches import environment_name, names_with_branches
+from gitexp.environments.live import bound_snapshot, live_snapshot
+from gitexp.environments.lockfile import LockEntry, encode_lock, read_lock
+from gitexp.errors import NotAllowed
+from gitexp.project.workspace import Workspace
+from gitexp.store.files import create_file, remove_file, replace_file, sync_directory, write_errors
+
+
+def lock(workspace: Workspace, names: Sequence[str] = ()) -> Path:
+    """Return the path of the lock file, in which these environments are now pinned.
+
+    They are pinned to what is live as last fetched; without names, every bound environment is.
+    Entries of other environments stay. The file is replaced whole or not at all.
+
+    Raises:
+        NotFound: there is no such environment.
+        NotBound: nothing is bound to one of them.
+        NotAllowed: the repository has no working tree.
+        InvalidDocuments: the file that is there is not valid.
+    """
+    if workspace.directory is None:
+        raise NotAllowed(
+            f"{layout.LOCK_FILE} needs a working tree, and this repository is bare",
+            hint="Clone it, and lock there.",
+        )
+    checked = [environment_name(name) for name in names]
+    added = {str(name): LockEntry.of(bound_snapshot(workspace, name)) for name in checked}
+    entries = read_lock(workspace, committed=False) | (added or _all_bound(workspace))
+    path = workspace.directory / layout.LOCK_FILE
+    _replace(path, encode_lock(workspace, entries))
+    return path
+
+
+def _all_bound(workspace: Workspace) -> dict[str, LockEntry]:
+    found = {}
+    for name in names_with_branches(workspace):
+        snapshot = live_snapshot(workspace, name)
+        if snapshot and snapshot.binding.bound:
+            found[str(name)] = LockEntry.of(snapshot)
+    return found
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Put bytes in the place of a file in one step; what was there stays where that fails."""
+    temporary = str(path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp"))
+    with write_errors(f"{path.name} was left as it was"):
+        create_file(temporary, [data], mode=_mode(path))
+        try:
+            replace_file(temporary, str(path))
+        except OSError:
+            remove_file(temporary)
+            raise
+        sync_directory(str(path.parent))
+
+
+def _mode(path: Path) -> int:
+    """Return the permissions that the file has, or those that a new one asks for."""
+    try:
+        return os.stat(path).st_mode & 0o777
+    except FileNotFoundError:
+        return 0o666

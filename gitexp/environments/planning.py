@@ -1,0 +1,178 @@
+"""Planning moves of an environment: the commit to make and the references to push, all staged.
+
+A plan writes nothing but objects, through a transaction. No local reference moves: the truth is
+the branch on the shared remote, and its tracking reference follows when the push was taken. So a
+refused push leaves nothing behind, and several plans can go into one atomic push.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gitexp.documents import layout
+from gitexp.documents.canonical import digest_of
+from gitexp.environments.binding import Action, Binding, Snapshot
+from gitexp.environments.branches import branch_of, tip_of
+from gitexp.environments.live import live_snapshot
+from gitexp.errors import InvalidDocuments, InvalidInput
+from gitexp.experiments.headers import Header
+from gitexp.experiments.versions import Version
+from gitexp.ids import Name, ObjectId
+from gitexp.project.workspace import Workspace
+from gitexp.store.model import PushUpdate, Signature
+from gitexp.store.transaction import Transaction
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """Who moves which environment, and why.
+
+    Attributes:
+        environment: the environment, declared or not.
+        signature: who moves it, and when.
+        reason: why, in their words.
+        change: the change request that it comes from.
+        there: references of the shared remote, of which the pins are looked at.
+    """
+
+    environment: Name
+    signature: Signature
+    reason: str | None = None
+    change: str | None = None
+    there: Mapping[str, ObjectId]
+
+    def binding(self, workspace: Workspace, action: Action, **what: Any) -> Binding:
+        """Return the binding that this move writes; without `what`, nothing is bound."""
+        return Binding(
+            project=workspace.project_id,
+            environment=self.environment,
+            action=action,
+            by=str(self.signature),
+            at=self.signature.when.replace(microsecond=0),
+            reason=(self.reason or "").strip() or None,
+            change=self.change,
+            created=True,
+            **what,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A planned move.
+
+    Attributes:
+        binding: what the environment says after it.
+        updates: what to push, all or none; nothing when the environment says so already.
+    """
+
+    binding: Binding
+    updates: tuple[PushUpdate, ...] = ()
+
+
+def binding_plan(
+    tx: Transaction, workspace: Workspace, move: Move, header: Header, version: Version
+) -> Plan:
+    """Return the plan of a promotion; no updates when this version is live already."""
+    if version.checked().digest != digest_of(version.values):
+        raise InvalidInput(f"the values of version {version.version[:10]} lack their digest")
+    live = _readable(tx, workspace, move.environment)
+    if live and (live.experiment_id, live.version) == (header.id, version.version):
+        return Plan(binding=live)
+    types = {name: version.types[name] for name in version.values if name in version.types}
+    binding = move.binding(
+        workspace,
+        "promote",
+        experiment_id=header.id,
+        experiment=header.name,
+        version=version.version,
+        digest=version.digest,
+        types=types,
+    )
+    return _staged(tx, workspace, move, binding, version.values)
+
+
+def restoring_plan(
+    tx: Transaction, workspace: Workspace, move: Move, target: Snapshot, name: str
+) -> Plan:
+    """Return the plan of a rollback to an earlier snapshot; `name` is the experiment's today."""
+    old = target.bound().binding
+    live = _readable(tx, workspace, move.environment)
+    if live and (live.experiment_id, live.version) == (old.experiment_id, old.version):
+        return Plan(binding=live)
+    binding = move.binding(
+        workspace,
+        "rollback",
+        experiment_id=old.experiment_id,
+        experiment=name,
+        version=old.version,
+        digest=old.digest,
+        types=old.types,
+    )
+    return _staged(tx, workspace, move, binding, target.values)
+
+
+def unbinding_plan(tx: Transaction, workspace: Workspace, move: Move) -> Plan:
+    """Return the plan that binds nothing; no updates when nothing is bound."""
+    live = _readable(tx, workspace, move.environment)
+    if live and not live.bound:
+        return Plan(binding=live)
+    binding = move.binding(workspace, "unbind")
+    if live is None and tip_of(workspace, move.environment, reader=tx) is None:
+        return Plan(binding=replace(binding, created=False))
+    return _staged(tx, workspace, move, binding, {})
+
+
+def _readable(tx: Transaction, workspace: Workspace, environment: Name) -> Binding | None:
+    """Return what is live, None where nothing is or it cannot be read: a move repairs that."""
+    try:
+        snapshot = live_snapshot(workspace, environment, reader=tx)
+    except InvalidDocuments:
+        return None
+    return snapshot.binding if snapshot else None
+
+
+def _staged(
+    tx: Transaction,
+    workspace: Workspace,
+    move: Move,
+    binding: Binding,
+    values: Mapping[str, Any],
+) -> Plan:
+    from gitexp.documents.yaml_writer import dump_yaml
+
+    tip = tip_of(workspace, move.environment, reader=tx)
+    files = {
+        layout.BINDING_FILE: binding.encode(),
+        layout.PARAMETERS_FILE: dump_yaml(values, schema="parameters"),
+    }
+    commit = tx.commit(
+        tree=tx.tree(None, files),
+        parents=[tip] if tip else [],
+        message=_message(binding),
+        author=move.signature,
+    )
+    update = PushUpdate(ref=branch_of(workspace, move.environment), old=tip, new=commit)
+    return Plan(
+        binding=replace(binding, commit=commit),
+        updates=(update, *_pin(tx, binding, move.there)),
+    )
+
+
+def _pin(tx: Transaction, binding: Binding, there: Mapping[str, ObjectId]) -> list[PushUpdate]:
+    """Return the push that keeps the bound version; none where it is kept, or not here to push."""
+    version = binding.version
+    if version is None or layout.pin_ref(version) in there or not tx.has(version):
+        return []
+    return [PushUpdate(ref=layout.pin_ref(version), old=None, new=version)]
+
+
+_VERBS: Mapping[Action, str] = {"promote": "promote", "rollback": "roll back to"}
+
+
+def _message(binding: Binding) -> str:
+    subject = f"{binding.environment}: unbind"
+    if binding.bound:
+        subject = f"{binding.environment}: {_VERBS[binding.action]} {binding.label}"
+    return f"{subject}\n\n{binding.reason}\n" if binding.reason else f"{subject}\n"
