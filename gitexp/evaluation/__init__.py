@@ -1,0 +1,1 @@
+"""Evaluations: datasets, endpoints and evaluators, and the runner that brings them together."""

@@ -1,0 +1,95 @@
+"""Files of a project's working tree, read without being led out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gitexp.documents import schemas
+from gitexp.documents.schemas import DocumentKind
+from gitexp.errors import InvalidInput, NotFound
+from gitexp.store.protocol import MAX_DOCUMENT_BYTES
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectFile:
+    """A file of the project.
+
+    Attributes:
+        path: relative to the project's directory, with '/'.
+    """
+
+    path: str
+    data: bytes
+
+
+def read_project_file(
+    directory: Path, candidates: Sequence[str], *, what: str, limit: int = MAX_DOCUMENT_BYTES
+) -> ProjectFile:
+    """Return the one file that exists of several that may.
+
+    Args:
+        candidates: paths relative to the project, none of which comes from a document.
+        what: what the file is, for messages, such as `dataset 'questions'`.
+
+    Raises:
+        NotFound: none of them exists.
+        InvalidInput: several exist, or the one leads out of the project by a symbolic link, is
+            no regular file, is larger than `limit` bytes or cannot be read.
+    """
+    found = [path for path in candidates if (directory / path).exists()]
+    if not found:
+        raise NotFound(
+            f"no {what} in the project",
+            hint=f"Make the file {_listed(candidates)}.",
+        )
+    if len(found) > 1:
+        raise InvalidInput(
+            f"{what} has several files: {', '.join(found)}", hint="Keep one of them."
+        )
+    return ProjectFile(path=found[0], data=_read(directory, found[0], limit))
+
+
+def read_document(
+    directory: Path, path: str, kind: DocumentKind, *, what: str, file: str
+) -> Mapping[str, Any]:
+    """Return the checked value of a YAML document of the working tree.
+
+    Args:
+        file: the document's name in messages.
+
+    Raises:
+        NotFound: it does not exist.
+        InvalidDocuments: everything that is wrong in it.
+        InvalidInput: as `read_project_file` says.
+    """
+    data = read_project_file(directory, [path], what=what).data
+    value: Mapping[str, Any] = schemas.load(kind, data, file=file)
+    return value
+
+
+def _read(directory: Path, path: str, limit: int) -> bytes:
+    target = (directory / path).resolve()
+    if not target.is_relative_to(directory.resolve()):
+        raise InvalidInput(
+            f"{path} leads out of the project, to {target}",
+            hint="Put the file itself there instead of a link.",
+        )
+    if not target.is_file():
+        raise InvalidInput(f"{path} is no regular file")
+    size = target.stat().st_size
+    if size > limit:
+        raise InvalidInput(f"{path} has {size} bytes, more than the {limit} that are read")
+    try:
+        return target.read_bytes()
+    except OSError as exc:
+        raise InvalidInput(
+            f"{path} cannot be read: {exc.strerror}", hint="Check its permissions with `ls -l`."
+        ) from exc
+
+
+def _listed(candidates: Sequence[str]) -> str:
+    *others, last = candidates
+    return f"{', '.join(others)} or {last}" if others else last

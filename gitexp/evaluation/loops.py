@@ -1,0 +1,79 @@
+"""An event loop in a thread of its own, which the thread that waits for it may break off.
+
+In its own thread it also works where a loop runs already, as in a notebook, and Ctrl-C reaches
+the thread that waits and not some place in the middle of the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+_GRACE = 5.0
+"""Seconds that a broken-off loop has to come to its end before it is left to itself."""
+
+_LOOK = 0.5
+"""Seconds between looks for signals where waiting is not interrupted by them (Windows)."""
+
+
+def run_in_thread(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine to its end in a new event loop; raise what it raises.
+
+    When the waiting is interrupted by an exception, the coroutine is cancelled, and the exception
+    goes on when it has come to its end.
+    """
+    runner = _Loop(main)
+    try:
+        while not runner.done.wait(_LOOK):
+            pass
+    except BaseException:
+        runner.cancel()
+        runner.done.wait(_GRACE)
+        raise
+    if runner.error is not None:
+        raise runner.error
+
+
+class _Loop:
+    """A running loop: `done` is set when it has come to its end, `error` is what ended it."""
+
+    def __init__(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self.done = threading.Event()
+        self.error: BaseException | None = None
+        self._loop = asyncio.new_event_loop()
+        self._task: asyncio.Task[None] | None = None
+        self._main = main
+        threading.Thread(target=self._work, name="gitexp-run", daemon=True).start()
+
+    def cancel(self) -> None:
+        """Cancel the coroutine, unless it is over."""
+        try:
+            self._loop.call_soon_threadsafe(self._cancel)
+        except RuntimeError:
+            return
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _work(self) -> None:
+        try:
+            self._task = self._loop.create_task(self._main())
+            self._loop.run_until_complete(self._task)
+        except BaseException as exc:
+            self.error = exc
+        finally:
+            self._close()
+            self.done.set()
+
+    def _close(self) -> None:
+        """End what calls that were given up left behind; what does not end is left to itself."""
+        left = asyncio.all_tasks(self._loop)
+        for task in left:
+            task.cancel()
+        if left:
+            self._loop.run_until_complete(asyncio.wait(left, timeout=1.0))
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()

@@ -1,0 +1,156 @@
+"""Rows of a run: what one sample gave, and what the evaluators made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from gitexp.clock import iso, parse_iso
+from gitexp.documents.problems import MISSING
+
+RowStatus = Literal["passed", "failed", "error", "unscored"]
+RowKey = tuple[str, int]
+"""A sample's id and the number of the repeat: what a row is known by inside its run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """What one evaluator made of one output.
+
+    Attributes:
+        value: the score itself; None when there is none.
+        passed: whether the output is good enough; None when the evaluator cannot tell, as for a
+            sample that expects nothing. Unscored is not zero.
+        reason: why, in a few words.
+        error: what broke inside the evaluator; such a score has no value.
+    """
+
+    value: float | bool | None = None
+    passed: bool | None = None
+    reason: str = ""
+    error: str = ""
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Score:
+        """Return the score that a checked mapping describes."""
+        return cls(
+            value=data.get("value"),
+            passed=data.get("passed"),
+            reason=data.get("reason") or "",
+            error=data.get("error") or "",
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the mapping that `from_dict` reads; what is empty is left out."""
+        data: dict[str, Any] = {"value": self.value, "passed": self.passed}
+        if self.reason:
+            data["reason"] = self.reason
+        if self.error:
+            data["error"] = self.error
+        return data
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why something gave no result: the type of the exception and what it says."""
+
+    type: str
+    message: str
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any] | None) -> Failure | None:
+        """Return the failure that a checked mapping describes, or None."""
+        return cls(type=data["type"], message=data["message"]) if data else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return type and message."""
+        return {"type": self.type, "message": self.message}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultRow:
+    """What one sample gave: a line of `results.jsonl`.
+
+    Attributes:
+        sample: the sample's id.
+        repeat: which pass over the sample it is, from 0.
+        status: what all its scores come to, by `status_of`.
+        output: what the system under test returned; MISSING when it raised.
+        expected: the right answer; MISSING when the sample has none.
+    """
+
+    sample: str
+    repeat: int = 0
+    status: RowStatus
+    input: Any = MISSING
+    output: Any = MISSING
+    expected: Any = MISSING
+    scores: Mapping[str, Score] = field(default_factory=dict)
+    error: Failure | None = None
+    started_at: datetime | None = None
+    duration_seconds: float | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> RowKey:
+        """What the row is known by inside its run."""
+        return self.sample, self.repeat
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ResultRow:
+        """Return the row that a checked mapping describes."""
+        started = data.get("started_at")
+        return cls(
+            sample=data["sample"],
+            repeat=data["repeat"],
+            status=data["status"],
+            input=data.get("input", MISSING),
+            output=data.get("output", MISSING),
+            expected=data.get("expected", MISSING),
+            scores={name: Score.from_dict(score) for name, score in data["scores"].items()},
+            error=Failure.from_dict(data.get("error")),
+            started_at=parse_iso(started) if started else None,
+            duration_seconds=data.get("duration_seconds"),
+            metadata=data.get("metadata", {}),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the mapping that `from_dict` reads; what is missing is left out."""
+        data: dict[str, Any] = {
+            "sample": self.sample,
+            "repeat": self.repeat,
+            "status": self.status,
+            "input": self.input,
+            "output": self.output,
+            "expected": self.expected,
+            "scores": {name: score.to_dict() for name, score in self.scores.items()},
+            "error": self.error and self.error.to_dict(),
+            "started_at": iso(self.started_at) if self.started_at else None,
+            "duration_seconds": self.duration_seconds,
+            "metadata": dict(self.metadata) or None,
+        }
+        optional = ("error", "started_at", "duration_seconds", "metadata")
+        return {
+            key: value
+            for key, value in data.items()
+            if value is not MISSING and not (key in optional and value is None)
+        }
+
+
+def status_of(scores: Mapping[str, Score], *, error: Failure | None = None) -> RowStatus:
+    """Return what the scores of one sample come to.
+
+    It is an error when the system under test raised; else failed when any score failed; else an
+    error when any evaluator broke, because the sample was not judged; else unscored when no
+    evaluator could tell; else passed.
+    """
+    if error is not None:
+        return "error"
+    verdicts = [score.passed for score in scores.values() if not score.error]
+    if False in verdicts:
+        return "failed"
+    if any(score.error for score in scores.values()):
+        return "error"
+    return "passed" if True in verdicts else "unscored"
