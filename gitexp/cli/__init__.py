@@ -1,0 +1,1 @@
+"""The command line: the only part of gitexp that reads the environment and prints."""

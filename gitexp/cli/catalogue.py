@@ -1,0 +1,79 @@
+"""Every command's name, place and one-line help, so that listing them imports none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gitexp.cli.groups import Entry, entries
+
+COMMANDS: Mapping[str, Mapping[str, Entry]] = {
+    "Begin": {
+        **entries("init", init="Make a directory a project"),
+        **entries("clone", clone="Copy a project from a remote repository"),
+        **entries("status", status="Show what is private, shared, ahead or behind"),
+        **entries("validate", validate="Check files or a revision against their schemas"),
+    },
+    "Experiments and versions": {
+        **entries("experiment", experiment="Create, list and change experiments"),
+        **entries("commit", commit="Save a version of an experiment's parameters"),
+        **entries("versions", versions="List the versions of an experiment"),
+        **entries("show", show="Show a version and its values"),
+        **entries("diff", diff="Compare two versions or environments value by value"),
+    },
+    "Share": {
+        **entries("share", share="Send an experiment to the shared remote"),
+        **entries("unshare", unshare="Take an experiment back from the shared remote"),
+        **entries("publish", publish="Save, share and promote in one step"),
+        **entries("fetch", fetch="Bring in what others have shared"),
+        **entries("push", push="Send new versions of shared experiments, and runs"),
+        **entries("pull", pull="Join others' versions into yours"),
+    },
+    "Environments": {
+        **entries("env", env="Create, read and move environments"),
+        **entries("promote", promote="Make a version live in an environment"),
+    },
+    "Runs and results": {
+        **entries("run", run="Run an endpoint over a dataset with a version's values"),
+        **entries("runs", runs="List the runs of an experiment"),
+        **entries("results", results="Compare results by run or by version"),
+    },
+    "Shell": {
+        **entries("completion", completion="Print a completion script for a shell"),
+    },
+}
+
+EXPERIMENT_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
+    "Commands": {
+        **entries(
+            "experiment",
+            create="Create an experiment",
+            list="List experiments",
+            show="Show an experiment",
+            update="Change description or hypothesis",
+            rename="Rename an experiment",
+            tag="Set or remove tags",
+            archive="Hide an experiment from listings",
+            unarchive="Show an archived experiment again",
+            delete="Delete an experiment, so that it can be restored",
+            restore="Bring a deleted experiment back",
+            purge="Remove an experiment's branches for good",
+        ),
+    }
+}
+
+ENVIRONMENT_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
+    "Commands": {
+        **entries("environment", create="Declare an environment", list="List environments"),
+        **entries("environment", show="Show what is live in an environment"),
+        **entries("environment_get", get="Print the values that are live in an environment"),
+        **entries("environment_get", resolve="Show where the values come from"),
+        **entries(
+            "environment",
+            history="List the promotions of an environment",
+            diff="Compare two environments, or one with a version",
+            rollback="Make the previous version live again",
+            unbind="Take an environment out of use",
+            lock="Pin environments in gitexp.lock",
+        ),
+    }
+}

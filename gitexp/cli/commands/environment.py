@@ -1,0 +1,138 @@
+"""The verbs of `gitexp env`, except those that read values."""
+
+from __future__ import annotations
+
+import click
+
+from gitexp.cli.arguments import environment_argument, reason_option, side_argument, yes_option
+from gitexp.cli.commands.diff import exit_code_option, show_diff
+from gitexp.cli.environment_views import (
+    environment_entry,
+    environment_fields,
+    environment_table,
+    history_items,
+    history_table,
+)
+from gitexp.cli.failures import AnswerIsNo
+from gitexp.cli.groups import command
+from gitexp.cli.output import Output, output_options
+from gitexp.cli.terminal import write_out
+from gitexp.cli.views import show_binding
+
+
+@command("list", examples=["gitexp env list", "gitexp env list --format json"])
+@output_options
+def list_command(output: Output) -> None:
+    """List environments"""
+    states = output.session.repository.environments.list()
+    items = [environment_entry(state) for state in states]
+    output.listing(items, environment_table(items), ids=[state.name for state in states])
+
+
+@command(
+    "create",
+    examples=["gitexp env create staging --description 'Before every release'"],
+)
+@click.argument("name", metavar="NAME")
+@click.option("--description", metavar="TEXT", help="Say what it is for")
+@output_options
+def create_command(output: Output, name: str, description: str | None) -> None:
+    """Declare an environment
+
+    It is written to gitexp.yaml and committed; a promotion then makes a version live in it.
+    """
+    state = output.session.repository.environments.create(name, description=description)
+    entry = environment_entry(state)
+    output.entry(entry, environment_fields(entry), quiet=state.name)
+
+
+@command("show", examples=["gitexp env show production"])
+@environment_argument()
+@output_options
+def show_command(output: Output, environment: str) -> None:
+    """Show what is live in an environment"""
+    entry = environment_entry(output.session.repository.environments.get(environment))
+    output.entry(entry, environment_fields(entry), quiet=entry["version"] or "")
+
+
+@command(
+    "history",
+    examples=["gitexp env history production", "gitexp env history production --limit 5"],
+)
+@environment_argument()
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Show only the newest N")
+@output_options
+def history_command(output: Output, environment: str, limit: int | None) -> None:
+    """List the promotions of an environment
+
+    Newest first: who made what live, when and why, and which values changed.
+    """
+    entries = output.session.repository.environments.history(environment, limit=limit)
+    items = history_items(entries)
+    output.listing(items, history_table(entries), ids=[entry.commit for entry in entries])
+
+
+@command(
+    "diff",
+    examples=["gitexp env diff staging production", "gitexp env diff production tone@latest"],
+)
+@side_argument("a")
+@side_argument("b")
+@exit_code_option
+@output_options
+def diff_command(output: Output, a: str, b: str, exit_code: bool) -> None:
+    """Compare two environments, or one with a version"""
+    repository = output.session.repository
+    declared = repository.project.environments
+    sides = [f"env:{side}" if side in declared else side for side in (a, b)]
+    diff = repository.diff(*sides)
+    show_diff(output, diff)
+    if exit_code and diff.changes:
+        raise AnswerIsNo
+
+
+@command(
+    "rollback",
+    examples=[
+        "gitexp env rollback production -m 'Answers got too short'",
+        "gitexp env rollback production --to 9c01d7e",
+    ],
+)
+@environment_argument()
+@click.option("--to", metavar="COMMIT", help="Go back to this commit of the environment")
+@reason_option
+@output_options
+def rollback_command(output: Output, environment: str, to: str | None, reason: str | None) -> None:
+    """Make the previous version live again"""
+    environments = output.session.repository.environments
+    binding = environments.rollback(environment, reason=reason, to=to)
+    show_binding(output, binding)
+
+
+@command("unbind", examples=["gitexp env unbind staging --yes -m 'Replaced by preview'"])
+@environment_argument()
+@reason_option
+@yes_option
+@output_options
+def unbind_command(output: Output, environment: str, reason: str | None, yes: bool) -> None:
+    """Take an environment out of use
+
+    Readers get an error from then on; the history stays.
+    """
+    output.session.confirm(f"Leave {environment} without a version?", yes=yes)
+    binding = output.session.repository.environments.unbind(environment, reason=reason)
+    show_binding(output, binding)
+
+
+@command("lock", examples=["gitexp env lock production", "gitexp env lock staging production"])
+@environment_argument("environments", nargs=-1, metavar="[ENVIRONMENT]...")
+@click.pass_context
+def lock_command(context: click.Context, environments: tuple[str, ...]) -> None:
+    """Pin environments in gitexp.lock
+
+    The file names commit, version and digest of each environment, so that
+    `gitexp env get --locked` reads exactly these values. Without ENVIRONMENT, all bound ones are
+    pinned. Commit the file.
+    """
+    path = context.obj.repository.environments.lock(*environments)
+    write_out(context.obj.terminal.line(str(path)) + "\n")

@@ -1,0 +1,98 @@
+"""How environments and their histories are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gitexp.cli.changes import change_line
+from gitexp.cli.plain import plain
+from gitexp.cli.tables import Column, Table
+from gitexp.cli.views import binding_entry, person
+
+if TYPE_CHECKING:
+    from gitexp.environments.history import HistoryEntry
+    from gitexp.environments.states import EnvironmentState
+
+_COLUMNS = (
+    Column(key="name", title="environment", kind="code"),
+    Column(key="bound", title="bound", kind="flag", spare=6),
+    Column(key="experiment", title="experiment", kind="code"),
+    Column(key="version", title="version", kind="hash"),
+    Column(key="digest", title="digest", kind="digest"),
+    Column(key="newer_versions", title="newer", kind="number", spare=2),
+    Column(key="by_name", title="by", data_key="by", spare=4),
+    Column(key="at", title="at", kind="time", spare=5),
+    Column(key="reason", title="reason", optional=True, spare=3),
+    Column(key="commit", title="commit", kind="hash", spare=7),
+    Column(key="description", title="description"),
+)
+_IN_LISTINGS = (
+    "name",
+    "bound",
+    "experiment",
+    "version",
+    "newer_versions",
+    "by_name",
+    "at",
+    "reason",
+)
+
+_HISTORY_COLUMNS = (
+    Column(key="at", title="at", kind="time", spare=5),
+    Column(key="action", title="action"),
+    Column(key="experiment", title="experiment", kind="code"),
+    Column(key="version", title="version", kind="hash"),
+    Column(key="by_name", title="by", data_key="by", spare=4),
+    Column(key="changed", title="changed", data_key="changes", spare=2),
+    Column(key="reason", title="reason", optional=True, spare=3),
+    Column(key="commit", title="commit", kind="hash", spare=7),
+)
+
+
+def environment_entry(state: EnvironmentState) -> dict[str, Any]:
+    """Return an environment as JSON has it: what is live now, in one flat entry."""
+    binding = binding_entry(state.binding) if state.binding is not None and state.bound else {}
+    entry = {
+        "name": state.name,
+        "description": state.description,
+        "bound": state.bound,
+        "commit": state.commit,
+        "newer_versions": state.newer_versions,
+    }
+    kept = ("experiment", "experiment_id", "version", "digest", "by", "at", "reason", "change")
+    return entry | {key: binding.get(key) for key in kept}
+
+
+def environment_table(items: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a row for each environment."""
+    shown = [column for column in _COLUMNS if column.key in _IN_LISTINGS]
+    note = "" if items else "no environments; declare one with `gitexp env create NAME`"
+    return Table(columns=shown, rows=[_row(item) for item in items], note=note)
+
+
+def environment_fields(entry: Mapping[str, Any]) -> Table:
+    """Return the fields of one environment."""
+    return Table(columns=_COLUMNS, rows=[_row(entry)])
+
+
+def _row(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(entry) | {"by_name": person(entry["by"])}
+
+
+def history_items(entries: Sequence[HistoryEntry]) -> list[dict[str, Any]]:
+    """Return the promotions of an environment as JSON has them."""
+    return [
+        binding_entry(entry.binding) | {"commit": entry.commit, "changes": plain(entry.changes)}
+        for entry in entries
+    ]
+
+
+def history_table(entries: Sequence[HistoryEntry]) -> Table:
+    """Return a row for each promotion."""
+    rows = [
+        item | {"changed": change_line(entry.changes), "by_name": person(item["by"])}
+        for item, entry in zip(history_items(entries), entries, strict=True)
+    ]
+    note = "" if rows else "nothing was ever live in it"
+    return Table(columns=_HISTORY_COLUMNS, rows=rows, note=note)

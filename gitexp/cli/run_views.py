@@ -1,0 +1,94 @@
+"""How runs and results are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gitexp.cli.changes import changed_slots
+from gitexp.cli.plain import plain
+from gitexp.cli.progress import tally_text
+from gitexp.cli.tables import Column, Table, columns, percent
+
+if TYPE_CHECKING:
+    from gitexp.runs.run import Run
+
+_TALLIES = columns(total="number", passed="number", failed="number", errors="number")
+
+_RUN_COLUMNS = (
+    Column(key="id", title="run", kind="id"),
+    Column(key="status", title="status"),
+    Column(key="version", title="version", kind="hash"),
+    Column(key="digest", title="digest", kind="digest", spare=9),
+    Column(key="dataset_name", title="dataset", kind="code", spare=5),
+    Column(key="endpoint_name", title="endpoint", kind="code", spare=6),
+    *_TALLIES,
+    Column(key="pass_rate", title="pass rate", kind="percent"),
+    Column(key="overrides", title="overrides", kind="value", optional=True, spare=3),
+    Column(key="duration_seconds", title="took", kind="duration", spare=8),
+)
+
+_VERSION_COLUMNS = (
+    Column(key="version", title="version", kind="hash"),
+    Column(key="digest", title="digest", kind="digest", spare=9),
+    Column(key="run_count", title="runs", kind="number", spare=6),
+    *_TALLIES,
+    Column(key="pass_rate", title="pass rate", kind="percent"),
+    Column(key="pass_rate_interval", title="95 % interval", kind="range", spare=4),
+    Column(key="scored_pass_rate", title="of scored", kind="percent", spare=8),
+    Column(key="change_points", title="points", kind="points"),
+    Column(key="changed_slots", title="changed", data_key="changed", spare=2),
+    Column(key="overrides", title="overrides", kind="value", optional=True, spare=3),
+    Column(key="subject", title="message", data_key="message", spare=5),
+)
+
+
+def run_table(items: Sequence[Mapping[str, Any]], *, note: str = "") -> Table:
+    """Return a row for each run."""
+    return Table(columns=_RUN_COLUMNS, rows=[_run_row(plain(item)) for item in items], note=note)
+
+
+def _run_row(item: dict[str, Any]) -> dict[str, Any]:
+    stats = item.get("stats") or {}
+    total = stats.get("total")
+    return (
+        item
+        | stats
+        | {
+            "dataset_name": _name_of(item.get("dataset")),
+            "endpoint_name": _name_of(item.get("endpoint")),
+            "pass_rate": stats["passed"] / total if total else None,
+            "overrides": item.get("overrides") or None,
+        }
+    )
+
+
+def _name_of(reference: Any) -> Any:
+    return reference.get("name") if isinstance(reference, Mapping) else reference
+
+
+def version_result_table(items: Sequence[Mapping[str, Any]], *, note: str = "") -> Table:
+    """Return a row for each version that was run."""
+    rows = [_version_row(plain(item)) for item in items]
+    return Table(columns=_VERSION_COLUMNS, rows=rows, note=note)
+
+
+def _version_row(item: dict[str, Any]) -> dict[str, Any]:
+    runs = item.get("runs")
+    return (
+        item
+        | (item.get("stats") or {})
+        | {
+            "run_count": len(runs) if isinstance(runs, list) else runs,
+            "changed_slots": changed_slots(item.get("changed")),
+            "subject": (item.get("message") or "").split("\n", 1)[0],
+        }
+    )
+
+
+def run_summary(run: Run) -> str:
+    """Return how a run went, in one line."""
+    stats = run.stats
+    rate = f", pass rate {percent(stats.passed / stats.total)}" if stats.total else ""
+    took = f" in {run.duration_seconds:.1f} s" if run.duration_seconds is not None else ""
+    return f"{run.status}{took}: {tally_text(stats)} of {stats.total}{rate}"

@@ -1,0 +1,497 @@
+"""The experiment as its users hold it: a name in a repository, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from gitexp.documents import layout
+from gitexp.errors import InvalidInput, NotFound
+from gitexp.experiments import lifecycle, sharing, versions
+from gitexp.experiments.headers import Header, read_header
+from gitexp.experiments.homes import Home, get_home
+from gitexp.experiments.merging import Side
+from gitexp.experiments.saving import Edit, save
+from gitexp.experiments.versions import Version
+from gitexp.ids import VersionId
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gitexp.environments.binding import Binding
+    from gitexp.evaluation.runner import Progress
+    from gitexp.repository import Repository
+    from gitexp.runs.run import Run
+
+GroupBy = Literal["run", "version"]
+
+
+class Experiment:
+    """A named bundle of parameter values, with its versions and its runs.
+
+    The object holds only the name and what `push` has not written yet; everything else is read
+    from the repository when it is asked for.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        repository: Repository | None = None,
+        description: str | None = None,
+        hypothesis: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Name an experiment; `push` creates it when it does not exist yet.
+
+        Args:
+            repository: where it lives; the one around the current directory by default.
+        """
+        self._name = name
+        self._repository = repository
+        self._pending: dict[str, Any] = {
+            key: value
+            for key, value in (
+                ("description", description),
+                ("hypothesis", hypothesis),
+                ("tags", tags),
+            )
+            if value is not None
+        }
+
+    def __repr__(self) -> str:
+        return f"Experiment({self._name!r})"
+
+    # --- what it is ---------------------------------------------------------------------------
+
+    @property
+    def repository(self) -> Repository:
+        """The repository that it lives in."""
+        if self._repository is None:
+            from gitexp.repository import Repository
+
+            self._repository = Repository.open()
+        return self._repository
+
+    @property
+    def header(self) -> Header:
+        """What its `experiment.yaml` says."""
+        return read_header(self.repository.workspace, self._name)
+
+    @property
+    def home(self) -> Home:
+        """Where it lives now."""
+        return get_home(self.repository.workspace, self._name)
+
+    @property
+    def id(self) -> str:
+        """The stable id, which a rename keeps."""
+        return self.header.id
+
+    @property
+    def name(self) -> str:
+        """The name."""
+        return self._name
+
+    @property
+    def description(self) -> str:
+        """The description."""
+        return self.header.description
+
+    @property
+    def hypothesis(self) -> str:
+        """What it is meant to show."""
+        return self.header.hypothesis
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The tags."""
+        return self.header.tags
+
+    @property
+    def lifecycle(self) -> str:
+        """`active`, `archived` or `deleted`."""
+        return self.header.lifecycle
+
+    @property
+    def project_id(self) -> str:
+        """The id of its project."""
+        return self.repository.workspace.project_id
+
+    @property
+    def visibility(self) -> sharing.Visibility:
+        """`shared` when its branch is on the shared remote (as last fetched), else `private`."""
+        return sharing.sharing_of(self.repository.workspace, self.home).visibility
+
+    @property
+    def versions_count(self) -> int:
+        """How many versions it has."""
+        return versions.count_versions(self.repository.workspace, self.home)
+
+    @property
+    def latest_version(self) -> VersionId | None:
+        """The id of the latest version, or None before the first."""
+        latest = versions.latest_version(self.repository.workspace, self._name)
+        return latest.version if latest else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return its properties as JSON data."""
+        header = self.header
+        return {
+            "id": header.id,
+            "name": header.name,
+            "description": header.description,
+            "hypothesis": header.hypothesis,
+            "tags": dict(header.tags),
+            "lifecycle": header.lifecycle,
+            "project_id": self.project_id,
+            "visibility": self.visibility,
+            "versions_count": self.versions_count,
+            "latest_version": self.latest_version,
+        }
+
+    # --- versions -----------------------------------------------------------------------------
+
+    def commit(
+        self,
+        values: Mapping[str, Any] | None = None,
+        *,
+        patch: Mapping[str, Any] | None = None,
+        unset: Sequence[str] = (),
+        message: str | None = None,
+        parent_version: str | None = None,
+    ) -> Version:
+        """Save values, and return the version that holds them; `created` tells whether it is new.
+
+        Args:
+            values: the complete new values; missing ones take their default.
+            patch: values that replace single ones of the latest version (or of `values`).
+            unset: slots that return to their default.
+            parent_version: refuse with a Conflict when this is no longer the latest version.
+
+        With none of the first three, the edited `parameters.yaml` of the working tree is saved,
+        where the experiment's branch is checked out.
+
+        Raises:
+            InvalidDocuments: unknown, missing or mistyped values, all of them at once.
+            Conflict: somebody else saved meanwhile.
+        """
+        if values is None and patch is None and not unset:
+            edit = self._working_edit()
+        else:
+            edit = Edit(values=values, patch=patch or {}, unset=unset)
+        saved = save(
+            self.repository.workspace,
+            self._name,
+            edit,
+            message=message,
+            parent_version=parent_version,
+        )
+        self.repository.flush()
+        return saved
+
+    def _working_edit(self) -> Edit:
+        from gitexp.documents import schemas
+
+        path = self._working_file()
+        try:
+            text = path.read_bytes()
+        except FileNotFoundError as exc:
+            raise NotFound(
+                f"{path} does not exist",
+                hint=f"Give values: `gitexp commit {self._name} --set SLOT=VALUE`.",
+            ) from exc
+        return Edit(
+            values=schemas.load("parameters", text, file=str(path)), text=text, source=str(path)
+        )
+
+    def _working_file(self) -> Path:
+        workspace, home = self.repository.workspace, self.home
+        head = workspace.store.head().branch
+        if workspace.directory is None or head is None or f"refs/heads/{head}" != home.branch:
+            raise InvalidInput(
+                f"nothing to save: no values were given and {layout.branch_name(home.branch)} "
+                "is not checked out",
+                hint=f"Give values: `gitexp commit {self._name} --set SLOT=VALUE`.",
+            )
+        return workspace.directory / layout.parameters_path("", home.name)
+
+    def versions(self) -> list[Version]:
+        """Return all versions, oldest to newest."""
+        found = versions.list_versions(self.repository.workspace, self._name)
+        self.repository.flush()
+        return found
+
+    def version(self, revision: str = "latest") -> Version:
+        """Return the version that a revision names.
+
+        Raises:
+            NotFound: nothing fits.
+        """
+        return versions.resolve_version(self.repository.workspace, self._name, revision)
+
+    def list_versions(self) -> list[dict[str, Any]]:
+        """Return all version entries as JSON data, oldest to newest."""
+        return [version.to_dict() for version in self.versions()]
+
+    def latest_version_data(self) -> dict[str, Any] | None:
+        """Return the entry of the latest version, or None before the first."""
+        latest = versions.latest_version(self.repository.workspace, self._name)
+        return latest.to_dict() if latest else None
+
+    def get_version(self, version: str) -> dict[str, Any]:
+        """Return the entry of the version that a revision names.
+
+        Raises:
+            NotFound: nothing fits.
+        """
+        return self.version(version).to_dict()
+
+    # --- header and life ----------------------------------------------------------------------
+
+    def push(self) -> dict[str, Any]:
+        """Create the experiment or write its changed header; where it is shared, push it too.
+
+        Returns:
+            Its properties as JSON data.
+        """
+        if not self.repository.experiments.exists(self._name):
+            self.repository.experiments.create(self._name, **self._pending)
+        elif self._pending:
+            self.update(**self._pending)
+        self._pending = {}
+        if self.visibility == "shared":
+            self.share()
+        return self.to_dict()
+
+    def pull(
+        self, *, take: Side | None = None, values: Mapping[str, Any] | None = None
+    ) -> Experiment:
+        """Bring the local branch up to the shared one, as it is now; returns this experiment.
+
+        Where both sides saved, they are joined by parameter. `values` decides conflicts by
+        name, `take` (`ours` or `theirs`) all the others.
+
+        Raises:
+            Diverged: both sides changed the same parameters; nothing was written.
+        """
+        self.repository.fetch()
+        return self.join(take=take, values=values)
+
+    def join(
+        self, *, take: Side | None = None, values: Mapping[str, Any] | None = None
+    ) -> Experiment:
+        """Do what `pull` does, on top of what was fetched before; nothing is asked of the remote.
+
+        Raises:
+            Diverged: both sides changed the same parameters; nothing was written.
+        """
+        sharing.pull(self.repository.workspace, self._name, take=take, chosen=values)
+        return self
+
+    def update(
+        self,
+        *,
+        description: str | None = None,
+        hypothesis: str | None = None,
+        tags: Mapping[str, str | None] | None = None,
+    ) -> Header:
+        """Change the header, and return it; a tag whose value is None is removed."""
+
+        def change(header: Header) -> Header:
+            merged = {**header.tags, **(tags or {})}
+            return header.having(
+                description=header.description if description is None else description,
+                hypothesis=header.hypothesis if hypothesis is None else hypothesis,
+                tags={key: value for key, value in merged.items() if value is not None},
+            )
+
+        return lifecycle.change_header(
+            self.repository.workspace, self._name, change, message=f"{self._name}: describe"
+        )
+
+    def archive(self) -> Header:
+        """Hide it in lists."""
+        return lifecycle.archive(self.repository.workspace, self._name)
+
+    def unarchive(self) -> Header:
+        """Show it in lists again."""
+        return lifecycle.unarchive(self.repository.workspace, self._name)
+
+    def rename(self, name: str) -> Header:
+        """Give it another name; it stays the same experiment."""
+        header = lifecycle.rename(self.repository.workspace, self._name, name)
+        self._name = header.name
+        return header
+
+    def delete(self) -> bool:
+        """Mark it deleted and unbind its environments; False when it was deleted already."""
+        from gitexp.environments.promotion import unbind_everywhere
+
+        workspace = self.repository.workspace
+        if workspace.has_remote:
+            sharing.fetch_project(workspace)
+        return lifecycle.delete(
+            workspace,
+            self._name,
+            unbind=lambda tx, experiment_id: unbind_everywhere(
+                tx, workspace, experiment_id, reason=f"experiment {self._name} was deleted"
+            ),
+        )
+
+    def restore(self) -> Header:
+        """Bring it back after `delete`; its environments stay unbound."""
+        return lifecycle.restore(self.repository.workspace, self._name)
+
+    def purge(self) -> tuple[str, ...]:
+        """Remove its branches here and on the remote, its runs included; returns them."""
+        return lifecycle.purge(self.repository.workspace, self._name)
+
+    # --- sharing and environments -------------------------------------------------------------
+
+    def share(self) -> sharing.RefChange | None:
+        """Put its branch on the shared remote; None when everything was there already.
+
+        Raises:
+            Conflict: both sides have saved since.
+        """
+        return sharing.share(self.repository.workspace, self._name)
+
+    def unshare(self) -> None:
+        """Take its branch off the shared remote.
+
+        Raises:
+            NotAllowed: an environment is bound to it.
+        """
+        from gitexp.environments.live import bound_environments
+
+        workspace = self.repository.workspace
+        if workspace.has_remote:
+            sharing.fetch_project(workspace)
+        bound = bound_environments(workspace, self.id)
+        sharing.unshare(workspace, self._name, bound_in=bound)
+
+    def promote(
+        self, environment: str = "default", *, version: str = "latest", reason: str | None = None
+    ) -> Binding:
+        """Make a version live in an environment, and return the binding.
+
+        Raises:
+            NotAllowed: the version is not shared.
+            Conflict: somebody else promoted meanwhile.
+        """
+        return self.repository.environments.promote(
+            self._name, environment, version=version, reason=reason
+        )
+
+    @classmethod
+    def publish(
+        cls,
+        *,
+        name: str,
+        project_id: str | None = None,
+        values: Mapping[str, Any],
+        patch: bool = False,
+        message: str | None = None,
+        environment: str | None = None,
+        description: str | None = None,
+        repository: Repository | None = None,
+    ) -> Experiment:
+        """Create (where it is new), save, share and promote, in one atomic push.
+
+        Args:
+            project_id: checked against the repository's project when given.
+            patch: whether `values` replace single values of the latest version, not all.
+            environment: where to make the version live; None only shares it.
+        """
+        from gitexp.environments.promotion import plan_publication
+        from gitexp.experiments.publishing import publish
+
+        experiment = cls(name, repository=repository)
+        workspace = experiment.repository.workspace
+        if project_id not in (None, workspace.project_id):
+            raise InvalidInput(
+                f"this repository holds project {workspace.project_id!r}, not {project_id!r}",
+                hint="Open the repository of that project.",
+            )
+        publish(
+            workspace,
+            lifecycle.NewExperiment(name=name, description=description or ""),
+            values,
+            patch=patch,
+            message=message,
+            promote=plan_publication(environment, reason=message) if environment else None,
+        )
+        return experiment
+
+    # --- runs ---------------------------------------------------------------------------------
+
+    def run(
+        self,
+        test_set: str,
+        endpoint: str,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        evaluators: Sequence[str] = (),
+        version: str = "latest",
+        name: str | None = None,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        concurrency: int = 15,
+        limit: int | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        push: bool = False,
+    ) -> Run:
+        """Run an endpoint over a dataset with a version's values, and return the recorded run.
+
+        Args:
+            test_set: the name of a dataset of the working tree.
+            endpoint: the name of an endpoint of the working tree.
+            parameters: values that replace the version's for this run alone; no version is made.
+            evaluators: names; those of the header by default, else `exact-match`.
+            limit: take only the first samples.
+            push: send the run to the shared remote when it ends.
+        """
+        from gitexp.evaluation.planning import RunRequest
+        from gitexp.evaluation.runner import evaluate
+
+        request = RunRequest(
+            experiment=self._name,
+            dataset=test_set,
+            endpoint=endpoint,
+            evaluators=tuple(evaluators),
+            version=version,
+            overrides=dict(parameters or {}),
+            name=name or "",
+            description=description or "",
+            tags=dict(tags or {}),
+            concurrency=concurrency,
+            limit=limit,
+        )
+        run = evaluate(self.repository.workspace, request, progress=progress)
+        if push:
+            self.repository.push_runs([self._name])
+        return run
+
+    def runs(self, *, limit: int | None = 100) -> list[Run]:
+        """Return the recorded runs, newest first."""
+        from gitexp.runs import ledger
+
+        found = ledger.read(self.repository.workspace, self._name, limit=limit)
+        self.repository.flush()
+        return found
+
+    def results(self, *, group_by: GroupBy = "run", limit: int | None = 100) -> dict[str, Any]:
+        """Return `{"items": [...]}`: the results by run, newest first, or by version."""
+        from gitexp.results.summaries import summarize
+
+        return summarize(
+            self.repository.workspace, self._name, self.runs(limit=limit), group_by=group_by
+        )
+
+    def results_frame(self, *, group_by: GroupBy = "run", limit: int | None = 100) -> pd.DataFrame:
+        """Return the results as a DataFrame, a row for each run or version."""
+        from gitexp.results.tables import results_frame
+
+        return results_frame(self.results(group_by=group_by, limit=limit)["items"])

@@ -1,0 +1,196 @@
+"""The command line under test: in this process, and as a process of its own."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gitexp.cli.main import cli
+from gitexp.cli.output import Output
+from gitexp.cli.session import Session
+from gitexp.cli.terminal import Terminal
+
+_CLEARED = ("CI", "GITHUB_ACTIONS", "NO_COLOR", "FORCE_COLOR", "PAGER", "GIT_PAGER", "GITEXP_PAGER")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What one command line came to."""
+
+    code: int
+    out: str
+    err: str
+
+    def ok(self) -> Result:
+        """This result, which has to be a success."""
+        assert self.code == 0, self
+        return self
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home directory of its own, with a Git identity, and an environment without surprises."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".gitconfig").write_text(
+        "[user]\n\tname = Ada Example\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"
+    )
+    for name in list(os.environ):
+        if name.startswith(("GIT_", "GITEXP_", "XDG_")) or name in _CLEARED:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GITEXP_CACHE", str(home / "cache"))
+    monkeypatch.setenv("TERM", "xterm")
+    return home
+
+
+@pytest.fixture
+def directory(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current directory."""
+    directory = tmp_path / "work"
+    directory.mkdir()
+    monkeypatch.chdir(directory)
+    return directory
+
+
+@pytest.fixture
+def gitexp(
+    directory: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Run:
+    """Runs a command line in this process."""
+
+    def run(*arguments: str, stdin: str = "") -> Result:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        capfd.readouterr()
+        code = cli.run(list(arguments), "gitexp")
+        captured = capfd.readouterr()
+        return Result(code=code, out=captured.out, err=captured.err)
+
+    return run
+
+
+@pytest.fixture
+def process(directory: Path) -> Run:
+    """Runs a command line as a process of its own."""
+
+    def run(*arguments: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Result:
+        done = subprocess.run(
+            [sys.executable, "-m", "gitexp", *arguments],
+            input=stdin,
+            capture_output=True,
+            encoding="utf-8",
+            env={**os.environ, **(env or {})},
+            timeout=60,
+            check=False,
+        )
+        return Result(code=done.returncode, out=done.stdout, err=done.stderr)
+
+    return run
+
+
+def terminal(**facts: bool | int) -> Terminal:
+    """Return what is known of a process that is not at a terminal, but for some facts."""
+    usual = {"output": False, "errors": False, "input": False, "styled": False, "workflow": False}
+    return Terminal(**{**usual, "width": 80, "height": 24, **facts})  # type: ignore[arg-type]
+
+
+def session(directory: Path, environ: Mapping[str, str] | None = None, **facts: bool) -> Session:
+    """Return a session at such a terminal."""
+    return Session(directory=directory, terminal=terminal(**facts), environ=environ or {})
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Callable[..., Output]:
+    """Makes an output of a session that is not at a terminal, but for some facts."""
+
+    def make(format: str = "table", *, quiet: bool = False, **facts: bool) -> Output:
+        return Output(
+            session=session(tmp_path, **facts),
+            format=format,  # type: ignore[arg-type]
+            quiet=quiet,
+        )
+
+    return make
+
+
+@pytest.fixture
+def closed_pipe() -> Iterator[int]:
+    """The writing end of a pipe that nobody reads."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    yield writer
+    os.close(writer)
+
+
+DEFINITION = """\
+format: 1
+
+id: bot
+
+parameters:
+  temperature:
+    type: number
+    default: 0.5
+    minimum: 0
+    maximum: 2
+  prompt:
+    type: text
+    default: Be kind.
+  stop:
+    type: list
+    default: []
+  api_key:
+    type: secret
+    default: BOT_KEY
+
+environments:
+  staging: {}
+  production: {}
+"""
+
+
+def git(*arguments: str, directory: Path | None = None) -> str:
+    """Return what Git prints."""
+    done = subprocess.run(
+        ["git", *arguments],
+        cwd=directory,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=True,
+    )
+    return done.stdout
+
+
+@pytest.fixture
+def project(directory: Path) -> Path:
+    """A project with slots, two environments and an empty shared remote."""
+    git("init", "--quiet", "--initial-branch=main")
+    (directory / "gitexp.yaml").write_text(DEFINITION)
+    git("add", "gitexp.yaml")
+    git("commit", "--quiet", "--message=project")
+    remote = directory.parent / "remote.git"
+    git("init", "--quiet", "--bare", "--initial-branch=main", str(remote))
+    git("remote", "add", "origin", str(remote))
+    git("push", "--quiet", "origin", "main")
+    return directory
+
+
+@pytest.fixture
+def tone(project: Path, gitexp: Run) -> list[str]:
+    """An experiment with two versions; their ids, oldest first."""
+    gitexp("experiment", "create", "tone", "--description", "How it sounds").ok()
+    first = gitexp("commit", "tone", "--set", "temperature=0.7", "-m", "Warmer", "-q").ok()
+    second = gitexp("commit", "tone", "--set", "temperature=0.9", "-m", "Hot", "-q").ok()
+    return [first.out.strip(), second.out.strip()]

@@ -1,0 +1,172 @@
+"""The layers: imports point down, and what touches the outside stands in one place."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "gitexp"
+
+LAYERS = [
+    {"errors", "ids", "clock", "surroundings"},
+    {"documents", "stats"},
+    {"store"},
+    {"project"},
+    {"experiments"},
+    {"environments"},
+    {"runs"},
+    {"results"},
+    {"evaluation"},
+    {"opening", "status", "validation", "experiment", "repository", "serving"},
+    {"cli", "__main__"},
+]
+RANK = {room: rank for rank, layer in enumerate(LAYERS) for room in layer}
+
+OUTSIDE = {
+    "dulwich": {"store"},
+    "click": {"cli"},
+    "rich": {"cli"},
+    "yaml": {"documents"},
+    "jsonschema": {"documents", "project"},
+    "pandas": {"results"},
+    "subprocess": {"store", "cli"},
+    "sqlite3": {"store"},
+}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        inside = path.relative_to(PACKAGE)
+        yield (inside.parts[0].removesuffix(".py") if inside.parts else ""), path
+
+
+def imports(path: Path, *, typing_only: bool = False) -> Iterator[str]:
+    """Yield the modules that a file imports, at the top or inside functions."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    skipped = {id(n) for node in ast.walk(tree) if _is_typing_block(node) for n in ast.walk(node)}
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def _is_typing_block(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.If)
+        and isinstance(node.test, ast.Name)
+        and node.test.id == "TYPE_CHECKING"
+    )
+
+
+def test_imports_point_down() -> None:
+    upward = [
+        f"{path.relative_to(PACKAGE)} imports {name}"
+        for room, path in modules()
+        for name in imports(path)
+        if name.startswith("gitexp.") and room != "__init__"
+        if RANK[name.split(".")[1]] > RANK[room]
+    ]
+    assert upward == []
+
+
+def test_every_room_has_a_layer() -> None:
+    assert {room for room, _ in modules()} - {"__init__"} == set(RANK)
+
+
+@pytest.mark.parametrize("package", sorted(OUTSIDE))
+def test_a_foreign_package_is_imported_in_its_room_alone(package: str) -> None:
+    strays = [
+        str(path.relative_to(PACKAGE))
+        for room, path in modules()
+        if room not in OUTSIDE[package]
+        for name in imports(path)
+        if name.split(".")[0] == package
+    ]
+    assert strays == []
+
+
+def _calls(path: Path, names: set[str]) -> bool:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    attributes = {
+        f"{n.value.id}.{n.attr}"
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
+    }
+    called = {
+        n.func.id
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
+    }
+    return bool((attributes | called) & names)
+
+
+def test_only_the_surroundings_and_the_command_line_read_the_environment() -> None:
+    strays = [
+        str(path.relative_to(PACKAGE))
+        for room, path in modules()
+        if room not in {"cli", "surroundings"} and _calls(path, {"os.environ", "os.getenv"})
+    ]
+    assert strays == []
+
+
+def test_only_the_command_line_writes_to_the_terminal() -> None:
+    talk = {"print", "sys.stdout", "sys.stderr", "input"}
+    strays = [
+        str(path.relative_to(PACKAGE))
+        for room, path in modules()
+        if room != "cli" and _calls(path, talk)
+    ]
+    assert strays == []
+
+
+def test_only_the_clock_asks_for_the_time() -> None:
+    asked = {"datetime.now", "datetime.utcnow", "time.monotonic", "date.today"}
+    strays = [
+        str(path.relative_to(PACKAGE))
+        for room, path in modules()
+        if room not in {"clock", "cli", "store"} and _calls(path, asked)
+    ]
+    assert strays == []
+
+
+def test_a_file_has_at_most_400_lines() -> None:
+    long = {
+        str(path.relative_to(PACKAGE)): lines
+        for _, path in modules()
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > 400
+    }
+    assert set(long) <= {"experiment.py"}, long  # one class: the page that users read
+
+
+def imported_by(statement: str) -> set[str]:
+    """Return the top-level packages that a statement loads in a fresh interpreter."""
+    code = f"import sys; {statement}; print(*{{n.split('.')[0] for n in sys.modules}})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(done.stdout.split())
+
+
+HEAVY = {"dulwich", "yaml", "jsonschema", "pandas", "rich", "asyncio", "numpy"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import gitexp",
+        "import gitexp.cli.main",
+        "import gitexp.repository",
+        "import gitexp.experiment",
+        "import gitexp.documents.yaml_writer",
+    ],
+)
+def test_starting_loads_nothing_heavy(statement: str) -> None:
+    assert imported_by(statement) & HEAVY == set()
