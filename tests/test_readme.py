@@ -1,0 +1,142 @@
+"""The README is true: its walk-through runs, its Python runs, its command reference is current."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parent.parent / "README.md"
+TEXT = README.read_text(encoding="utf-8")
+FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+
+
+def section(title: str) -> str:
+    """Return the text between a heading and the next one of its level."""
+    start = TEXT.index(f"## {title}\n")
+    end = TEXT.find("\n## ", start)
+    return TEXT[start : end if end != -1 else None]
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """An environment in which gitexp is found and nothing of the user's is."""
+    home = tmp_path / "home"
+    home.mkdir()
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return {
+        "PATH": path,
+        "HOME": str(home),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_AUTHOR_NAME": "Ada Example",
+        "GIT_AUTHOR_EMAIL": "ada@example.org",
+        "GIT_COMMITTER_NAME": "Ada Example",
+        "GIT_COMMITTER_EMAIL": "ada@example.org",
+    }
+
+
+def commands(block: str) -> Iterator[str]:
+    for line in block.splitlines():
+        assert line.startswith("$ "), line
+        yield line[2:]
+
+
+def walk(directory: Path, environ: dict[str, str]) -> tuple[Path, list[tuple[str, str]]]:
+    """Run the walk-through; returns the project's directory and each command with its output."""
+    said = []
+    for language, title, block in FENCE.findall(section("Five minutes")):
+        if title:
+            (directory / title).parent.mkdir(parents=True, exist_ok=True)
+            (directory / title).write_text(block, encoding="utf-8")
+            continue
+        assert language == "console"
+        for command in commands(block):
+            if command.startswith("cd "):
+                directory = directory / command[3:]
+                continue
+            done = subprocess.run(
+                command, shell=True, cwd=directory, env=environ, capture_output=True, text=True,
+                timeout=120, check=False,
+            )  # fmt: skip
+            assert done.returncode == 0, (command, done.stdout, done.stderr)
+            said.append((command, done.stdout))
+    return directory, said
+
+
+def test_the_walk_through_runs_and_the_python_after_it(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    project, said = walk(tmp_path, environ)
+    output = dict(said)
+    assert '"max_words": 5' in output["gitexp env get production"]
+    assert "MAX_WORDS=5" in output[
+        "gitexp env get production --repo ../shared.git --format dotenv"
+    ].replace('"', "").replace("'", "")
+    assert "Customers complain" in output["gitexp env history production"]
+    code = next(
+        block for kind, _, block in FENCE.findall(section("From Python")) if kind == "python"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project, env=environ, capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "3 of 3" in done.stdout
+    assert "Hello 6" in done.stdout
+    status = subprocess.run(
+        ["git", "status", "--porcelain"], cwd=project, env=environ, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert status.stdout.replace("?? __pycache__/\n", "") == ""
+
+
+def test_the_files_of_the_walk_through_are_valid() -> None:
+    from gitexp.documents import layout, schemas
+
+    for _, title, block in FENCE.findall(section("Five minutes")):
+        kind = layout.kind_of(title) if title else None
+        if kind is not None and title.endswith(".yaml"):
+            schemas.load(kind, block.encode(), file=title)
+
+
+def test_the_command_reference_is_current() -> None:
+    from gitexp.cli.reference import reference
+
+    written = TEXT.split("<!-- commands -->")[1].split("<!-- end of commands -->")[0]
+    assert written.strip() == reference().strip()
+
+
+def test_every_relative_link_leads_somewhere() -> None:
+    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", TEXT):
+        assert (README.parent / target).exists(), target
+
+
+def test_every_anchor_is_a_heading() -> None:
+    headings = {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in _headings()}
+    for anchor in re.findall(r"\]\(#([^)]+)\)", TEXT):
+        assert anchor in headings
+
+
+def _headings() -> list[str]:
+    outside = FENCE.sub("", TEXT)
+    return re.findall(r"^#+ (.+)$", outside, re.MULTILINE)
+
+
+def test_the_demo_runs(tmp_path: Path, environ: dict[str, str]) -> None:
+    example = README.parent / "example-repo"
+    copy = tmp_path / "example"
+    shutil.copytree(example, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    done = subprocess.run(
+        [sys.executable, str(copy / "demo.py")], env=environ, capture_output=True, text=True,
+        timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, (done.stdout[-3000:], done.stderr[-3000:])
+    assert "$ gitexp env rollback production" in done.stdout
+    for rate in ("42.5", "68.0"):
+        assert rate in done.stdout
