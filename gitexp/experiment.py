@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gitexp.documents import layout
 from gitexp.errors import InvalidInput, NotFound
-from gitexp.experiments import lifecycle, sharing, versions
+from gitexp.experiments import joining, lifecycle, sharing, versions
 from gitexp.experiments.headers import Header, read_header
 from gitexp.experiments.homes import Home, get_home
 from gitexp.experiments.merging import Side
@@ -287,7 +287,7 @@ class Experiment:
         Raises:
             Diverged: both sides changed the same parameters; nothing was written.
         """
-        sharing.pull(self.repository.workspace, self._name, take=take, chosen=values)
+        joining.pull(self.repository.workspace, self._name, take=take, chosen=values)
         return self
 
     def update(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from gitexp.experiment import Experiment
 from gitexp.experiments import catalog, lifecycle, sharing
 from gitexp.experiments.catalog import LifecycleFilter, Page, Selection
 from gitexp.experiments.homes import find_home, get_home
-from gitexp.experiments.sharing import RefChange, Visibility
+from gitexp.experiments.sharing import FetchReport, PushReport, RefChange, Visibility
 from gitexp.opening import init_project, open_workspace
 from gitexp.project.definition import Project
 from gitexp.project.reading import current_project
@@ -190,20 +189,6 @@ class Repository:
         from gitexp.runs import exchange
 
         return exchange.push(self.workspace, names)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FetchReport:
-    """What a fetch brought: the tracking references that moved."""
-
-    changed: tuple[RefChange, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class PushReport:
-    """What a push sent: the branches that moved on the shared remote."""
-
-    pushed: tuple[RefChange, ...]
 
 
 class Experiments:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from gitexp.errors import Conflict, Diverged, NotAllowed, NotFound, PushRejected
-from gitexp.experiments import sharing
+from gitexp.experiments import joining, sharing
 from gitexp.experiments.catalog import known_experiments
 from gitexp.experiments.homes import experiment_names, get_home
 from gitexp.experiments.lifecycle import NewExperiment, create, rename
@@ -94,7 +94,7 @@ def test_an_unfetched_divergence_is_refused_by_the_remote(workspace, another_clo
 def test_changes_of_different_parameters_are_joined(workspace, another_clone) -> None:
     sharing.share(workspace, "tuning")
     diverge(workspace, another_clone(), {"retries": 5}, {"temperature": 1.0})
-    home = sharing.pull(workspace, "tuning")
+    home = joining.pull(workspace, "tuning")
     latest = resolve_version(workspace, "tuning")
     assert (latest.values["retries"], latest.values["temperature"]) == (5, 1.0)
     assert read_commit(workspace.store, home.tip).parents == (
@@ -110,7 +110,7 @@ def test_a_conflict_names_the_parameter_and_its_three_values(workspace, another_
     diverge(workspace, another_clone(), {"retries": 5, "temperature": 1.1}, {"retries": 7})
     before = workspace.store.refs("refs/heads/")
     with pytest.raises(Diverged) as caught:
-        sharing.pull(workspace, "tuning")
+        joining.pull(workspace, "tuning")
     assert caught.value.parameters == {"retries": (3, 5, 7)}
     assert str(caught.value) == "experiment 'tuning': both sides changed retries"
     assert workspace.store.refs("refs/heads/") == before
@@ -120,14 +120,14 @@ def test_a_conflict_names_the_parameter_and_its_three_values(workspace, another_
 def test_a_side_can_be_taken(workspace, another_clone, take, expected) -> None:
     sharing.share(workspace, "tuning")
     diverge(workspace, another_clone(), {"retries": 5}, {"retries": 7})
-    sharing.pull(workspace, "tuning", take=take)
+    joining.pull(workspace, "tuning", take=take)
     assert resolve_version(workspace, "tuning").values["retries"] == expected
 
 
 def test_a_conflict_can_be_decided_by_name(workspace, another_clone) -> None:
     sharing.share(workspace, "tuning")
     diverge(workspace, another_clone(), {"retries": 5}, {"retries": 7})
-    sharing.pull(workspace, "tuning", chosen={"retries": 6})
+    joining.pull(workspace, "tuning", chosen={"retries": 6})
     assert resolve_version(workspace, "tuning").values["retries"] == 6
 
 
@@ -191,7 +191,7 @@ def test_a_namesake_on_the_remote_is_told_from_a_divergence(workspace, another_c
         sharing.share(workspace, "tuning")
     assert str(caught.value) == "'origin' has another experiment named 'tuning'"
     with pytest.raises(Conflict, match="another experiment named 'tuning'"):
-        sharing.pull(workspace, "tuning")
+        joining.pull(workspace, "tuning")
     rename(workspace, "tuning", "mine")
     sharing.share(workspace, "mine")
     assert experiment_names(another_clone()) == ["mine", "tuning"]
