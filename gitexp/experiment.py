@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gitexp.documents import layout
 from gitexp.errors import InvalidInput, NotFound
-from gitexp.experiments import joining, lifecycle, sharing, versions
+from gitexp.experiments import versions
 from gitexp.experiments.headers import Header, read_header
 from gitexp.experiments.homes import Home, get_home
 from gitexp.experiments.merging import Side
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from gitexp.environments.binding import Binding
     from gitexp.evaluation.runner import Progress
+    from gitexp.experiments.sharing import RefChange, Visibility
     from gitexp.repository import Repository
     from gitexp.runs.run import Run
 
@@ -120,8 +121,10 @@ class Experiment:
         return self.repository.workspace.project_id
 
     @property
-    def visibility(self) -> sharing.Visibility:
+    def visibility(self) -> Visibility:
         """`shared` when its branch is on the shared remote (as last fetched), else `private`."""
+        from gitexp.experiments import sharing
+
         return sharing.sharing_of(self.repository.workspace, self.home).visibility
 
     @property
@@ -287,6 +290,8 @@ class Experiment:
         Raises:
             Diverged: both sides changed the same parameters; nothing was written.
         """
+        from gitexp.experiments import joining
+
         joining.pull(self.repository.workspace, self._name, take=take, chosen=values)
         return self
 
@@ -298,6 +303,7 @@ class Experiment:
         tags: Mapping[str, str | None] | None = None,
     ) -> Header:
         """Change the header, and return it; a tag whose value is None is removed."""
+        from gitexp.experiments import lifecycle
 
         def change(header: Header) -> Header:
             merged = {**header.tags, **(tags or {})}
@@ -313,14 +319,20 @@ class Experiment:
 
     def archive(self) -> Header:
         """Hide it in lists."""
+        from gitexp.experiments import lifecycle
+
         return lifecycle.archive(self.repository.workspace, self._name)
 
     def unarchive(self) -> Header:
         """Show it in lists again."""
+        from gitexp.experiments import lifecycle
+
         return lifecycle.unarchive(self.repository.workspace, self._name)
 
     def rename(self, name: str) -> Header:
         """Give it another name; it stays the same experiment."""
+        from gitexp.experiments import lifecycle
+
         header = lifecycle.rename(self.repository.workspace, self._name, name)
         self._name = header.name
         return header
@@ -328,6 +340,7 @@ class Experiment:
     def delete(self) -> bool:
         """Mark it deleted and unbind its environments; False when it was deleted already."""
         from gitexp.environments.promotion import unbind_everywhere
+        from gitexp.experiments import lifecycle, sharing
 
         workspace = self.repository.workspace
         if workspace.has_remote:
@@ -342,20 +355,26 @@ class Experiment:
 
     def restore(self) -> Header:
         """Bring it back after `delete`; its environments stay unbound."""
+        from gitexp.experiments import lifecycle
+
         return lifecycle.restore(self.repository.workspace, self._name)
 
     def purge(self) -> tuple[str, ...]:
         """Remove its branches here and on the remote, its runs included; returns them."""
+        from gitexp.experiments import lifecycle
+
         return lifecycle.purge(self.repository.workspace, self._name)
 
     # --- sharing and environments -------------------------------------------------------------
 
-    def share(self) -> sharing.RefChange | None:
+    def share(self) -> RefChange | None:
         """Put its branch on the shared remote; None when everything was there already.
 
         Raises:
             Conflict: both sides have saved since.
         """
+        from gitexp.experiments import sharing
+
         return sharing.share(self.repository.workspace, self._name)
 
     def unshare(self) -> None:
@@ -365,6 +384,7 @@ class Experiment:
             NotAllowed: an environment is bound to it.
         """
         from gitexp.environments.live import bound_environments
+        from gitexp.experiments import sharing
 
         workspace = self.repository.workspace
         if workspace.has_remote:
@@ -406,6 +426,7 @@ class Experiment:
             environment: where to make the version live; None only shares it.
         """
         from gitexp.environments.promotion import plan_publication
+        from gitexp.experiments import lifecycle
         from gitexp.experiments.publishing import publish
 
         experiment = cls(name, repository=repository)
@@ -475,23 +496,36 @@ class Experiment:
         return run
 
     def runs(self, *, limit: int | None = 100) -> list[Run]:
-        """Return the recorded runs, newest first."""
-        from gitexp.runs import ledger
+        """Return the recorded runs, newest first; one whose process died is closed first."""
+        from gitexp.runs import journals, ledger
 
+        journals.reap(self.repository.workspace)
         found = ledger.read(self.repository.workspace, self._name, limit=limit)
         self.repository.flush()
         return found
 
-    def results(self, *, group_by: GroupBy = "run", limit: int | None = 100) -> dict[str, Any]:
-        """Return `{"items": [...]}`: the results by run, newest first, or by version."""
+    def results(
+        self, *, group_by: GroupBy = "run", limit: int | None = 100, dataset: str | None = None
+    ) -> dict[str, Any]:
+        """Return `{"items": [...]}`: the results by run, newest first, or by version.
+
+        Args:
+            limit: count only the newest runs; None counts all.
+            dataset: count only runs over this dataset; without it, a version's rows over
+                several datasets are added up.
+        """
         from gitexp.results.summaries import summarize
 
-        return summarize(
-            self.repository.workspace, self._name, self.runs(limit=limit), group_by=group_by
-        )
+        runs = self.runs(limit=None if dataset else limit)
+        if dataset is not None:
+            runs = [run for run in runs if run.dataset and run.dataset.name == dataset][:limit]
+        return summarize(self.repository.workspace, self._name, runs, group_by=group_by)
 
-    def results_frame(self, *, group_by: GroupBy = "run", limit: int | None = 100) -> pd.DataFrame:
+    def results_frame(
+        self, *, group_by: GroupBy = "run", limit: int | None = 100, dataset: str | None = None
+    ) -> pd.DataFrame:
         """Return the results as a DataFrame, a row for each run or version."""
         from gitexp.results.tables import results_frame
 
-        return results_frame(self.results(group_by=group_by, limit=limit)["items"])
+        items = self.results(group_by=group_by, limit=limit, dataset=dataset)["items"]
+        return results_frame(items, group_by=group_by)

@@ -23,15 +23,16 @@ Digest = NewType("Digest", str)
 """`sha256:` and 64 hexadecimal digits over the canonical JSON of resolved values."""
 
 RunId = NewType("RunId", str)
-"""`20261121T131502-k3f9q2x7`: the UTC second at which the run began, and 40 random bits."""
+"""`20261121T131502-k3fgq2x7`: the UTC second at which the run began, and 40 random bits."""
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 SLOT_PATTERN = r"^[a-zA-Z_][a-zA-Z0-9_]{0,62}$"
-RUN_ID_PATTERN = r"^\d{8}T\d{6}-[a-z2-7]{8}$"
+RUN_ID_PATTERN = r"^[0-9]{8}T[0-9]{6}-[a-z2-7]{8}$"
 
 _NAME = re.compile(NAME_PATTERN[:-1] + r"\Z")
 _SLOT = re.compile(SLOT_PATTERN[:-1] + r"\Z")
 _RUN_ID = re.compile(RUN_ID_PATTERN[:-1] + r"\Z")
+_OBJECT_ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _WINDOWS_DEVICES = frozenset(
     ["con", "prn", "aux", "nul", "conin$", "conout$"]
     + [f"{stem}{digit}" for stem in ("com", "lpt") for digit in range(10)]
@@ -78,7 +79,7 @@ def slot_name_fault(text: str) -> str | None:
 
 def is_object_id(text: str) -> bool:
     """Return whether a text is a full object id."""
-    return len(text) in (40, 64) and all(c in "0123456789abcdef" for c in text)
+    return _OBJECT_ID.match(text) is not None
 
 
 def system_bits(count: int) -> int:
@@ -106,7 +107,7 @@ def parse_run_id(text: str) -> RunId:
     if not _RUN_ID.match(text):
         raise InvalidInput(
             f"{text!r} is not a run id",
-            hint="A run id looks like 20261121T131502-k3f9q2x7; `gitexp results EXPERIMENT` "
+            hint="A run id looks like 20261121T131502-k3fgq2x7; `gitexp results EXPERIMENT` "
             "lists them.",
         )
     return RunId(text)

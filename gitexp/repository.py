@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitexp.environment import Environments
 from gitexp.experiment import Experiment
-from gitexp.experiments import catalog, lifecycle, sharing
-from gitexp.experiments.catalog import LifecycleFilter, Page, Selection
 from gitexp.experiments.homes import find_home, get_home
-from gitexp.experiments.sharing import FetchReport, PushReport, RefChange, Visibility
-from gitexp.opening import init_project, open_workspace
+from gitexp.opening import open_workspace
 from gitexp.project.definition import Project
 from gitexp.project.reading import current_project
 from gitexp.project.workspace import Workspace
@@ -22,11 +19,9 @@ from gitexp.surroundings import Surroundings
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from gitexp.environments.binding import Binding
     from gitexp.environments.diffing import Diff
-    from gitexp.environments.history import HistoryEntry
-    from gitexp.environments.parameters import Parameters
-    from gitexp.environments.states import EnvironmentState
+    from gitexp.experiments.catalog import LifecycleFilter, Page
+    from gitexp.experiments.sharing import FetchReport, PushReport, RefChange, Visibility
     from gitexp.status import Status
     from gitexp.validation import ValidationReport
 
@@ -75,6 +70,8 @@ class Repository:
         A directory outside any repository becomes one. `created` tells whether anything was
         written.
         """
+        from gitexp.starting import init_project
+
         around = surroundings or Surroundings.of_process()
         where = around.directory / directory
         created = init_project(where, project=project, name=name, surroundings=around)
@@ -96,9 +93,10 @@ class Repository:
         from gitexp.store.cloning import clone
 
         around = surroundings or Surroundings.of_process()
+        address = _absolute(url, around.directory)
         default = url.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1].removesuffix(".git")
         where = around.directory / (directory or default)
-        clone(url, where, environ=around.environ, interactive=around.interactive)
+        clone(address, where, environ=around.environ, interactive=around.interactive)
         return cls(open_workspace(where, project=None, surroundings=around), created=True)
 
     def __enter__(self) -> Repository:
@@ -168,7 +166,9 @@ class Repository:
 
     def fetch(self) -> FetchReport:
         """Bring experiments, environments, runs and the trunk over from the shared remote."""
-        return FetchReport(changed=sharing.fetch_project(self.workspace))
+        from gitexp.experiments.sharing import FetchReport, fetch_project
+
+        return FetchReport(changed=fetch_project(self.workspace))
 
     def push(self, experiments: Sequence[str] = ()) -> PushReport:
         """Send new versions of shared experiments, and all new runs, to the shared remote.
@@ -176,11 +176,13 @@ class Repository:
         Args:
             experiments: only these; every shared one by default. Private ones stay private.
         """
+        from gitexp.experiments.sharing import PushReport, share
+
         names = experiments or self.experiments.names()
         pushed: list[RefChange] = []
         for name in names:
             home = get_home(self.workspace, name)
-            if home.shared is not None and (change := sharing.share(self.workspace, name)):
+            if home.shared is not None and (change := share(self.workspace, name)):
                 pushed.append(change)
         return PushReport(pushed=(*pushed, *self.push_runs(names)))
 
@@ -189,6 +191,13 @@ class Repository:
         from gitexp.runs import exchange
 
         return exchange.push(self.workspace, names)
+
+
+def _absolute(url: str, directory: Path) -> str:
+    """Return an address with a relative path made absolute."""
+    from gitexp.store.urls import parse_address
+
+    return str((directory / url).absolute()) if parse_address(url).kind == "path" else url
 
 
 class Experiments:
@@ -215,13 +224,15 @@ class Experiments:
             InvalidInput: the name is not usable.
             AlreadyExists: the project has an experiment of that name.
         """
-        new = lifecycle.NewExperiment(
+        from gitexp.experiments.lifecycle import NewExperiment, create
+
+        new = NewExperiment(
             name=name,
             description=description or "",
             hypothesis=hypothesis or "",
             tags=tags,
         )
-        lifecycle.create(self._workspace, new)
+        create(self._workspace, new)
         return Experiment(name, repository=self._repository)
 
     def get(self, name: str) -> Experiment:
@@ -239,7 +250,9 @@ class Experiments:
 
     def names(self) -> list[str]:
         """Return the names of all experiments that are not deleted, sorted."""
-        known = catalog.known_experiments(self._workspace)
+        from gitexp.experiments.catalog import known_experiments
+
+        known = known_experiments(self._workspace)
         return [home.name for home, header in known if header.lifecycle != "deleted"]
 
     def list(
@@ -258,6 +271,7 @@ class Experiments:
             search: a text that name or description contain, in any case.
         """
         from gitexp.environments.live import environments_by_experiment
+        from gitexp.experiments.catalog import Selection, list_experiments
 
         selection = Selection(
             search=search,
@@ -268,120 +282,6 @@ class Experiments:
             offset=offset,
         )
         bound = environments_by_experiment(self._workspace)
-        page = catalog.list_experiments(self._workspace, selection, bound=bound)
+        page = list_experiments(self._workspace, selection, bound=bound)
         self._repository.flush()
         return page
-
-
-class Environments:
-    """The environments of a repository."""
-
-    def __init__(self, repository: Repository) -> None:
-        self._repository = repository
-
-    @property
-    def _workspace(self) -> Workspace:
-        return self._repository.workspace
-
-    def create(self, name: str, *, description: str | None = None) -> EnvironmentState:
-        """Declare an environment in `gitexp.yaml`, in one commit on the trunk.
-
-        Raises:
-            InvalidInput: the name is not usable.
-            AlreadyExists: it is declared already.
-        """
-        from gitexp.environments.states import create
-
-        return create(self._workspace, name, description=description)
-
-    def list(self) -> list[EnvironmentState]:
-        """Return every declared environment and what is live in it, as last fetched."""
-        from gitexp.environments.states import list_environments
-
-        return list_environments(self._workspace)
-
-    def get(self, name: str) -> EnvironmentState:
-        """Return what is live in an environment, as last fetched.
-
-        Raises:
-            NotFound: the project declares no such environment.
-        """
-        from gitexp.environments.states import get_environment
-
-        return get_environment(self._workspace, name)
-
-    def promote(
-        self,
-        experiment: str,
-        environment: str,
-        *,
-        version: str = "latest",
-        reason: str | None = None,
-    ) -> Binding:
-        """Make a shared version live in an environment, and return the binding.
-
-        Raises:
-            NotAllowed: the version is not shared, or the experiment is deleted.
-            Conflict: somebody else promoted meanwhile; nothing was changed.
-        """
-        from gitexp.environments.promotion import promote
-
-        return promote(self._workspace, experiment, environment, version=version, reason=reason)
-
-    def rollback(
-        self, environment: str, *, reason: str | None = None, to: str | None = None
-    ) -> Binding:
-        """Bring back what was live before, and return the binding."""
-        from gitexp.environments.promotion import rollback
-
-        return rollback(self._workspace, environment, reason=reason, to=to)
-
-    def unbind(self, environment: str, *, reason: str | None = None) -> Binding:
-        """Leave an environment without a version, and return the binding that says so."""
-        from gitexp.environments.promotion import unbind
-
-        return unbind(self._workspace, environment, reason=reason)
-
-    def history(self, environment: str, *, limit: int | None = None) -> builtins.list[HistoryEntry]:
-        """Return who changed an environment, when, why, and value by value; newest first."""
-        from gitexp.environments.history import history
-
-        return history(self._workspace, environment, limit=limit)
-
-    def read(
-        self,
-        environment: str | None = None,
-        *,
-        experiment: str | None = None,
-        version: str | None = None,
-        at: str | None = None,
-        locked: bool = False,
-        offline: bool = False,
-    ) -> Parameters:
-        """Return values by version, experiment or environment, in this order of precedence.
-
-        Without any of them, `GITEXP_ENVIRONMENT` names the environment, else it is `default`.
-
-        Args:
-            at: a commit of the environment, to read what was live then.
-            locked: read the commit that `gitexp.lock` pins, and verify it.
-            offline: never ask the remote.
-        """
-        from gitexp.environments.resolving import Selectors, resolve
-
-        selectors = Selectors(
-            environment=environment,
-            experiment=experiment,
-            version=version,
-            at=at,
-            locked=locked,
-        )
-        found = resolve(self._workspace, selectors, offline=offline)
-        self._repository.flush()
-        return found
-
-    def lock(self, *names: str) -> Path:
-        """Pin what is live in environments (all bound ones by default) in `gitexp.lock`."""
-        from gitexp.environments.locking import lock
-
-        return lock(self._workspace, names)

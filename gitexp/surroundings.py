@@ -28,6 +28,7 @@ class Surroundings:
         clock: the present time and a monotonic one.
         random_bits: a source of random bits for identifiers.
         interactive: whether a person can be asked for credentials.
+        argv: the command line, which runs record.
     """
 
     environ: Mapping[str, str] = field(default_factory=dict)
@@ -36,6 +37,7 @@ class Surroundings:
     clock: Clock = field(default_factory=SystemClock)
     random_bits: Randomness = system_bits
     interactive: bool = False
+    argv: tuple[str, ...] = ()
 
     @classmethod
     def of_process(cls) -> Surroundings:
@@ -46,6 +48,7 @@ class Surroundings:
             directory=Path.cwd(),
             cache_root=cache_root(environ, sys.platform),
             interactive=sys.stdin is not None and sys.stdin.isatty(),
+            argv=tuple(sys.argv),
         )
 
 

@@ -22,7 +22,16 @@ LAYERS = [
     {"runs"},
     {"results"},
     {"evaluation"},
-    {"opening", "status", "validation", "experiment", "repository", "serving"},
+    {
+        "opening",
+        "starting",
+        "serving",
+        "status",
+        "validation",
+        "experiment",
+        "environment",
+        "repository",
+    },
     {"cli", "__main__"},
 ]
 RANK = {room: rank for rank, layer in enumerate(LAYERS) for room in layer}

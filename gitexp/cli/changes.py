@@ -11,7 +11,7 @@ from gitexp.cli.safety import visible
 from gitexp.cli.tables import Column, Table, value_text
 
 if TYPE_CHECKING:
-    from gitexp.environments.diffing import ValueChange
+    from gitexp.experiments.changes import ValueChange
 
 LONG_TEXT = 60
 IN_ONE_LINE = 4

@@ -138,7 +138,7 @@ def saved_fields(experiment: Experiment, version: Version) -> Table:
 def _changed_line(experiment: Experiment, version: Version) -> str | None:
     if not (version.created and version.parent_version):
         return None
-    from gitexp.environments.diffing import value_changes
+    from gitexp.experiments.changes import value_changes
 
     before = experiment.version(version.parent_version)
     return change_line(value_changes(before.values, version.values, version.types))

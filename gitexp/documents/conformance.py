@@ -101,7 +101,7 @@ def _never(value: Any) -> bool:
 def _all(tests: list[Test]) -> Test:
     if len(tests) == 1:
         return tests[0]
-    return lambda value: all([test(value) for test in tests])
+    return lambda value: all(test(value) for test in tests)
 
 
 def _any(tests: list[Test]) -> Test:
@@ -122,7 +122,7 @@ def _properties(expected: Any, schema: Any, compiler: _Compiler) -> Test:
     tests = {key: compiler.test(inner) for key, inner in expected.items()}
     return lambda value: (
         not isinstance(value, dict)
-        or all([tests[key](child) for key, child in value.items() if key in tests])
+        or all(tests[key](child) for key, child in value.items() if key in tests)
     )
 
 
@@ -132,7 +132,7 @@ def _additional(expected: Any, schema: Any, compiler: _Compiler) -> Test:
     test = _never if "patternProperties" in schema else compiler.test(expected)
     return lambda value: (
         not isinstance(value, dict)
-        or all([test(child) for key, child in value.items() if key not in known])
+        or all(test(child) for key, child in value.items() if key not in known)
     )
 
 
@@ -231,7 +231,10 @@ def _compared(holds: Callable[[Any, Any], bool]) -> Rule:
     )
 
 
-def _sized(kind: type, holds: Callable[[Any, Any], bool]) -> Rule:
+_Container = type[str] | type[list[Any]] | type[dict[str, Any]]
+
+
+def _sized(kind: _Container, holds: Callable[[Any, Any], bool]) -> Rule:
     return lambda bound, schema, compiler: (
         lambda value: not isinstance(value, kind) or holds(len(value), bound)
     )

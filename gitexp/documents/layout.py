@@ -7,10 +7,12 @@ repository: `""` at the top, `"apps/bot"` in a monorepo.
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from gitexp.documents.safe_paths import safe_path as safe_path
-from gitexp.documents.schemas import DocumentKind
+
+if TYPE_CHECKING:
+    from gitexp.documents.schemas import DocumentKind
 from gitexp.errors import InvalidInput
 from gitexp.ids import Name, ObjectId, RunId
 

@@ -6,14 +6,18 @@ Importing this module is cheap: a validator is loaded only for a document that h
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from gitexp.documents.conformance import Test, quick_test
 from gitexp.documents.json_codec import parse_json, parse_json_lines
+from gitexp.documents.limits import MAX_PROBLEMS
 from gitexp.documents.parsed import ParsedDocument
 from gitexp.documents.problems import Problem, shown
+from gitexp.documents.values import Path as Place
 from gitexp.errors import GitexpError, InvalidDocuments
 
 DocumentKind = Literal[
@@ -71,11 +75,6 @@ def schema_of(kind: DocumentKind) -> dict[str, Any]:
     return schema
 
 
-@cache
-def _quick_test(kind: DocumentKind) -> Test:
-    return quick_test(schema_of(kind))
-
-
 def check(kind: DocumentKind, document: ParsedDocument, *, file: str) -> list[Problem]:
     """Return everything that is wrong with a document, in the order of its lines.
 
@@ -87,17 +86,29 @@ def check(kind: DocumentKind, document: ParsedDocument, *, file: str) -> list[Pr
         return [newer]
     if document.value is None:
         return [document.problem(file, (), f"the file is empty{_EMPTY.get(kind, '')}")]
-    in_rows = kind in _ROWS and isinstance(document.value, list)
-    if all(map(_quick_test(kind), document.value if in_rows else [document.value])):
-        return []
-    from gitexp.documents.validation import faults_of
-
-    rules = {"type": "array", "items": schema_of(kind)} if in_rows else schema_of(kind)
     problems = [
-        document.problem(file, fault.path, fault.message)
-        for fault in faults_of(rules, document.value)
+        document.problem(file, path, message)
+        for path, message in islice(_faults(kind, document.value), MAX_PROBLEMS)
     ]
     return sorted(problems, key=_line_and_column)
+
+
+def _faults(kind: DocumentKind, value: Any) -> Iterator[tuple[Place, str]]:
+    """Yield the faults of a document, or of each row of a table that has some."""
+    is_right = _quick_test(kind)
+    in_rows = kind in _ROWS and isinstance(value, list)
+    for position, part in enumerate(value) if in_rows else [(None, value)]:
+        if not is_right(part):
+            from gitexp.documents.validation import faults_of
+
+            start = () if position is None else (position,)
+            for fault in faults_of(schema_of(kind), part):
+                yield (*start, *fault.path), fault.message
+
+
+@cache
+def _quick_test(kind: DocumentKind) -> Test:
+    return quick_test(schema_of(kind))
 
 
 _EMPTY: dict[DocumentKind, str] = {"parameters": "; write {} where there are no values"}
@@ -128,6 +139,10 @@ def load(kind: DocumentKind, data: bytes | str, *, file: str) -> Any:
         InvalidDocuments: every problem of the file.
     """
     document = parse(data, file=file)
+    if kind in _ROWS and not isinstance(document.value, list):
+        raise InvalidDocuments(
+            [document.problem(file, (), f"expected a list of {kind}s")], hint=_CORRECT
+        )
     problems = check(kind, document, file=file)
     if problems:
         newer = _newer_format(kind, document, file)

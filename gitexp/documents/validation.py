@@ -95,11 +95,9 @@ def _rank(path: Path, value: Any) -> tuple[int, ...]:
     """Return where a path comes in the order of a value; the library's order is not steady."""
     ranks: list[int] = []
     for step in path:
-        steps = list(value) if isinstance(value, dict) else range(len(value))
-        if step not in steps:
-            return (*ranks, len(steps))
-        ranks.append(steps.index(step))
-        value = value[step]
+        steps: list[Any] = list(value) if isinstance(value, dict) else [*range(len(value))]
+        ranks.append(steps.index(step) if step in steps else len(steps))
+        value = value[step] if step in steps else {}
     return tuple(ranks)
 
 

@@ -8,8 +8,8 @@ from itertools import islice
 
 from gitexp.environments.binding import Binding, Snapshot, environment_at
 from gitexp.environments.branches import environment_name, fetch_branch, tip_of
-from gitexp.environments.diffing import ValueChange, value_changes
 from gitexp.errors import InvalidDocuments, InvalidInput, MissingObject, NotBound, NotFound
+from gitexp.experiments.changes import ValueChange, value_changes
 from gitexp.ids import Name, ObjectId
 from gitexp.project.reading import current_project
 from gitexp.project.workspace import Workspace

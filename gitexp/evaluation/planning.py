@@ -44,7 +44,6 @@ class RunRequest:
         concurrency: how many samples are in flight at once.
         batch_size: rows after which the journal is made durable at the latest.
         limit: take only the first samples.
-        argv: the command line, for the record.
     """
 
     experiment: str
@@ -59,7 +58,6 @@ class RunRequest:
     concurrency: int = CONCURRENCY
     batch_size: int = BATCH_SIZE
     limit: int | None = None
-    argv: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +177,7 @@ def _run(
         ),
         code=code_reference(workspace),
         who=str(workspace.signature()),
-        machine=machine_of(request.argv),
+        machine=machine_of(workspace.surroundings.argv),
         tags=request.tags,
     )
 

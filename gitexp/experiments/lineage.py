@@ -16,9 +16,10 @@ from gitexp.documents import layout
 from gitexp.errors import MissingObject
 from gitexp.ids import Name, ObjectId
 from gitexp.project.workspace import Workspace
-from gitexp.store.model import Commit, TreeId
+from gitexp.store.model import TreeId
+from gitexp.store.objects import CommitLinks, tree_and_parents
 from gitexp.store.protocol import Store
-from gitexp.store.trees import entry_at, list_dir, read_commit
+from gitexp.store.trees import entry_at, list_dir
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,7 @@ class Lineage:
 class _State:
     """The experiment as one commit has it."""
 
-    commit: Commit
+    commit: CommitLinks
     name: str
     blob: ObjectId | None
 
@@ -180,9 +181,9 @@ class _Walk:
             return None
         return _State(commit, former, self._lookup(commit.tree, former)[1])
 
-    def _commit(self, commit_id: ObjectId) -> Commit:
+    def _commit(self, commit_id: ObjectId) -> CommitLinks:
         try:
-            return read_commit(self.store, commit_id)
+            return tree_and_parents(self.store.read(commit_id))
         except MissingObject as exc:
             if not self.store.is_shallow():
                 raise

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gitexp.documents.canonical import canonical_json
+from gitexp.experiments.changes import same_value
 
 Side = Literal["ours", "theirs"]
 Conflicts = Mapping[str, tuple[Any, Any, Any]]
@@ -67,7 +67,7 @@ def _merge_one(base: Any, ours: Any, theirs: Any, take: Side | None) -> Any:
 def _equal(one: Any, other: Any) -> bool:
     if one is _ABSENT or other is _ABSENT:
         return one is other
-    return canonical_json(one) == canonical_json(other)
+    return same_value(one, other)
 
 
 def _shown(three: tuple[Any, ...]) -> tuple[Any, Any, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from gitexp.documents import layout
 from gitexp.documents.canonical import digest_of
 from gitexp.documents.problems import ProblemCollector
+from gitexp.documents.yaml_writer import dump_yaml
 from gitexp.errors import Conflict, NotAllowed
 from gitexp.experiments.bases import Base, base_of
 from gitexp.experiments.headers import header_at
@@ -156,9 +157,9 @@ def _still_declared(base: Base) -> Mapping[str, Any]:
 
 def _encoded(tx: Transaction, base: Base, path: str, values: Mapping[str, Any]) -> bytes:
     old = blob_at(tx, base.tree, path)
-    if old is None:
-        from gitexp.documents.yaml_writer import dump_yaml
-
+    before = base.latest.values if base.latest else None
+    if old is None or (before and old == dump_yaml(before, schema="parameters")):
+        # As gitexp itself wrote it, so there is nobody's layout to keep, and no YAML to parse.
         return dump_yaml(values, schema="parameters")
     from gitexp.documents.yaml_editor import edit_yaml
 

@@ -18,7 +18,7 @@ from gitexp.documents.canonical import digest_of
 from gitexp.errors import InvalidDocuments, InvalidInput, MissingObject, NotFound
 from gitexp.experiments.headers import header_at
 from gitexp.experiments.homes import Home, get_home
-from gitexp.experiments.lineage import Save, lineage
+from gitexp.experiments.lineage import Lineage, Save, lineage
 from gitexp.ids import Digest, Name, ObjectId, VersionId, is_object_id
 from gitexp.project.reading import project_at, read_document
 from gitexp.project.workspace import Workspace
@@ -164,6 +164,9 @@ def resolve_version(
     home = get_home(workspace, name, reader=reader)
     if text.startswith("env:"):
         text = _bound_version(workspace, home, text.removeprefix("env:"), reader)
+    line = lineage(workspace, home.tip, name, reader=reader)
+    if not line.joined and (save := _named(line, text)):
+        return entry_of(workspace, save, reader=reader)
     back = _steps_back(text)
     versions = list_versions(workspace, name, reader=reader)
     if back is not None:
@@ -173,6 +176,12 @@ def resolve_version(
         or _by_digest(versions, text)
         or _by_commit(workspace, versions, name, text, reader)
     )
+
+
+def _named(line: Lineage, text: str) -> Save | None:
+    """Return the save that a full hash or `latest` names, without looking at any other."""
+    wanted = line.latest if text == "latest" else text
+    return next((save for save in reversed(line.saves) if save.commit == wanted), None)
 
 
 def entry_of(workspace: Workspace, save: Save, *, reader: Store | None = None) -> Version:

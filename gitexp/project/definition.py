@@ -9,6 +9,7 @@ from typing import Any
 
 from gitexp.documents.problems import MISSING, Problem, ProblemCollector
 from gitexp.errors import NotFound
+from gitexp.ids import name_fault
 from gitexp.project.slots import Slot
 
 FORMAT = 1
@@ -48,10 +49,18 @@ class Project:
         """Return the project that a checked document describes.
 
         Raises:
-            InvalidDocuments: a default does not fit its slot, or an enum has no options.
+            InvalidDocuments: what the schema cannot see is wrong, all of it at once.
         """
+        project = cls.trusted(data)
+        found = ProblemCollector()
+        found.extend(project.faults(file=file))
+        found.raise_if_any()
+        return project
+
+    @classmethod
+    def trusted(cls, data: Mapping[str, Any]) -> Project:
+        """Return the project of a document that `from_dict` has accepted before."""
         slots = {n: Slot.from_dict(n, s) for n, s in data.get("parameters", {}).items()}
-        _check_slots(slots, file)
         return cls(
             id=data["id"],
             name=data.get("name", ""),
@@ -81,6 +90,19 @@ class Project:
             hint=_suggest(name, self.environments)
             or f"Declare it with `gitexp env create {name}`.",
         )
+
+    def faults(self, *, file: str) -> list[Problem]:
+        """Return what is wrong beyond the schema: names, options, constraints, defaults."""
+        found = ProblemCollector()
+        for what, name in [("id", self.id), *(("environments", n) for n in self.environments)]:
+            fault = name_fault(name)
+            if fault:
+                place = what if what == "id" else f"{what}.{name}"
+                found.add(file, place, f"{name!r} is not a usable name: {fault}")
+        for slot in self.slots.values():
+            for inner, message in slot.definition_faults():
+                found.add(file, f"parameters.{slot.name}.{inner}", message)
+        return found.problems
 
     def types(self) -> dict[str, str]:
         """Return the type of every slot."""
@@ -129,19 +151,6 @@ class Project:
         complete = {n: s.default for n, s in self.slots.items() if s.default is not MISSING}
         complete |= values
         return {n: s.normal(complete[n]) for n, s in self.slots.items() if n in complete}
-
-
-def _check_slots(slots: Mapping[str, Slot], file: str) -> None:
-    found = ProblemCollector()
-    for name, slot in slots.items():
-        place = f"parameters.{name}"
-        if slot.type == "enum" and not slot.options:
-            found.add(file, f"{place}.options", "an enum needs options")
-            continue
-        if slot.default is not MISSING:
-            for inner, message in slot.faults(slot.default):
-                found.add(file, f"{place}.default" + (f".{inner}" if inner else ""), message)
-    found.raise_if_any()
 
 
 def _suggest(name: str, known: Mapping[str, Any]) -> str | None:

@@ -65,13 +65,28 @@ def project_at(workspace: Workspace, tree: TreeId, *, reader: Store | None = Non
         InvalidDocuments: the definition is not valid.
     """
     path = layout.join(workspace.root, layout.PROJECT_FILE)
-    data = read_document(workspace, tree, path, "project", reader=reader)
-    if data is None:
+    entry = entry_at(reader or workspace.store, tree, path)
+    if entry is None:
         raise NotFound(
             f"{path} is not in this revision",
             hint=f"Commit it on {workspace.trunk}, where experiments begin.",
         )
-    return Project.from_dict(data, file=path)
+    return workspace.cache.memo(
+        f"project/{entry.id}", lambda: _project(workspace, tree, path, entry, reader)
+    )
+
+
+def _project(
+    workspace: Workspace, tree: TreeId, path: str, entry: TreeEntry, reader: Store | None
+) -> Project:
+    """Return the definition, held to what its schema cannot see once for each content."""
+    data = read_document(workspace, tree, path, "project", reader=reader) or {}
+    sound = f"sound/{_READING}/{entry.id}"
+    if workspace.cache.get(sound):
+        return Project.trusted(data)
+    project = Project.from_dict(data, file=path)
+    workspace.cache.put(sound, True)
+    return project
 
 
 def current_project(workspace: Workspace, *, reader: Store | None = None) -> Project:

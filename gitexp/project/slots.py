@@ -79,6 +79,30 @@ class Slot:
             constraints={key: value for key, value in data.items() if key not in known},
         )
 
+    def definition_faults(self) -> list[Fault]:
+        """Return what is wrong with the slot itself, each with its key in the definition."""
+        if self.type == "enum" and not self.options:
+            return [("options", "an enum needs options")]
+        faults = [
+            (key, fault)
+            for key, schema in self._schemas().items()
+            if (fault := schema_fault(schema)) is not None
+        ]
+        if faults or self.default is MISSING:
+            return faults
+        return [
+            (f"default.{place}" if place else "default", message)
+            for place, message in self.faults(self.default)
+        ]
+
+    def _schemas(self) -> dict[str, Any]:
+        """Return the parts of the definition that are JSON Schemas, by their key."""
+        own = {k: {k: v} for k, v in self.constraints.items() if k in _SCHEMA_KEYWORDS}
+        if "pattern" in self.constraints:
+            own["pattern"] = {"pattern": self.constraints["pattern"]}
+        whole = {k: v for k, v in self.constraints.items() if k == "schema"}
+        return own | whole
+
     def faults(self, value: Any) -> list[Fault]:
         """Return everything that is wrong with a value; nothing when it may be saved."""
         fault = _TYPE_CHECKS[self.type](value)
@@ -199,10 +223,16 @@ def _constraint_faults(value: Any, constraints: Mapping[str, Any]) -> list[Fault
 
 
 def _schema_faults(value: Any, schema: Mapping[str, Any]) -> list[Fault]:
-    from jsonschema import Draft202012Validator  # 0.1 s, and only nested values need it
+    from gitexp.documents.validation import faults_of
 
-    errors = Draft202012Validator(dict(schema)).iter_errors(value)
-    return sorted((place_of(error.absolute_path), error.message) for error in errors)
+    return [(place_of(fault.path), fault.message) for fault in faults_of(schema, value)]
+
+
+def schema_fault(schema: Any) -> str | None:
+    """Return why a value is not a usable JSON Schema, or None when it is one."""
+    from gitexp.documents import validation
+
+    return validation.schema_fault(schema)
 
 
 def _numeric(check: Callable[[Any, Any], bool], words: str) -> Callable[[Any, Any], str | None]:

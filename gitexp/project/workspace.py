@@ -9,7 +9,6 @@ from gitexp.documents import layout
 from gitexp.errors import InvalidInput, NotFound
 from gitexp.ids import Name, ObjectId
 from gitexp.store.cache import DerivedCache
-from gitexp.store.history import is_ancestor
 from gitexp.store.model import Signature
 from gitexp.store.protocol import Remote, RemoteOpener, Store
 from gitexp.surroundings import Surroundings
@@ -97,4 +96,6 @@ def further(store: Store, ours: ObjectId | None, theirs: ObjectId | None) -> Obj
     """Return whichever of two commits is ahead of the other; `ours` where they diverged."""
     if ours is None or theirs is None or ours == theirs:
         return ours or theirs
+    from gitexp.store.history import is_ancestor
+
     return theirs if is_ancestor(store, ours, theirs) else ours

@@ -45,6 +45,7 @@ def by_version(workspace: Workspace, name: str, runs: Iterable[Run]) -> list[dic
 
     - `version`, `digest`, `message` and `parent_version`; `overrides` for values that no version
       has.
+    - `datasets`: the names of the datasets of its finished runs, sorted; their rows are added up.
     - `runs`: `id`, `status`, `created_at` and `stats` of each of its runs, in the order given.
     - `stats`: the sum over its finished runs; `unfinished`: how many others there are. The rows of
       those are the ones that happened to be done first, so they count in no rate.
@@ -71,6 +72,7 @@ def _item(group: Group, parent: Group | None) -> dict[str, Any]:
         "digest": group.digest,
         "message": group.message,
         "parent_version": group.parent_version,
+        "datasets": sorted({run.dataset.name for run in group.finished if run.dataset}),
         "runs": [_brief(run) for run in group.runs],
         "unfinished": len(group.runs) - len(group.finished),
         "stats": stats.to_dict(),

@@ -10,11 +10,14 @@ from __future__ import annotations
 import contextlib
 import json
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import sqlite3
+
+T = TypeVar("T")
 
 _FILE = "cache-1.sqlite"
 _FLUSH_AT = 2000
@@ -29,6 +32,7 @@ class DerivedCache:
         self._usable = directory is not None
         self._recent: dict[str, Any] = {}
         self._pending: dict[str, Any] = {}
+        self._memo: dict[str, Any] = {}
 
     def get(self, key: str) -> Any | None:
         """Return the value of a key, or None; the caller must not change it."""
@@ -50,6 +54,13 @@ class DerivedCache:
             self._pending[key] = value
             if len(self._pending) >= _FLUSH_AT:
                 self.flush()
+
+    def memo(self, key: str, make: Callable[[], T]) -> T:
+        """Return what `make` returned for a key in this process; it is never written."""
+        if key not in self._memo:
+            self._memo[key] = make()
+        found: T = self._memo[key]
+        return found
 
     def flush(self) -> None:
         """Write what was put since the last time."""

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
+from typing import NamedTuple
 
 from gitexp.errors import DamagedObject, InvalidInput, StoreError
 from gitexp.ids import ObjectId
@@ -93,6 +94,24 @@ def commit_links(raw: RawObject) -> tuple[tuple[ObjectId, ...], int]:
     start = raw.data.find(b"\ncommitter ")
     line = raw.data[start + 11 : raw.data.find(b"\n", start + 11)] if start >= 0 else b""
     return parents, _seconds(line)
+
+
+class CommitLinks(NamedTuple):
+    """What a commit names: its tree and its parents."""
+
+    id: ObjectId
+    tree: TreeId
+    parents: tuple[ObjectId, ...]
+
+
+def tree_and_parents(raw: RawObject) -> CommitLinks:
+    """Return what a commit names, at a small part of the cost of `parse_commit`.
+
+    Raises:
+        StoreError, DamagedObject: as for `parse_commit`.
+    """
+    tree, parents = _links(raw)
+    return CommitLinks(raw.id, tree, parents)
 
 
 def tag_target(raw: RawObject) -> ObjectId:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from tests.benchmarks.settings import Setting
 
@@ -85,9 +87,12 @@ def experiment_files(name: str, number: int) -> dict[str, str]:
 
 @dataclass(kw_only=True)
 class Import:
-    """A history that `git fast-import` writes in one process."""
+    """A history that `git fast-import` writes in one process.
 
-    _chunks: list[bytes] = field(default_factory=list)
+    It waits in a file: what this process holds in memory would count as its children's peak.
+    """
+
+    _stream: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
     _moment: int = _BEGIN
 
     def commit(
@@ -124,16 +129,18 @@ class Import:
         self._data(message)
 
     def run(self, setting: Setting, repository: Path) -> None:
-        """Write all of it into a repository."""
+        """Write all of it into a repository; nothing can be added afterwards."""
         command = ["git", "fast-import", "--quiet", "--date-format=raw"]
-        setting.call(repository, command, data=b"".join(self._chunks))
+        with self._stream:
+            self._stream.seek(0)
+            setting.call(repository, command, source=self._stream)
 
     def _line(self, text: str) -> None:
-        self._chunks.append(text.encode() + b"\n")
+        self._stream.write(text.encode() + b"\n")
 
     def _data(self, text: str) -> None:
         data = text.encode()
-        self._chunks.append(b"data %d\n%s\n" % (len(data), data))
+        self._stream.write(b"data %d\n%s\n" % (len(data), data))
 
     def _signature(self) -> str:
         self._moment += 60

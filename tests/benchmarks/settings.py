@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from tests.benchmarks.measuring import CommandFailed, failure_text
 
@@ -94,19 +95,23 @@ class Setting:
     sizes: Sizes
 
     def call(
-        self, directory: Path, command: Sequence[str | Path], *, data: bytes | None = None
+        self, directory: Path, command: Sequence[str | Path], *, source: IO[bytes] | None = None
     ) -> str:
         """Return what a command of the set-up writes.
 
         Args:
-            data: what it reads on its standard input.
+            source: what it reads on its standard input.
 
         Raises:
             CommandFailed: it did not end with 0.
         """
         words = [str(word) for word in command]
         done = subprocess.run(
-            words, cwd=directory, env=dict(self.environ), input=data, capture_output=True
+            words,
+            cwd=directory,
+            env=dict(self.environ),
+            stdin=source or subprocess.DEVNULL,
+            capture_output=True,
         )
         if done.returncode:
             errors = done.stderr.decode("utf-8", "replace")

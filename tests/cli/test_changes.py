@@ -9,7 +9,7 @@ from gitexp.cli.changes import (
     text_diffs,
 )
 from gitexp.cli.rendering import csv_table, plain_table
-from gitexp.environments.diffing import ValueChange
+from gitexp.experiments.changes import ValueChange
 
 LONG = "You are kind.\nAnswer in one line.\n"
 CHANGES = [

@@ -42,7 +42,7 @@ ARGUMENTS = ("run", "tone", "--dataset", "letters", "--endpoint", "echo")
 
 
 def test_a_run_prints_its_id_alone(evaluated: list[str], gitexp: Run) -> None:
-    result = gitexp(*ARGUMENTS).ok()
+    result = gitexp(*ARGUMENTS, "--concurrency", "1").ok()
     assert re.fullmatch(r"\d{8}T\d{6}-[a-z2-7]{8}\n", result.out)
     *said, summary = result.err.splitlines()
     assert sorted(said) == ["thinking about Y", "thinking about break", "thinking about x"]

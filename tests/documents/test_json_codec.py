@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -80,7 +81,7 @@ def test_every_part_knows_its_place() -> None:
 
 
 def test_json_is_indented_in_the_order_given_and_ends_with_a_line_feed() -> None:
-    value = {"b": [1, 2.5, None, True, {}], "a": "é😀"}
+    value: dict[str, Any] = {"b": [1, 2.5, None, True, {}], "a": "é😀"}
     assert dump_json(value).decode() == (
         '{\n  "b": [\n    1,\n    2.5,\n    null,\n    true,\n    {}\n  ],\n  "a": "é😀"\n}\n'
     )

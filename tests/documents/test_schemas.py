@@ -11,6 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from gitexp.documents.json_codec import dump_json
+from gitexp.documents.limits import MAX_PROBLEMS
 from gitexp.documents.parsed import ParsedDocument
 from gitexp.documents.schemas import (
     KINDS,
@@ -268,8 +269,8 @@ def test_an_evaluator_takes_the_options_of_its_type() -> None:
         'strip: not used with the type "numeric"'
     ]
     assert messages("evaluator", {"type": "contains", "tolerance": -1}) == [
-        'tolerance: not used with the type "contains"',
         "tolerance: -1 is less than 0",
+        'tolerance: not used with the type "contains"',
     ]
 
 
@@ -311,11 +312,17 @@ def test_rows_are_checked_one_by_one_and_name_their_lines() -> None:
     with pytest.raises(InvalidDocuments) as caught:
         load("sample", text, file="d.jsonl")
     assert str(caught.value).split("\n") == [
-        'd.jsonl:3: [1].inptu: unknown key "inptu"; did you mean "input"?',
         'd.jsonl:3: [1]: the key "input" is missing',
+        'd.jsonl:3: [1].inptu: unknown key "inptu"; did you mean "input"?',
         "d.jsonl:4: [2].weight: -1 is less than 0",
         "d.jsonl:5: [3]: expected a mapping, found []",
     ]
+
+
+def test_wrong_rows_without_end_are_cut_off() -> None:
+    with pytest.raises(InvalidDocuments) as caught:
+        load("sample", '{"a": 1}\n' * 10_000, file="d.jsonl")
+    assert len(caught.value.problems) == MAX_PROBLEMS
 
 
 def test_a_dataset_may_be_yaml_or_csv() -> None:
@@ -324,6 +331,12 @@ def test_a_dataset_may_be_yaml_or_csv() -> None:
     assert load("sample", "input,expected\nx,y\n", file="d.csv") == samples
     with pytest.raises(InvalidDocuments, match=r'd\.yaml:2: \[1\]: the key "input" is missing'):
         load("sample", "- input: x\n- expected: y\n", file="d.yaml")
+
+
+@pytest.mark.parametrize("text", ["input: x\n", "", "text\n"])
+def test_a_dataset_is_a_list(text: str) -> None:
+    with pytest.raises(InvalidDocuments, match="expected a list of samples"):
+        load("sample", text, file="d.yaml")
 
 
 def test_a_metric_may_hold_what_json_has_no_number_for() -> None:

@@ -73,8 +73,8 @@ def test_the_alternative_that_comes_nearest_is_the_one_that_is_explained() -> No
     mapping = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["b"]}
     schema = {"anyOf": [{"type": "string"}, mapping, {"type": "array"}]}
     assert found(schema, {"a": "x"}) == [
-        'a: expected an integer, found the text "x"',
         'the key "b" is missing',
+        'a: expected an integer, found the text "x"',
     ]
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from gitexp.documents import yaml_reader
 from gitexp.documents.values import same
 from gitexp.documents.yaml_reader import parse_yaml
+from gitexp.errors import InvalidDocuments
 from tests.documents.reading import problems
 
 
@@ -168,7 +168,7 @@ def test_both_parsers_of_pyyaml_are_read_alike(text: str, monkeypatch: pytest.Mo
     def outcome() -> Any:
         try:
             return parse_yaml(text, file="f.yaml").value
-        except yaml_reader.InvalidDocuments as exc:
+        except InvalidDocuments as exc:
             return [(problem.line, "not YAML" in problem.message) for problem in exc.problems]
 
     quick = outcome()

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from gitexp.environments.diffing import diff, same_value, value_changes
+from gitexp.environments.diffing import diff
 from gitexp.environments.promotion import promote, unbind
 from gitexp.errors import InvalidInput, NotBound, NotFound
+from gitexp.experiments.changes import same_value, value_changes
 from gitexp.project.workspace import Workspace
 from tests.environments.conftest import promoted, saved
 

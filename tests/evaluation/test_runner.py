@@ -61,9 +61,7 @@ def test_rows_are_in_the_order_of_the_dataset(project: Project) -> None:
 
 def test_a_run_says_what_it_was_made_with(project: Project) -> None:
     version = project.save("shift: 3\nword: hi\n")
-    run = project.run(
-        name="try", description="text", tags={"team": "a"}, argv=("gitexp", "run", "tone")
-    )
+    run = project.run(name="try", description="text", tags={"team": "a"})
     assert parse_run_id(run.id) == run.id
     assert (run.experiment, run.project, run.version) == ("tone", "bot", version)
     assert run.parameters == {"shift": 3, "word": "hi", "key": "BOT_KEY"}

@@ -245,3 +245,24 @@ def test_unshare_waits_until_nothing_is_bound(repository: Repository) -> None:
     repository.environments.unbind("production")
     experiment.unshare()
     assert experiment.visibility == "private"
+
+
+def test_a_clone_of_a_remote_with_a_dangling_head_says_what_to_do(
+    tmp_path: Path, project: Path, surroundings, git
+) -> None:
+    git(project.parent / "shared.git", "symbolic-ref", "HEAD", "refs/heads/gone")
+    with pytest.raises(NotFound) as caught:
+        Repository.clone(
+            str(project.parent / "shared.git"), tmp_path / "clone", surroundings=surroundings
+        )
+    assert str(caught.value) == (
+        f"nothing is checked out in {tmp_path / 'clone'}: HEAD names 'gone', which does not exist"
+    )
+
+
+def test_an_environment_can_be_declared_in_a_new_project(tmp_path, surroundings) -> None:
+    repository = Repository.init(tmp_path / "new", surroundings=surroundings)
+    repository.environments.create("production", description="live")
+    text = (tmp_path / "new" / "gitexp.yaml").read_text()
+    assert list(repository.project.environments) == ["production"]
+    assert "# The typed parameters of every experiment" in text

@@ -16,7 +16,24 @@ from gitexp.documents.validation import faults_of
 from tests.documents.test_schemas import VALID
 from tests.property.strategies import values
 
-JUNK = [None, True, False, 0, 1, 1.0, -1, 0.5, "", "a", "A b", "text", "enum", "numeric", [], {}]
+JUNK: list[Any] = [
+    None,
+    True,
+    False,
+    0,
+    1,
+    1.0,
+    -1,
+    0.5,
+    "",
+    "a",
+    "A b",
+    "text",
+    "enum",
+    "numeric",
+    [],
+    {},
+]
 
 
 def broken(value: Any, chance: random.Random) -> Any:

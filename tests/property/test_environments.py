@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from gitexp.documents import schemas
 from gitexp.documents.canonical import digest_of
 from gitexp.environments.binding import Binding, Snapshot
-from gitexp.environments.diffing import same_value, value_changes
 from gitexp.environments.history import identity, piled
+from gitexp.experiments.changes import same_value, value_changes
 from gitexp.ids import ObjectId
 
 names = st.text("abcde", min_size=1, max_size=2)

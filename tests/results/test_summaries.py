@@ -140,6 +140,7 @@ def test_an_item_says_all_about_its_version(workspace: Workspace) -> None:
         "digest": second.digest,
         "message": "heat: 2",
         "parent_version": first.version,
+        "datasets": ["q"],
         "runs": [
             {
                 "id": run_id(2),

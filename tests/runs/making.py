@@ -45,7 +45,10 @@ def workspace_on(
         project_id="bot",
         open_remote=remote,
         surroundings=Surroundings(
-            clock=FixedClock(), random_bits=seeded_bits(seed), environ=environ or {}
+            argv=("gitexp", "run", "tone"),
+            clock=FixedClock(),
+            random_bits=seeded_bits(seed),
+            environ=environ or {},
         ),
     )
 

@@ -167,7 +167,7 @@ def test_a_run_is_found_in_whichever_experiment_it_is(workspace: Workspace) -> N
     [
         (b"", "not JSON"),
         (b'{"id": ', "not JSON"),
-        (b"{}", "format"),
+        (b"{}", "is missing"),
         (b"[]", "expected a mapping, found []"),
     ],
 )

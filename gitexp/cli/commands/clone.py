@@ -26,6 +26,6 @@ def clone_command(output: Output, url: str, directory: str | None) -> None:
     session = output.session
     target = session.directory / directory if directory else None
     repository = Repository.clone(url, target, surroundings=session.surroundings)
-    entry = {"project": repository.project.id, "directory": repository.root_directory}
+    entry = {"project": repository.project.id, "directory": str(repository.root_directory)}
     fields = one_row(entry, columns(project="code", directory="text"))
     output.entry(entry, fields, quiet=str(repository.root_directory))

@@ -40,9 +40,13 @@ def init_command(
     )
     if not repository.created:
         session.say("this is a project already; nothing was changed")
+    else:
+        session.say(
+            "next: declare parameters in gitexp.yaml, commit it, `gitexp experiment create`"
+        )
     entry = {
         "project": repository.project.id,
-        "directory": repository.root_directory,
+        "directory": str(repository.root_directory),
         "created": repository.created,
     }
     fields = one_row(entry, columns(project="code", directory="text"))

@@ -19,7 +19,7 @@ _PAGE = 100
     examples=[
         "gitexp results tone",
         "gitexp results tone --by version",
-        "gitexp results tone --by version --format md",
+        "gitexp results tone --by version --dataset questions --format md",
     ],
 )
 @experiment_argument()
@@ -31,6 +31,7 @@ _PAGE = 100
     metavar="run|version",
     help="Choose what a line stands for  [default: run]",
 )
+@click.option("--dataset", metavar="NAME", help="Count only runs over this dataset")
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
@@ -40,15 +41,23 @@ _PAGE = 100
 )
 @output_options
 def results_command(
-    output: Output, experiment: str, group_by: Literal["run", "version"], limit: int
+    output: Output,
+    experiment: str,
+    group_by: Literal["run", "version"],
+    dataset: str | None,
+    limit: int,
 ) -> None:
     """Compare results by run or by version
 
     By version, the pass rate comes with its 95 % interval, the change against the parent version
     in percentage points, and the parameters that changed.
     """
-    results = output.session.experiment(experiment).results(group_by=group_by, limit=limit)
+    results = output.session.experiment(experiment).results(
+        group_by=group_by, limit=limit, dataset=dataset
+    )
     items = results["items"]
+    if any(len(item.get("datasets", ())) > 1 for item in items):
+        output.session.say("these add up several datasets; choose one with --dataset NAME")
     note = "" if items else f"no runs yet; make one with `gitexp run {experiment}`"
     table = run_table if group_by == "run" else version_result_table
     key = "id" if group_by == "run" else "version"

@@ -1,0 +1,129 @@
+"""Environments as their users hold them: declared, promoted to, rolled back, read and locked."""
+
+from __future__ import annotations
+
+import builtins
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gitexp.environments.binding import Binding
+    from gitexp.environments.history import HistoryEntry
+    from gitexp.environments.parameters import Parameters
+    from gitexp.environments.states import EnvironmentState
+    from gitexp.project.workspace import Workspace
+    from gitexp.repository import Repository
+
+
+class Environments:
+    """The environments of a repository."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+
+    @property
+    def _workspace(self) -> Workspace:
+        return self._repository.workspace
+
+    def create(self, name: str, *, description: str | None = None) -> EnvironmentState:
+        """Declare an environment in `gitexp.yaml`, in one commit on the trunk.
+
+        Raises:
+            InvalidInput: the name is not usable.
+            AlreadyExists: it is declared already.
+        """
+        from gitexp.environments.states import create
+
+        return create(self._workspace, name, description=description)
+
+    def list(self) -> list[EnvironmentState]:
+        """Return every declared environment and what is live in it, as last fetched."""
+        from gitexp.environments.states import list_environments
+
+        return list_environments(self._workspace)
+
+    def get(self, name: str) -> EnvironmentState:
+        """Return what is live in an environment, as last fetched.
+
+        Raises:
+            NotFound: the project declares no such environment.
+        """
+        from gitexp.environments.states import get_environment
+
+        return get_environment(self._workspace, name)
+
+    def promote(
+        self,
+        experiment: str,
+        environment: str,
+        *,
+        version: str = "latest",
+        reason: str | None = None,
+    ) -> Binding:
+        """Make a shared version live in an environment, and return the binding.
+
+        Raises:
+            NotAllowed: the version is not shared, or the experiment is deleted.
+            Conflict: somebody else promoted meanwhile; nothing was changed.
+        """
+        from gitexp.environments.promotion import promote
+
+        return promote(self._workspace, experiment, environment, version=version, reason=reason)
+
+    def rollback(
+        self, environment: str, *, reason: str | None = None, to: str | None = None
+    ) -> Binding:
+        """Bring back what was live before, and return the binding."""
+        from gitexp.environments.promotion import rollback
+
+        return rollback(self._workspace, environment, reason=reason, to=to)
+
+    def unbind(self, environment: str, *, reason: str | None = None) -> Binding:
+        """Leave an environment without a version, and return the binding that says so."""
+        from gitexp.environments.promotion import unbind
+
+        return unbind(self._workspace, environment, reason=reason)
+
+    def history(self, environment: str, *, limit: int | None = None) -> builtins.list[HistoryEntry]:
+        """Return who changed an environment, when, why, and value by value; newest first."""
+        from gitexp.environments.history import history
+
+        return history(self._workspace, environment, limit=limit)
+
+    def read(
+        self,
+        environment: str | None = None,
+        *,
+        experiment: str | None = None,
+        version: str | None = None,
+        at: str | None = None,
+        locked: bool = False,
+        offline: bool = False,
+    ) -> Parameters:
+        """Return values by version, experiment or environment, in this order of precedence.
+
+        Without any of them, `GITEXP_ENVIRONMENT` names the environment, else it is `default`.
+
+        Args:
+            at: a commit of the environment, to read what was live then.
+            locked: read the commit that `gitexp.lock` pins, and verify it.
+            offline: never ask the remote.
+        """
+        from gitexp.environments.resolving import Selectors, resolve
+
+        selectors = Selectors(
+            environment=environment,
+            experiment=experiment,
+            version=version,
+            at=at,
+            locked=locked,
+        )
+        found = resolve(self._workspace, selectors, offline=offline)
+        self._repository.flush()
+        return found
+
+    def lock(self, *names: str) -> Path:
+        """Pin what is live in environments (all bound ones by default) in `gitexp.lock`."""
+        from gitexp.environments.locking import lock
+
+        return lock(self._workspace, names)
