@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from gitexp.clock import iso
+from gitexp.clock import iso, parse_iso
 from gitexp.experiments.headers import Header, header_at
-from gitexp.experiments.homes import Home, branch_names, find_home, trunk_names
+from gitexp.experiments.homes import Home, all_homes
 from gitexp.experiments.sharing import SharingState, Visibility, sharing_of
 from gitexp.experiments.versions import count_versions, latest_at
 from gitexp.ids import VersionId
@@ -85,14 +85,11 @@ def known_experiments(workspace: Workspace) -> list[tuple[Home, Header]]:
     counts, and a branch before the trunk.
     """
     found: dict[str, tuple[Home, Header]] = {}
-    own = branch_names(workspace)
-    for name in [*sorted(own), *sorted(trunk_names(workspace) - own)]:
-        home = find_home(workspace, name)
-        if home is not None:
-            header = header_at(workspace, home.tip, name)
-            known = found.get(header.id)
-            if known is None or _ahead_of(workspace, known[0], home):
-                found[header.id] = (home, header)
+    for home in all_homes(workspace):
+        header = header_at(workspace, home.tip, home.name)
+        known = found.get(header.id)
+        if known is None or _ahead_of(workspace, known[0], home):
+            found[header.id] = (home, header)
     return sorted(found.values(), key=lambda pair: pair[0].name)
 
 
@@ -127,7 +124,7 @@ def summary(
     workspace: Workspace, home: Home, header: Header, bound: Mapping[str, tuple[str, ...]]
 ) -> ExperimentSummary:
     """Return the line of one experiment."""
-    latest = latest_at(workspace, home.tip, home.name)
+    versions = _versions_in_brief(workspace, home)
     sharing = sharing_of(workspace, home)
     return ExperimentSummary(
         name=home.name,
@@ -136,10 +133,27 @@ def summary(
         visibility=sharing.visibility,
         sharing=sharing.state,
         lifecycle=header.lifecycle,
-        versions_count=count_versions(workspace, home),
-        latest_version=latest.version if latest else None,
-        latest_at=latest.created_at if latest else None,
-        latest_message=latest.message.split("\n", 1)[0] if latest else None,
+        versions_count=versions["count"],
+        latest_version=versions["version"],
+        latest_at=parse_iso(versions["at"]) if versions["at"] else None,
+        latest_message=versions["message"],
         environments=bound.get(header.id, ()),
         tags=header.tags,
     )
+
+
+def _versions_in_brief(workspace: Workspace, home: Home) -> dict[str, Any]:
+    """Return how many versions a tip has and what the latest is, as JSON data."""
+    key = f"brief/1/{home.tip}/{workspace.root}/{home.name}"
+    known = workspace.cache.get(key)
+    if known is None:
+        latest = latest_at(workspace, home.tip, home.name)
+        known = {
+            "count": count_versions(workspace, home),
+            "version": latest.version if latest else None,
+            "at": iso(latest.created_at) if latest else None,
+            "message": latest.message.split("\n", 1)[0] if latest else None,
+        }
+        workspace.cache.put(key, known)
+    brief: dict[str, Any] = known
+    return brief

@@ -96,9 +96,13 @@ def header_at(
     Raises:
         NotFound: the commit holds no such experiment.
     """
-    store = reader or workspace.store
     path = layout.header_path(workspace.root, Name(name))
-    data = read_document(workspace, tree_of(store, commit), path, "experiment", reader=reader)
+    key = f"header/1/{commit}/{path}"
+    data = workspace.cache.get(key)
     if data is None:
-        raise NotFound(f"{path} is not in commit {commit[:10]}")
+        tree = tree_of(reader or workspace.store, commit)
+        data = read_document(workspace, tree, path, "experiment", reader=reader)
+        if data is None:
+            raise NotFound(f"{path} is not in commit {commit[:10]}")
+        workspace.cache.put(key, data)
     return Header.from_dict(data)

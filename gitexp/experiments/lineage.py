@@ -212,12 +212,13 @@ class _Walk:
 
     def _former_name(self, tree: TreeId, child: _State) -> str | None:
         """Return the name under which a renamed experiment stood in a parent's tree."""
-        wanted = self._experiment_id(child.commit.tree, child.name)
+        folder = layout.join(self.root, layout.EXPERIMENTS_DIR)
+        before = list_dir(self.store, tree, folder)
+        here = {entry.name for entry in list_dir(self.store, child.commit.tree, folder)}
+        gone = [entry.name for entry in before if entry.name not in here]
+        wanted = self._experiment_id(child.commit.tree, child.name) if gone else None
         if wanted is None:
             return None
-        folder = layout.join(self.root, layout.EXPERIMENTS_DIR)
-        here = {entry.name for entry in list_dir(self.store, child.commit.tree, folder)}
-        gone = (e.name for e in list_dir(self.store, tree, folder) if e.name not in here)
         return next((n for n in gone if self._experiment_id(tree, n) == wanted), None)
 
     def _experiment_id(self, tree: TreeId, name: str) -> str | None:
