@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gitexp.documents import layout
+from gitexp.documents.kinds import DocumentKind
 from gitexp.documents.layout import Place
 from gitexp.documents.parsed import ParsedDocument
 from gitexp.documents.problems import Problem
-from gitexp.documents.schemas import DocumentKind
 from gitexp.errors import InvalidDocuments, InvalidInput, NotFound
 from gitexp.ids import Name, ObjectId
 from gitexp.opening import open_workspace

@@ -13,7 +13,7 @@ from typing import Any
 
 from gitexp.clock import iso
 
-_UNSAFE_IN_JSON = re.compile(
+_UNSAFE_IN_JSON = (
     "[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 
@@ -65,4 +65,6 @@ def json_line(value: Any) -> str:
 
 def _escaped(text: str) -> str:
     # Outside of strings JSON text is ASCII, so an escape is right wherever these stand.
-    return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    if text.replace("\n", "").isprintable():
+        return text
+    return re.sub(_UNSAFE_IN_JSON, lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-_UNSAFE = re.compile(
+_UNSAFE = (
     "[\x00-\x1f\x7f-\x9f"  # C0, DEL and C1 controls
     "\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"  # bidi and invisible
     "\u2028\u2029\ud800-\udfff\U000e0000-\U000e007f]"  # separators, surrogates, tags
@@ -30,7 +30,9 @@ def visible(text: str, *, keep: str = "") -> str:
 
     Characters in `keep` (such as a newline and a tab for text of several lines) stay.
     """
-    return _UNSAFE.sub(lambda found: found[0] if found[0] in keep else _escape(found[0]), text)
+    if text.isprintable():
+        return text
+    return re.sub(_UNSAFE, lambda found: found[0] if found[0] in keep else _escape(found[0]), text)
 
 
 def _escape(character: str) -> str:

@@ -11,11 +11,11 @@ from typing import Any
 
 from gitexp.documents.json_places import json_places
 from gitexp.documents.limits import (
-    INVISIBLE,
     MAX_DEPTH,
     MAX_INTEGER_DIGITS,
     MAX_JSON_BYTES,
     MAX_PROBLEMS,
+    without_invisible,
 )
 from gitexp.documents.parsed import LazyPositions, ParsedDocument
 from gitexp.documents.problems import Problem
@@ -116,7 +116,7 @@ def _dumped(value: Any, *, indent: int | None = None, place: Path = ()) -> str:
     require_plain(value, place=place)
     # `default` meets mappings of other types than dict alone, after the check above.
     text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False, default=dict)
-    return INVISIBLE.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+    return without_invisible(text, lambda found: f"\\u{ord(found.group()):04x}")
 
 
 def _read(text: str, *, file: str, first_line: int = 1) -> tuple[Any, list[Problem]]:

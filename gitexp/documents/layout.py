@@ -7,12 +7,10 @@ repository: `""` at the top, `"apps/bot"` in a monorepo.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from gitexp.documents.kinds import DocumentKind
 from gitexp.documents.safe_paths import safe_path as safe_path
-
-if TYPE_CHECKING:
-    from gitexp.documents.schemas import DocumentKind
 from gitexp.errors import InvalidInput
 from gitexp.ids import Name, ObjectId, RunId
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from gitexp.documents.limits import DECEPTIVE
+from gitexp.documents.limits import deceptive
 from gitexp.documents.problems import shown
 from gitexp.errors import InvalidInput
 
@@ -45,7 +45,7 @@ def path_fault(path: str) -> str | None:
         return "it is empty"
     if "\\" in path:
         return "it has a backslash"
-    if DECEPTIVE.search(path):
+    if deceptive(path):
         return "it has a character that is not printed"
     if path.startswith("/") or re.match(r"[A-Za-z]:", path):
         return "it is absolute"

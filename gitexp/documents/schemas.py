@@ -10,34 +10,16 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from gitexp.documents.conformance import Test, quick_test
 from gitexp.documents.json_codec import parse_json, parse_json_lines
+from gitexp.documents.kinds import FORMAT, DocumentKind
 from gitexp.documents.limits import MAX_PROBLEMS
 from gitexp.documents.parsed import ParsedDocument
 from gitexp.documents.problems import Problem, shown
 from gitexp.documents.values import Path as Place
 from gitexp.errors import GitexpError, InvalidDocuments
-
-DocumentKind = Literal[
-    "project",
-    "experiment",
-    "parameters",
-    "environment",
-    "lock",
-    "sample",
-    "endpoint",
-    "evaluator",
-    "run",
-    "result",
-]
-"""What a document is; `sample` and `result` are the rows of a table."""
-
-KINDS: tuple[DocumentKind, ...] = get_args(DocumentKind)
-
-FORMAT = 1
-"""The newest format of documents that this version reads, and the one that it writes."""
 
 _ROWS: frozenset[DocumentKind] = frozenset(["sample", "result"])
 _FREE: frozenset[DocumentKind] = frozenset(["parameters"])
@@ -60,11 +42,6 @@ def schema_dir() -> Path:
         f"the JSON Schemas are neither in {package} nor beside it",
         hint="Install gitexp again: `pip install --force-reinstall gitexp`.",
     )
-
-
-def schema_url(kind: DocumentKind) -> str:
-    """Return the address of a schema, which is its `$id`."""
-    return f"https://gitexp.dev/schemas/{FORMAT}/{kind}.schema.json"
 
 
 @cache

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from gitexp.documents.limits import FORBIDDEN, MAX_DEPTH, MAX_INTEGER_DIGITS
+from gitexp.documents.limits import MAX_DEPTH, MAX_INTEGER_DIGITS, forbidden
 from gitexp.documents.problems import place_of, shown
 from gitexp.errors import InvalidInput
 
@@ -48,7 +48,7 @@ def encoding_fault(text: str) -> str | None:
 
 def control_fault(text: str) -> str | None:
     """Return why a text cannot stand in a YAML document, or None when it can."""
-    found = FORBIDDEN.search(text)
+    found = forbidden(text)
     return f"it holds {character_name(found.group())}" if found else None
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from gitexp.documents.limits import FORBIDDEN, MAX_DEPTH, MAX_PROBLEMS, MAX_YAML_BYTES
+from gitexp.documents.limits import MAX_DEPTH, MAX_PROBLEMS, MAX_YAML_BYTES, forbidden
 from gitexp.documents.parsed import LazyPositions, ParsedDocument, Position
 from gitexp.documents.problems import Problem, place_of, shown
 from gitexp.documents.texts import decode, raw_character_problems
@@ -149,7 +149,7 @@ class _Builder:
             except ValueError as exc:
                 self._problem(event, str(exc))
                 return event.value
-        found = FORBIDDEN.search(event.value)
+        found = forbidden(event.value)
         if found:
             self._problem(event, f"{character_name(found.group())} is not allowed")
         return event.value

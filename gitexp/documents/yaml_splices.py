@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitexp.documents.limits import DECEPTIVE
+from gitexp.documents.limits import deceptive
 from gitexp.documents.values import same
 from gitexp.documents.yaml_lines import Lines
 from gitexp.documents.yaml_tree import Entry, Node, Tree
@@ -252,6 +252,6 @@ def _common_ends(old: list[Any], new: list[Any]) -> tuple[int, int]:
 
 
 def _quoted_alike(style: str, text: str) -> str:
-    if style == "'" and not DECEPTIVE.search(text):
+    if style == "'" and not deceptive(text):
         return "'" + text.replace("'", "''") + "'"
     return quoted(text) if style in ("'", '"') and style else scalar_text(text)

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gitexp.documents.limits import DECEPTIVE, MAX_YAML_BYTES
-from gitexp.documents.schemas import DocumentKind, schema_url
+from gitexp.documents.kinds import DocumentKind, schema_url
+from gitexp.documents.limits import DECEPTIVE, MAX_YAML_BYTES, deceptive
 from gitexp.documents.values import control_fault, require_plain
 from gitexp.errors import InvalidInput
 
@@ -30,7 +30,7 @@ _PLAIN = re.compile(
 _NOT_PLAIN = re.compile(r":\s|\s#")
 _FLOW_PLAIN = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_./ -]*[A-Za-z0-9_./-])?\Z")
 _RESERVED = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null"])
-_ESCAPED = re.compile(DECEPTIVE.pattern + r'|["\\]')
+_ESCAPED = DECEPTIVE + r'|["\\]'
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
@@ -130,7 +130,7 @@ def is_block_text(text: str) -> bool:
     """Return whether a text is written as a literal block: long or in lines, and it round-trips."""
     if "\n" not in text and len(text) <= LONG_TEXT:
         return False
-    if DECEPTIVE.search(text.replace("\n", "").replace("\t", "")):
+    if deceptive(text.replace("\n", "").replace("\t", "")):
         return False
     lines = text.split("\n")
     # Lines of nothing but spaces at either end are where readers and editors differ.
@@ -167,14 +167,14 @@ def is_plain(text: str) -> bool:
     return bool(
         _PLAIN.match(text)
         and not _NOT_PLAIN.search(text)
-        and not DECEPTIVE.search(text)
+        and not deceptive(text)
         and text.lower() not in _RESERVED
     )
 
 
 def quoted(text: str) -> str:
     """Return a text in double quotes, with the escapes that JSON has too."""
-    return '"' + _ESCAPED.sub(_escape, text) + '"'
+    return '"' + re.sub(_ESCAPED, _escape, text) + '"'
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gitexp.documents import schemas
-from gitexp.documents.schemas import DocumentKind
+from gitexp.documents.kinds import DocumentKind
 from gitexp.errors import InvalidInput, NotFound
 from gitexp.store.protocol import MAX_DOCUMENT_BYTES
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from gitexp.documents import layout, schemas
 from gitexp.documents.json_codec import dump_json, dump_jsonl, parse_json
+from gitexp.documents.kinds import DocumentKind
 from gitexp.documents.problems import Problem
 from gitexp.errors import Conflict, InvalidDocuments, InvalidInput, NotFound, StoreError
 from gitexp.ids import Name, ObjectId, RunId, parse_run_id
@@ -329,7 +330,7 @@ def _load(workspace: Workspace, place: _Place) -> Run:
     return Run.from_dict(known)
 
 
-def _checked(kind: schemas.DocumentKind, data: bytes, file: str) -> Any:
+def _checked(kind: DocumentKind, data: bytes, file: str) -> Any:
     try:
         document = parse_json(data, file=file)
         problems = schemas.check(kind, document, file=file)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gitexp.documents import layout
-from gitexp.documents.schemas import DocumentKind
+from gitexp.documents.kinds import DocumentKind
 from gitexp.errors import InvalidInput
 from gitexp.ids import Name, ObjectId, RunId
 

@@ -11,18 +11,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from gitexp.documents.json_codec import dump_json
+from gitexp.documents.kinds import KINDS, DocumentKind, schema_url
 from gitexp.documents.limits import MAX_PROBLEMS
 from gitexp.documents.parsed import ParsedDocument
-from gitexp.documents.schemas import (
-    KINDS,
-    DocumentKind,
-    check,
-    load,
-    parse,
-    schema_dir,
-    schema_of,
-    schema_url,
-)
+from gitexp.documents.schemas import check, load, parse, schema_dir, schema_of
 from gitexp.documents.validation import faults_of
 from gitexp.errors import InvalidDocuments
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from gitexp.documents.conformance import conforms
-from gitexp.documents.schemas import KINDS, DocumentKind, parse, schema_of
+from gitexp.documents.kinds import KINDS, DocumentKind
+from gitexp.documents.schemas import parse, schema_of
 from gitexp.documents.validation import faults_of
 from tests.documents.test_schemas import VALID
 from tests.property.strategies import values
