@@ -172,11 +172,16 @@ class DiskStore:
         return self._objects.with_prefix(prefix)
 
     def _missing_hint(self, object_id: ObjectId) -> str:
-        if self.config("extensions.partialclone"):
+        if self._is_partial():
             return f"This clone is partial; `git cat-file -e {object_id}` fetches the object."
         if self.is_shallow():
             return "This clone is shallow; `git fetch --unshallow` fetches all of its history."
         return "`git fetch` brings what a remote has; `git fsck` lists what else is missing."
+
+    def _is_partial(self) -> bool:
+        """Return whether a remote has promised to send missing objects when asked."""
+        settings = self._config.settings()
+        return any(key.endswith((".promisor", "extensions.partialclone")) for key, _ in settings)
 
     # References and configuration.
 
@@ -246,13 +251,13 @@ class DiskStore:
         )
         try:
             with write_errors():
-                self._prepare(objects, moves, pending)
+                places = self._prepare(objects, moves, pending)
                 pending.decide()
         finally:
             pending.close()
         # The write is done and durable; what follows is a convenience and must not deny it.
         with suppress(OSError, StoreError):
-            self._log(objects, moves)
+            self._log(objects, moves, places)
             moves.tidy()
 
     @cached_property
@@ -263,20 +268,27 @@ class DiskStore:
     def _lock(self) -> RepositoryLock:
         return RepositoryLock(self.private_dir, wait=self._lock_wait, sharing=self._sharing)
 
-    def _prepare(self, objects: Sequence[RawObject], moves: RefUpdates, pending: Pending) -> None:
+    def _prepare(
+        self, objects: Sequence[RawObject], moves: RefUpdates, pending: Pending
+    ) -> list[Checkout]:
+        """Make ready all that is to be moved; return the working trees that move along."""
         from gitexp.store.durable import ObjectWriter
 
         ObjectWriter(self._objects, sharing=self._sharing).write(objects, pending)
         moves.prepare(pending)
-        self._follow(objects, moves, pending)
+        places = self._checkouts(dict(moves.moved))
+        if places:
+            self._follow(places, objects, dict(moves.moved), pending)
         moves.plan(pending)
+        return places
 
-    def _follow(self, objects: Sequence[RawObject], moves: RefUpdates, pending: Pending) -> None:
-        """Prepare the working trees that have a moved branch checked out."""
-        moved = dict(moves.moved)
-        places = [place for place in self._checkouts(moved) if place.branch in moved]
-        if not places:
-            return
+    def _follow(
+        self,
+        places: Sequence[Checkout],
+        objects: Sequence[RawObject],
+        moved: Mapping[str, RefUpdate],
+        pending: Pending,
+    ) -> None:
         from gitexp.store.transaction import Transaction
         from gitexp.store.worktree import Following
 
@@ -289,14 +301,15 @@ class DiskStore:
             Following(place, staged, config).prepare(moved[place.branch], pending)
 
     def _checkouts(self, names: Collection[str]) -> list[Checkout]:
-        """Return the working trees with a branch, none when no branch is among the names."""
+        """Return the working trees that have one of these branches checked out."""
         if not any(name.startswith("refs/heads/") for name in names):
             return []
         from gitexp.store.worktree import checkouts
 
         linked = self.git_dir != self.common_dir
         main = locations.main_worktree(self.common_dir) if linked else self.worktree
-        return list(checkouts(self.common_dir, main, self._hash_length))
+        found = checkouts(self.common_dir, main, self._hash_length)
+        return [place for place in found if place.branch in names]
 
     def _check_targets(self, objects: Sequence[RawObject], updates: Sequence[RefUpdate]) -> None:
         """Check that what references are to point at exists, and is a commit for a branch."""
@@ -318,13 +331,16 @@ class DiskStore:
                 f"{ref} cannot point at {target}: it is not in this repository"
             ) from exc
 
-    def _log(self, objects: Sequence[RawObject], moves: RefUpdates) -> None:
+    def _log(
+        self, objects: Sequence[RawObject], moves: RefUpdates, places: Sequence[Checkout]
+    ) -> None:
         """Write reflogs: of every reference that moved, and of the HEADs that moved with it."""
         from gitexp.store.reflogs import committer_line
 
         staged = {raw.id: raw.data for raw in objects if raw.kind == "commit"}
         logs = self._reflogs(self.git_dir)
-        heads = self._heads([name for name, _ in moves.moved])
+        heads = {self.git_dir: self._refs.resolve("HEAD")}
+        heads.update((Path(place.git_dir), place.branch) for place in places)
         for name, update in moves.moved:
             who = committer_line(staged.get(update.new or ObjectId(""), b"")) or self._identity()
             logs.append(name, update, who=who)
@@ -333,10 +349,6 @@ class DiskStore:
                     self._reflogs(git_dir).append("HEAD", update, who=who)
             if update.new is None:
                 logs.delete(name)
-
-    def _heads(self, names: Collection[str]) -> dict[Path, str]:
-        heads = {Path(place.git_dir): place.branch for place in self._checkouts(names)}
-        return {self.git_dir: self._refs.resolve("HEAD"), **heads}
 
     def _reflogs(self, git_dir: Path) -> Reflogs:
         from gitexp.store.reflogs import Reflogs

@@ -11,6 +11,7 @@ running `git prune` removes what nothing has named for a while.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import struct
@@ -110,7 +111,9 @@ class _Entries:
 
     def __init__(self, objects: Sequence[RawObject], hash_length: int) -> None:
         self._objects = objects
-        self._new_hash = hashlib.sha256 if hash_length == 64 else hashlib.sha1
+        self._new_hash = functools.partial(
+            hashlib.sha256 if hash_length == 64 else hashlib.sha1, usedforsecurity=False
+        )
         self._rows: list[tuple[bytes, int, int]] = []
         self.checksum = b""
 

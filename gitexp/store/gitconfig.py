@@ -108,7 +108,7 @@ def parse_config(text: str, path: str) -> Iterator[Setting]:
     Raises:
         StoreError: a line cannot be understood; the message names file and line.
     """
-    section, position = "", 0
+    section, position = "", int(text.startswith("\ufeff"))
     while position < len(text):
         position = _end_of(_SKIPPED.match(text, position))
         if position >= len(text):
@@ -290,7 +290,7 @@ def _text(path: str, *, tolerant: bool) -> str:
         if tolerant and isinstance(exc, PermissionError):
             return ""
         raise read_error(exc, path) from exc
-    return (data or b"").removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+    return (data or b"").decode("utf-8", "surrogateescape")
 
 
 def _signature(path: str) -> tuple[int, ...] | None:

@@ -5,7 +5,9 @@ Two kinds of exclusion meet here.
 Among gitexp processes there is one lock for each repository, `flock` on `.git/gitexp/lock` (a
 byte range on Windows). The kernel frees it with the process, however that dies, so it is never
 stale. Threads exclude each other too, a child process made by `fork` does not inherit it, and a
-thread that asks for it twice is told so instead of waiting for itself.
+thread that asks for it twice is told so instead of waiting for itself. Who wants it first takes
+the lock `turn`, and gives that back with the other one in hand; so a process that saves in a loop
+cannot keep out one that waits, because it has to queue behind it.
 
 Towards Git there are Git's own lock files: `refs/heads/x.lock` is made with exclusive creation,
 and whoever made it may write `refs/heads/x`. Such a file stays behind when its maker is killed and
@@ -59,8 +61,10 @@ LOCK_WAIT = 30.0
 GIT_WAIT = 3.0
 """Seconds to wait for a lock file that a live Git process holds."""
 
-_LONGEST_PAUSE = 0.05
+_LONGEST_PAUSE = 0.02
+_NEXT_PAUSE = 0.002
 _BOOT_MARGIN = 120.0
+_LOCKED_BYTE = 1 << 20
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _NO_LINKS = frozenset({errno.EPERM, errno.EXDEV, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
 
@@ -88,6 +92,7 @@ class RepositoryLock:
         self, directory: Path, *, wait: float = LOCK_WAIT, sharing: Sharing = PRIVATE
     ) -> None:
         self._path = str(directory / "lock")
+        self._turn = str(directory / "turn")
         self._sharing = sharing
         self._key = os.path.realpath(self._path)
         self._wait = wait
@@ -118,32 +123,46 @@ class RepositoryLock:
             if os.getpid() == process:
                 del _holders[self._key]
                 _descriptors.discard(descriptor)
-                os.close(descriptor)
+                _release(descriptor)
 
     def _acquire(self) -> int:
+        deadline = time.monotonic() + self._wait
         with write_errors():
             self._make_directory()
-            descriptor = wait_until(self._try, self._wait)
-        if descriptor is None:
-            raise RepositoryBusy(
-                f"another gitexp process has held {self._path} for {self._wait:g} s{self._who()}",
-                hint="Wait until it has finished and run the command again.",
-            )
-        return descriptor
+            turn = wait_until(lambda: self._try(self._turn), self._wait)
+            if turn is not None:
+                _descriptors.add(turn)
+                try:
+                    left = deadline - time.monotonic()
+                    descriptor = wait_until(
+                        lambda: self._try(self._path), left, longest_pause=_NEXT_PAUSE
+                    )
+                finally:
+                    _descriptors.discard(turn)
+                    _release(turn)
+                if descriptor is not None:
+                    self._sign(descriptor)
+                    return descriptor
+        raise RepositoryBusy(
+            f"another gitexp process has held {self._path} for {self._wait:g} s{self._who()}",
+            hint="Wait until it has finished and run the command again.",
+        )
 
     def _make_directory(self) -> None:
-        if lstat_or_none(self._path) is None:
-            for directory in make_directories(os.path.dirname(self._path)):
-                self._sharing.adjust(directory)
+        if lstat_or_none(self._path) is not None:
+            return
+        for directory in make_directories(os.path.dirname(self._path)):
+            self._sharing.adjust(directory)
+        for path in (self._turn, self._path):
             with contextlib.suppress(FileExistsError):
-                create_file(self._path, (), sync=False)
-                self._sharing.adjust(self._path)
+                create_file(path, (), sync=False)
+                self._sharing.adjust(path)
 
-    def _try(self) -> int | None:
-        descriptor = os.open(self._path, _FLAGS, 0o666)
+    def _try(self, path: str) -> int | None:
+        """Return the descriptor of a file that is now locked, or None."""
+        descriptor = os.open(path, _FLAGS, 0o666)
         try:
-            if _lock(descriptor) and self._is_current(descriptor):
-                self._sign(descriptor)
+            if _lock(descriptor) and _is_current(descriptor, path):
                 return descriptor
         except BaseException:
             os.close(descriptor)
@@ -151,25 +170,27 @@ class RepositoryLock:
         os.close(descriptor)
         return None
 
-    def _is_current(self, descriptor: int) -> bool:
-        """Return whether the locked file still has its name; somebody may have deleted it."""
-        found = lstat_or_none(self._path)
-        mine = os.fstat(descriptor)
-        return found is not None and (found.st_dev, found.st_ino) == (mine.st_dev, mine.st_ino)
-
     def _sign(self, descriptor: int) -> None:
         # Only for the message to those who wait, so a full disk must not stop anything here.
+        # The text has always the same length, so nothing has to be cut off, which costs an
+        # allocation on some file systems.
         with contextlib.suppress(OSError):
-            os.ftruncate(descriptor, 0)
-            write_all(descriptor, b"%d\n" % os.getpid())
+            write_all(descriptor, b"%20d\n" % os.getpid())
 
     def _who(self) -> str:
         try:
             with open(self._path, "rb") as file:
-                text = file.read(20).strip().decode("ascii", "replace")
+                text = file.read(21).strip().decode("ascii", "replace")
         except OSError:
             return ""
         return f" (process {text})" if text.isdigit() else ""
+
+
+def _is_current(descriptor: int, path: str) -> bool:
+    """Return whether an open file still has its name; somebody may have deleted it."""
+    found = lstat_or_none(path)
+    mine = os.fstat(descriptor)
+    return found is not None and (found.st_dev, found.st_ino) == (mine.st_dev, mine.st_ino)
 
 
 if sys.platform == "win32":
@@ -178,12 +199,18 @@ if sys.platform == "win32":
         import msvcrt
 
         try:
-            os.lseek(descriptor, 1 << 20, os.SEEK_SET)
+            os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
             os.lseek(descriptor, 0, os.SEEK_SET)
         except OSError:
             return False
         return True
+
+    def _unlock(descriptor: int) -> None:
+        import msvcrt
+
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
 
 else:
 
@@ -201,8 +228,24 @@ else:
             ) from exc
         return True
 
+    def _unlock(descriptor: int) -> None:
+        import fcntl
 
-def wait_until(attempt: Callable[[], T | None], seconds: float) -> T | None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+def _release(descriptor: int) -> None:
+    """Unlock a file and close it; closing alone waits for a child that is about to start."""
+    try:
+        with contextlib.suppress(OSError):
+            _unlock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def wait_until(
+    attempt: Callable[[], T | None], seconds: float, *, longest_pause: float = _LONGEST_PAUSE
+) -> T | None:
     """Return what `attempt` returns once that is not None; None when the time is over."""
     deadline = time.monotonic() + seconds
     pause = 0.001
@@ -212,7 +255,7 @@ def wait_until(attempt: Callable[[], T | None], seconds: float) -> T | None:
             return result
         left = max(deadline - time.monotonic(), 0)
         time.sleep(min(pause * random.uniform(0.5, 1.0), left))
-        pause = min(pause * 1.5, _LONGEST_PAUSE)
+        pause = min(pause * 1.5, longest_pause)
 
 
 def link_exclusively(source: str, target: str) -> bool | None:

@@ -228,6 +228,8 @@ class Pack:
                 raise self._damage(offset, "its delta has no base before it")
         elif kind == _REF_DELTA:
             base, at = head[at : at + self._width], at + self._width
+            if len(base) < self._width:
+                raise IndexError
         elif kind not in _KINDS:
             raise self._damage(offset, f"it has the unknown type {kind}")
         return _Entry(kind, size, base, offset + at)

@@ -40,6 +40,11 @@ from gitexp.store.steps import FILE_STEPS, STEPS, HeldLock, Record, do_steps, sy
 
 _APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
 _DECIDED = ("decided",)
+_LENGTHS = {"decided": 1, "temp": 2, "drop": 4, "lock": 4, "move": 5} | {
+    "publish": 5,
+    "delete": 5,
+    "install": 6,
+}
 _RELATIVE = "@"
 _ESCAPED = (("%", "%25"), ("\t", "%09"), ("\n", "%0A"))
 _NEXT = "the next gitexp command that writes here finishes it"
@@ -225,7 +230,7 @@ def recover(directory: str, *, root: str) -> None:
         for record in records:
             _redo(record)
     for verb, *fields in records:
-        if verb == "lock" and len(fields) == 3:
+        if verb == "lock":
             HeldLock(*fields).release()
         elif verb == "temp":
             unlink_if_there(fields[0])
@@ -257,15 +262,18 @@ def _encode(record: Record, root: str) -> bytes:
 
 
 def _decode(data: bytes, root: str) -> Iterator[Record]:
-    """Yield the records of complete lines."""
-    for line in data.split(b"\n")[:-1]:
+    """Yield the records of complete lines; what is no record is left out."""
+    for line in data.replace(b"\0", b"").split(b"\n")[:-1]:
         fields = [_unescape(field) for field in os.fsdecode(line).split("\t")]
-        yield tuple(_absolute(field, root) for field in fields)
+        if len(fields) == _LENGTHS.get(fields[0]):
+            yield tuple(_absolute(field, root) for field in fields)
 
 
 def _relative(field: str, root: str) -> str:
     if not os.path.isabs(field):
         return field
+    if field.startswith(root + os.sep):
+        return _RELATIVE + field[len(root) + 1 :]
     try:
         return _RELATIVE + os.path.relpath(field, root)
     except ValueError:

@@ -38,7 +38,7 @@ def _translate_stars(pattern: str, at: int) -> tuple[str, int]:
     opens = at == 0 or pattern[at - 1] == "/"
     if end - at == 2 and opens:
         if pattern[end : end + 1] == "/":
-            return "(?:[^/]+/)*", end + 1
+            return "(?:.*/)?", end + 1
         if end == len(pattern):
             return ".*", end
     return "[^/]*", end

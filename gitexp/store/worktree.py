@@ -317,7 +317,8 @@ class Following:
         """Put the times of the files into the index that is ready, now that they have their names.
 
         Renaming a file changes one of them, and Git would read every such file once more. What
-        somebody wrote there in the meantime is not noted, and so stays visible as an edit.
+        somebody wrote there in the meantime is not noted, and so stays visible as an edit. Like
+        Git's own this file is not fsynced: what a power cut may cost is the list of what is staged.
         """
         for path, target in self._written:
             entry, found = self._index.staged(path), lstat_or_none(target)
@@ -325,7 +326,7 @@ class Following:
                 now = FileStat.of(found, entry.mode)
                 if entry.stat.is_of_same_file(now):
                     self._index.put(path, entry.replaced(now, entry.id))
-        create_file(ready + _FINAL, [self._index.encode()])
+        create_file(ready + _FINAL, [self._index.encode()], sync=False)
         replace_file(ready + _FINAL, ready)
 
     def _expected(self, change: _Change) -> str:

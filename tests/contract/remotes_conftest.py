@@ -389,11 +389,15 @@ SERVERS: tuple[Kind, ...] = (
 class Servers:
     """The servers of a module's tests, each started when it is first needed.
 
-    They serve what lies below one directory, and end with it.
+    Args:
+        root: the directory below which they serve everything.
+        keys: an empty directory for the keys of the ssh server.
+        running: ends them.
     """
 
-    def __init__(self, root: Path, running: ExitStack) -> None:
+    def __init__(self, root: Path, keys: Path, running: ExitStack) -> None:
         self._root = root
+        self._keys = keys
         self._running = running
 
     @cached_property
@@ -409,9 +413,7 @@ class Servers:
     @cached_property
     def ssh(self) -> SshServer:
         """An ssh server."""
-        keys = self._root / "ssh-keys"
-        keys.mkdir()
-        return self._running.enter_context(ssh_server(keys))
+        return self._running.enter_context(ssh_server(self._keys))
 
     def address(self, transport: str, bare: Path) -> tuple[str, dict[str, str]]:
         """Return the address of a repository, and the variables that a client needs."""

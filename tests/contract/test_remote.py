@@ -40,7 +40,8 @@ ABSENT = ObjectId("1" * 40)
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     with ExitStack() as running:
-        yield Servers(tmp_path_factory.getbasetemp(), running)
+        keys = tmp_path_factory.mktemp("keys")
+        yield Servers(tmp_path_factory.getbasetemp(), keys, running)
 
 
 @pytest.fixture(params=KINDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,12 +38,14 @@ class Fault:
         at: the number of the call, from 1; 0 for none.
         code: the error, or None for a write that takes only a part of its bytes.
         lasting: whether all later calls that need space fail as well.
+        kills: whether the process dies right before the call, as by `kill -9`.
         calls: the names of the calls so far.
     """
 
     at: int
     code: int | None
     lasting: bool = False
+    kills: bool = False
     calls: list[str] = field(default_factory=list)
 
     @property
@@ -77,6 +80,8 @@ def _wrapped(name: str, real: Callable[..., Any], fault: Fault) -> Callable[...,
     def call(*arguments: Any, **options: Any) -> Any:
         if not fault.strikes(name):
             return real(*arguments, **options)
+        if fault.kills:
+            os.kill(os.getpid(), signal.SIGKILL)
         if fault.code is not None:
             path = arguments[0] if isinstance(arguments[0], (str, bytes)) else None
             raise OSError(fault.code, os.strerror(fault.code), path)

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def git(tmp_path: Path) -> Git:
     git = new_repository(tmp_path / "repository")
-    git.commit({"a.txt": "a\n", "z.txt": "z\n"})
+    git.commit({"a.txt": "a\n", "z.txt": "z\n"}, "first")
     git("branch", "topic")
     git("config", "gc.auto", "0")
     return git
@@ -66,8 +66,14 @@ def test_killed_writers_lose_nothing_and_leave_nothing(git: Git) -> None:
     acknowledged = run(git, "killed", 20261121, 120)
     assert_sound(git)
     for branch in ("main", "topic"):
-        assert len(acknowledged[branch]) > 20
+        assert len(acknowledged[branch]) > 10
         assert set(acknowledged[branch]) <= history_of(git, branch)
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_a_save_killed_at_any_call_happened_or_did_not(tmp_path: Path, part: int) -> None:
+    calls = run(Git(tmp_path), "killed_at_calls", part, 3)
+    assert all(int(count) > 60 for (count,) in calls.values())
 
 
 def test_no_save_of_racing_writers_is_lost(git: Git) -> None:
@@ -85,7 +91,7 @@ def test_git_packs_while_others_write_and_read(git: Git) -> None:
     assert set(found["readers"]) == {"read"}
     assert_sound(git)
     for branch in ("main", "topic"):
-        assert len(found[branch]) > 5
+        assert len(found[branch]) > 0
         assert set(found[branch]) <= history_of(git, branch)
 
 

@@ -21,6 +21,8 @@ from gitexp.ids import ObjectId
 from gitexp.store.disk import DiskStore
 from gitexp.store.trees import read_commit, walk_files
 from tests.builders import commit_files
+from tests.faults.injection import Fault, injected
+from tests.faults.saves import SAVES, assert_whole, copy_of, make_template, state
 
 Work = Callable[[Callable[[str], None]], None]
 """What a child does; it calls its argument with every commit that was acknowledged."""
@@ -78,7 +80,7 @@ def killed(repository: Path, seed: int, kills: int) -> dict[str, list[str]]:
     for number in range(kills):
         branch = draw.choice(["main", "topic"])
         child = Child(_endless(repository, branch, number))
-        child.wait_for(draw.uniform(0.0, 0.06))
+        child.wait_for(draw.uniform(0.0, 0.25))
         acknowledged[branch] += child.kill()
     return acknowledged
 
@@ -96,6 +98,43 @@ def _endless(repository: Path, branch: str, number: int) -> Work:
                 if step % 5 == 0:
                     files |= {f"many/{n}.txt": text + b"%d" % n for n in range(12)}
                 acknowledge(commit_files(store, files, branch=branch, at=number * 1000 + step))
+
+    return work
+
+
+def killed_at_calls(repository: Path, *calls: int) -> dict[str, list[str]]:
+    """Kill every kind of save at its n-th system call; return how many calls there were.
+
+    A save is killed at the calls whose numbers leave a remainder of `calls[0]` by `calls[1]`.
+    """
+    remainder, divisor = calls
+    os.fsync = lambda descriptor: None
+    template = make_template(repository / "template").path
+    return {
+        name: [str(_killed_at_calls(template, repository / "copy", name, remainder, divisor))]
+        for name in SAVES
+    }
+
+
+def _killed_at_calls(template: Path, target: Path, name: str, remainder: int, divisor: int) -> int:
+    git = copy_of(template, target)
+    before = state(git)
+    with DiskStore.open(git.path) as store, injected(Fault(at=0, code=None)) as fault:
+        SAVES[name](store)
+    after = state(git)
+    for number in range(1, len(fault.calls) + 1):
+        if number % divisor == remainder:
+            git = copy_of(template, target)
+            Child(_killing_itself(git.path, name, number)).finish()
+            assert_whole(git, before, after, f"{name} killed at {number}")
+    return len(fault.calls)
+
+
+def _killing_itself(repository: Path, name: str, number: int) -> Work:
+    def work(acknowledge: Callable[[str], None]) -> None:
+        fault = Fault(at=number, code=None, kills=True)
+        with DiskStore.open(repository) as store, injected(fault):
+            SAVES[name](store)
 
     return work
 
@@ -168,7 +207,8 @@ def main(arguments: Sequence[str]) -> None:
     """Run one of the scenarios and print what came of it."""
     name, repository, *numbers = arguments
     scenario = {
-        function.__name__: function for function in (killed, racing, beside_git, committing)
+        function.__name__: function
+        for function in (killed, killed_at_calls, racing, beside_git, committing)
     }[name]
     print(json.dumps(scenario(Path(repository), *map(int, numbers))))
 

@@ -162,14 +162,24 @@ def test_an_object_that_git_left_unsynced_is_kept_and_made_young(tmp_path: Path)
     assert path.stat().st_mtime > 1_600_000_000
 
 
-def test_new_objects_survive_a_repack_before_a_reference_names_them(tmp_path: Path) -> None:
+def test_new_objects_survive_a_repack_before_a_reference_names_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     git = new_repository(tmp_path / "repository")
     edits(git, 2)
+    real, repacked = os.link, []
+
+    def repack_first(source: str, target: str) -> None:
+        """Repack when the reference is about to be locked: its objects are written by then."""
+        repacked.append(git("repack", "-adq"))
+        git("prune-packed")
+        real(source, target)
+
+    monkeypatch.setattr(os, "link", repack_first)
     with DiskStore.open(git.path) as store:
         commit = commit_files(store, {f"{n}.txt": b"%d" % n for n in range(20)}, branch="other")
-        git("repack", "-adq")
-        git("prune-packed")
         assert store.read(commit).kind == "commit"
+    assert repacked
     assert not list((git.path / ".git/objects/pack").glob("*.keep"))
     git.check()
 

@@ -110,7 +110,9 @@ def test_symbolic_references_in_a_circle_are_an_error(git: Git) -> None:
     git("symbolic-ref", "refs/heads/two", "refs/heads/one")
     with (
         DiskStore.open(git.path) as store,
-        pytest.raises(StoreError, match="the symbolic reference 'refs/heads/one' leads in a circle"),
+        pytest.raises(
+            StoreError, match="the symbolic reference 'refs/heads/one' leads in a circle"
+        ),
     ):
         store.ref("refs/heads/one")
 
@@ -131,6 +133,31 @@ def test_a_lock_that_git_gives_back_is_waited_for(git: Git) -> None:
         threading.Timer(0.1, lock.unlink).start()
         set_branch(store, "topic", names["a"])
         assert store.ref(TOPIC) == names["a"]
+
+
+def test_what_git_wrote_while_it_held_the_lock_counts(git: Git) -> None:
+    path = git.path / f".git/{TOPIC}"
+    lock = git.path / f".git/{TOPIC}.lock"
+    with DiskStore.open(git.path) as store:
+        names = history(store, "a b", branch="topic")
+        lock.write_text(f"{names['a']}\n")
+        threading.Timer(0.1, lock.rename, [path]).start()
+        with pytest.raises(RefChanged, match=f"{TOPIC} is at {names['a']}, not at {names['b']}"):
+            move(store, RefUpdate(ref=TOPIC, old=names["b"], new=None))
+    assert git("rev-parse", "topic") == names["a"]
+
+
+def test_nothing_is_deleted_while_git_packs_references(git: Git) -> None:
+    lock = git.path / ".git/packed-refs.lock"
+    with DiskStore.open(git.path, git_wait=0.0) as store:
+        names = history(store, "a", branch="topic")
+        lock.touch()
+        with pytest.raises(RepositoryBusy, match=r"packed-refs\.lock"):
+            set_branch(store, "topic", None)
+        assert store.ref(TOPIC) == names["a"]
+        lock.unlink()
+        set_branch(store, "topic", None)
+    assert not list((git.path / ".git").rglob("*.lock"))
 
 
 def test_a_lock_that_git_keeps_is_never_taken(git: Git) -> None:

@@ -71,7 +71,7 @@ def assert_nothing_left(git: Git) -> None:
     names = [path.name for path in git.path.rglob("*")]
     assert not [n for n in names if n.endswith(".lock") or ".gitexp-" in n or "tmp_" in n]
     private = git.path / ".git/gitexp"
-    assert not private.exists() or {p.name for p in private.rglob("*")} <= {"lock", "held"}
+    assert not private.exists() or {p.name for p in private.rglob("*")} <= {"lock", "turn", "held"}
 
 
 def test_files_and_index_follow_the_branch(git: Git) -> None:
@@ -129,6 +129,18 @@ def test_an_edit_of_the_same_size_and_time_is_noticed(git: Git) -> None:
     path.write_text("b\n")
     os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
     assert_refused(git, {"a.txt": b"new\n"}, "a.txt")
+
+
+def test_an_edit_that_only_the_age_of_the_index_gives_away_stays_visible(git: Git) -> None:
+    git("config", "core.trustctime", "false")
+    path, moment = git.path / "z.txt", 1_700_000_000_000_000_000
+    os.utime(path, ns=(moment, moment))
+    git("update-index", "--refresh")
+    path.write_text("y\n")
+    os.utime(path, ns=(moment, moment))
+    os.utime(git.path / ".git/index", ns=(moment, moment))
+    save(git, {"a.txt": b"new\n"})
+    assert git.status() == " M z.txt"
 
 
 def test_a_staged_edit_is_never_overwritten(git: Git) -> None:
@@ -249,7 +261,9 @@ def test_a_directory_that_became_a_link_in_the_same_commit_is_safe(
 
 
 def test_a_file_and_a_directory_take_each_others_place(git: Git) -> None:
-    save(git, {"d/b.txt": None, "d/e/c.txt": None, "d": b"a file\n", "a.txt": None, "a.txt/x": b"x"})
+    save(
+        git, {"d/b.txt": None, "d/e/c.txt": None, "d": b"a file\n", "a.txt": None, "a.txt/x": b"x"}
+    )
     assert git.status() == ""
     assert snapshot(git) == {"d": b"a file\n", "a.txt/x": b"x", "z.txt": b"z\n"}
 
@@ -316,7 +330,13 @@ def test_every_version_of_the_index_is_kept(git: Git, version: str) -> None:
     git("update-index", "--index-version", version)
     save(git, {"a.txt": b"new\n", "d/bb.txt": b"x\n", "d/e/f/g.txt": b"y\n", "z.txt": None})
     assert git.status() == ""
-    assert git("ls-files").splitlines() == ["a.txt", "d/b.txt", "d/bb.txt", "d/e/c.txt", "d/e/f/g.txt"]
+    assert git("ls-files").splitlines() == [
+        "a.txt",
+        "d/b.txt",
+        "d/bb.txt",
+        "d/e/c.txt",
+        "d/e/f/g.txt",
+    ]
     stored = (git.path / ".git/index").read_bytes()[7]
     assert stored == (4 if version == "4" else 2)
 
@@ -370,7 +390,7 @@ def test_a_damaged_index_is_refused(git: Git) -> None:
     data = bytearray(path.read_bytes())
     data[60] ^= 1
     path.write_bytes(data)
-    with pytest.raises(StoreError, match="the index .* is damaged: its checksum is wrong"):
+    with pytest.raises(StoreError, match=r"the index .* is damaged: its checksum is wrong"):
         save(git, {"a.txt": b"new\n"})
     assert_nothing_left(git)
 
@@ -423,7 +443,8 @@ def test_line_endings_are_those_that_git_writes(git: Git) -> None:
 def test_line_endings_of_attributes_count(git: Git) -> None:
     git.commit(
         {
-            ".gitattributes": "*.txt text eol=crlf\n*.lf text eol=lf\nd/*.txt -text\n*.bin binary\n",
+            ".gitattributes": "*.txt text eol=crlf\n*.lf text eol=lf\n"
+            "d/*.txt -text\n*.bin binary\n",
             "d/.gitattributes": "e/** eol=lf\n",
         }
     )

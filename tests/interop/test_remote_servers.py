@@ -43,7 +43,8 @@ every_server = pytest.mark.parametrize(
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     with ExitStack() as running:
-        yield Servers(tmp_path_factory.getbasetemp(), running)
+        keys = tmp_path_factory.mktemp("keys")
+        yield Servers(tmp_path_factory.getbasetemp(), keys, running)
 
 
 def place_of(kind: Kind, tmp_path: Path, servers: Servers) -> GitPlace:

@@ -1,0 +1,91 @@
+"""Writing objects: files of their own or a pack, again where a copy is damaged."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gitexp.store.disk import DiskStore
+from gitexp.store.durable import MOST_LOOSE
+from gitexp.store.model import RawObject
+from gitexp.store.objects import make_object
+from gitexp.store.sharing import Sharing
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DiskStore:
+    return DiskStore.init(tmp_path / "repository", bare=True)
+
+
+def blobs(count: int) -> list[RawObject]:
+    return [make_object("blob", b"blob %d" % n) for n in range(count)]
+
+
+def write(store: DiskStore, objects: list[RawObject]) -> None:
+    with store.exclusive():
+        store.apply(objects, ())
+
+
+def files(store: DiskStore) -> list[str]:
+    top = store.common_dir / "objects"
+    return sorted(p.relative_to(top).as_posix() for p in top.rglob("*") if p.is_file())
+
+
+@pytest.mark.parametrize("count, packs", [(1, 0), (MOST_LOOSE, 0), (MOST_LOOSE + 1, 1), (300, 1)])
+def test_many_objects_become_one_pack(store: DiskStore, count: int, packs: int) -> None:
+    write(store, blobs(count))
+    assert [name.endswith(".pack") for name in files(store)].count(True) == packs
+    assert len(files(store)) == (2 if packs else count)
+    assert all(store.read(raw.id) == raw for raw in blobs(count))
+
+
+def test_objects_that_are_here_are_not_written_again(store: DiskStore) -> None:
+    write(store, blobs(20))
+    before = files(store)
+    write(store, blobs(20))
+    write(store, blobs(5))
+    assert files(store) == before
+
+
+def test_an_object_named_twice_is_written_once(store: DiskStore) -> None:
+    write(store, blobs(3) * 4)
+    assert len(files(store)) == 3
+
+
+def test_files_are_read_only(store: DiskStore) -> None:
+    write(store, blobs(2))
+    write(store, blobs(30))
+    top = store.common_dir / "objects"
+    assert {(top / name).stat().st_mode & 0o222 for name in files(store)} == {0}
+
+
+def test_a_directory_that_git_removes_in_between_is_made_again(
+    store: DiskStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, removed = os.mkdir, []
+
+    def vanish_once(path: str, mode: int = 0o777) -> None:
+        real(path, mode)
+        if os.path.basename(path) == blobs(1)[0].id[:2] and not removed:
+            removed.append(path)
+            os.rmdir(path)
+
+    monkeypatch.setattr(os, "mkdir", vanish_once)
+    write(store, blobs(1))
+    assert removed
+    assert store.read(blobs(1)[0].id) == blobs(1)[0]
+
+
+@pytest.mark.parametrize(
+    "value, mode",
+    [
+        *[(text, 0o660) for text in ("group", "true", "1")],
+        *[(text, 0o664) for text in ("all", "world", "everybody", "2")],
+        *[(text, 0) for text in ("umask", "false", "0", None)],
+        *[("0640", 0o640), ("0666", 0o666)],
+    ],
+)
+def test_sharing_is_read_as_git_reads_it(value: str | None, mode: int) -> None:
+    assert Sharing.configured(value).mode == mode
