@@ -28,10 +28,10 @@ from gitexp.store.refs import RefFiles
 from gitexp.store.sharing import Sharing
 
 if TYPE_CHECKING:
+    from gitexp.store.checkouts import Checkout
     from gitexp.store.pending import Pending
     from gitexp.store.reflogs import Reflogs
     from gitexp.store.refupdates import RefUpdates
-    from gitexp.store.worktree import Checkout
 
 _PRIVATE_NAME = "gitexp"
 _SHORTEST_PREFIX = 4
@@ -304,7 +304,7 @@ class DiskStore:
         """Return the working trees that have one of these branches checked out."""
         if not any(name.startswith("refs/heads/") for name in names):
             return []
-        from gitexp.store.worktree import checkouts
+        from gitexp.store.checkouts import checkouts
 
         linked = self.git_dir != self.common_dir
         main = locations.main_worktree(self.common_dir) if linked else self.worktree

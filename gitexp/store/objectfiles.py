@@ -38,6 +38,8 @@ _KINDS: dict[bytes, ObjectKind] = {
     b"commit": "commit",
     b"tag": "tag",
 }
+_RECENT_OBJECT_BYTES = 1 << 15
+_RECENT_BYTES = 1 << 23
 _FSCK = "`git fsck` lists what is damaged; a clone or the remote may have it whole."
 
 
@@ -220,6 +222,29 @@ class _Directory:
         self._packs = None
 
 
+class _Recent:
+    """Small objects that were read and checked a moment ago; one walk reads many trees twice."""
+
+    def __init__(self) -> None:
+        self._objects: dict[ObjectId, RawObject] = {}
+        self._bytes = 0
+
+    def get(self, object_id: ObjectId) -> RawObject | None:
+        return self._objects.get(object_id)
+
+    def keep(self, raw: RawObject) -> None:
+        if len(raw.data) > _RECENT_OBJECT_BYTES or raw.id in self._objects:
+            return
+        self._objects[raw.id] = raw
+        self._bytes += len(raw.data)
+        if self._bytes > _RECENT_BYTES:
+            self.clear()
+
+    def clear(self) -> None:
+        self._objects.clear()
+        self._bytes = 0
+
+
 class ObjectFiles:
     """The objects of a repository and of its alternates."""
 
@@ -227,9 +252,18 @@ class ObjectFiles:
         self.path = str(path)
         self.hash_length = hash_length
         self._all: list[_Directory] | None = None
+        self._recent = _Recent()
 
     def read(self, object_id: ObjectId, *, limit: int | None = None) -> RawObject:
         """Return an object whose bytes were checked; raises as `Store.read` says."""
+        known = self._recent.get(object_id)
+        if known is not None and (limit is None or len(known.data) <= limit):
+            return known
+        raw = self._found(object_id, limit)
+        self._recent.keep(raw)
+        return raw
+
+    def _found(self, object_id: ObjectId, limit: int | None) -> RawObject:
         damage: StoreError | None = None
         for copy in self._copies(object_id):
             try:
@@ -299,6 +333,7 @@ class ObjectFiles:
         for directory in self._all or ():
             directory.close()
         self._all = None
+        self._recent.clear()
 
     def _copies(self, object_id: ObjectId) -> Iterator[_Copy]:
         if len(object_id) != self.hash_length or not is_object_id(object_id):

@@ -21,17 +21,16 @@ checkout are moved in the index alone, submodules too.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitexp.errors import InvalidInput, NotAllowed, UncommittedWork
 from gitexp.ids import ObjectId
 from gitexp.store.attributes import Attributes, Conversion
+from gitexp.store.checkouts import Checkout
 from gitexp.store.files import (
     create_file,
     is_real_directory,
@@ -41,11 +40,9 @@ from gitexp.store.files import (
 )
 from gitexp.store.gitconfig import GitConfig
 from gitexp.store.gitindex import NO_FILE, FileStat, Index, IndexEntry, new_entry
-from gitexp.store.locations import linked_worktree
 from gitexp.store.model import MODE_EXECUTABLE, MODE_GITLINK, MODE_LINK, RefUpdate, TreeEntry
 from gitexp.store.objects import hash_object
 from gitexp.store.pending import Pending
-from gitexp.store.refs import RefFiles
 from gitexp.store.safe_names import disguise_fault
 from gitexp.store.sparse import SparseCheckout
 from gitexp.store.steps import fingerprint
@@ -57,51 +54,6 @@ if TYPE_CHECKING:
 _SHOWN = 10
 _DRAFT = ".gitexp-"
 _FINAL = "-final"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Checkout:
-    """One working tree and the branch that is checked out there.
-
-    Attributes:
-        git_dir: the directory with its `HEAD` and `index`.
-        common_dir: the directory of the repository.
-        worktree: the root of its files.
-        branch: the full name of the branch.
-    """
-
-    git_dir: str
-    common_dir: str
-    worktree: str
-    branch: str
-
-
-def checkouts(common_dir: Path, main: Path | None, hash_length: int) -> Iterator[Checkout]:
-    """Yield the working trees of a repository that have a branch checked out and still exist.
-
-    Args:
-        main: the root of the main working tree, or None in a bare repository.
-
-    Raises:
-        StoreError: a HEAD cannot be read, so nobody knows what is checked out there.
-    """
-    places = [(common_dir, main)]
-    linked = common_dir / "worktrees"
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        for name in sorted(os.listdir(linked)):
-            places.append((linked / name, linked_worktree(linked / name)))
-    for git_dir, worktree in places:
-        if worktree is None or not worktree.is_dir():
-            continue
-        refs = RefFiles(git_dir=git_dir, common_dir=common_dir, hash_length=hash_length)
-        branch = refs.resolve("HEAD")
-        if branch.startswith("refs/heads/"):
-            yield Checkout(
-                git_dir=str(git_dir),
-                common_dir=str(common_dir),
-                worktree=str(worktree),
-                branch=branch,
-            )
 
 
 @dataclass(frozen=True, kw_only=True)
