@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from gitexp.clock import iso
+from gitexp.clock import iso, parse_iso
 from gitexp.documents import layout
 from gitexp.documents.canonical import digest_of
 from gitexp.errors import InvalidDocuments, InvalidInput, MissingObject, NotFound
@@ -185,7 +185,32 @@ def _named(line: Lineage, text: str) -> Save | None:
 
 
 def entry_of(workspace: Workspace, save: Save, *, reader: Store | None = None) -> Version:
-    """Return the version entry of a save."""
+    """Return the version entry of a save, worked out once for each commit."""
+    path = layout.parameters_path(workspace.root, Name(save.name))
+    key = f"version/1/{save.commit}/{path}"
+    known = workspace.cache.get(key)
+    if known is None:
+        version = _read_entry(workspace, save, path, reader)
+        workspace.cache.put(key, version.to_dict() | {"types": dict(version.types)})
+        return version
+    return _from_dict(known, save)
+
+
+def _from_dict(data: Mapping[str, Any], save: Save) -> Version:
+    return Version(
+        version=save.commit,
+        digest=data["digest"],
+        parent_version=save.parent,
+        message=data["message"],
+        author=data["author"],
+        created_at=parse_iso(data["created_at"]),
+        values=data["values"],
+        types=data["types"],
+        problem=data.get("problem"),
+    )
+
+
+def _read_entry(workspace: Workspace, save: Save, path: str, reader: Store | None) -> Version:
     store = reader or workspace.store
     commit = read_commit(store, save.commit)
     version = Version(
@@ -198,7 +223,6 @@ def entry_of(workspace: Workspace, save: Save, *, reader: Store | None = None) -
         values={},
         types={},
     )
-    path = layout.parameters_path(workspace.root, Name(save.name))
     try:
         project = project_at(workspace, commit.tree, reader=reader)
         raw = read_document(workspace, commit.tree, path, "parameters", reader=reader)

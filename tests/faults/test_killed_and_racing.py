@@ -39,6 +39,7 @@ def run(git: Git, scenario: str, *numbers: int) -> dict[str, Any]:
         env={**git.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         check=False,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr.decode()
     found: dict[str, Any] = json.loads(done.stdout)

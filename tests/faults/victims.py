@@ -28,6 +28,9 @@ Work = Callable[[Callable[[str], None]], None]
 """What a child does; it calls its argument with every commit that was acknowledged."""
 
 
+_alive: set[int] = set()
+
+
 class Child:
     """A forked process and what it acknowledged so far."""
 
@@ -38,6 +41,7 @@ class Child:
         if self.process == 0:
             _run(work, write)
         os.close(write)
+        _alive.add(self.process)
 
     def wait_for(self, seconds: float) -> None:
         """Wait a while, or until it ends."""
@@ -54,6 +58,7 @@ class Child:
             self._data += part
         os.close(self._read)
         os.waitpid(self.process, 0)
+        _alive.discard(self.process)
         return self._data.decode().split()
 
     def _end(self) -> int:
@@ -65,6 +70,10 @@ def _run(work: Work, write: int) -> None:
     def acknowledge(text: str) -> None:
         os.write(write, text.encode() + b"\n")
 
+    # What this process prints to is awaited to its end by the test, also when this child lives on.
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in range(3):
+        os.dup2(nowhere, descriptor)
     try:
         work(acknowledge)
     except BaseException:
@@ -210,7 +219,11 @@ def main(arguments: Sequence[str]) -> None:
         function.__name__: function
         for function in (killed, killed_at_calls, racing, beside_git, committing)
     }[name]
-    print(json.dumps(scenario(Path(repository), *map(int, numbers))))
+    try:
+        print(json.dumps(scenario(Path(repository), *map(int, numbers))))
+    finally:
+        for process in _alive:
+            os.kill(process, signal.SIGKILL)
 
 
 if __name__ == "__main__":
