@@ -6,6 +6,7 @@ slots of the project, a header's name to its directory, an id to one experiment 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -74,7 +75,7 @@ def validate(
             the project.
     """
     if revision is not None:
-        source = _revision_source(workspace, revision, [str(path) for path in paths])
+        source = _revision_source(workspace, revision, _in_project(workspace, paths))
     else:
         source = _working_source(workspace, paths)
     problems = [problem for path in source.paths for problem in _check_file(source, path)]
@@ -172,6 +173,20 @@ def _is_document(path: str, folder: str) -> bool:
     return layout.kind_of(path) is not None or _misplaced(path, folder) is not None
 
 
+def _in_project(workspace: Workspace, paths: Sequence[str | Path]) -> list[str]:
+    """Return paths, which need not exist in the working tree, as paths in the project."""
+    top = workspace.directory
+    if top is None:
+        return [str(path) for path in paths]
+    found = []
+    for path in paths:
+        absolute = Path(os.path.abspath(workspace.surroundings.directory / path))
+        if absolute != top and top not in absolute.parents:
+            raise InvalidInput(f"{path} is outside the project in {top}")
+        found.append("" if absolute == top else absolute.relative_to(top).as_posix())
+    return found
+
+
 def _revision_source(workspace: Workspace, revision: str, paths: Sequence[str]) -> _Source:
     store = workspace.store
     commit = _commit_of(workspace, revision)
@@ -182,6 +197,8 @@ def _revision_source(workspace: Workspace, revision: str, paths: Sequence[str]) 
     tree = TreeId(entry.id) if entry is not None and entry.is_tree else None
     entries = dict(_tree_documents(workspace, tree, place)) if tree else {}
     chosen = [p for p in entries if not paths or any(_covers(start, p) for start in paths)]
+    if paths and not chosen:
+        raise NotFound(f"no document at {', '.join(paths)} in {revision}")
 
     def read(path: str) -> bytes | None:
         table = layout.kind_of(path, place=place) in _TABLES
@@ -197,7 +214,7 @@ def _revision_source(workspace: Workspace, revision: str, paths: Sequence[str]) 
 
 
 def _covers(start: str, path: str) -> bool:
-    return path == start.rstrip("/") or path.startswith(start.rstrip("/") + "/")
+    return start == "" or path == start.rstrip("/") or path.startswith(start.rstrip("/") + "/")
 
 
 def _commit_of(workspace: Workspace, revision: str) -> ObjectId:

@@ -121,3 +121,18 @@ def test_a_path_outside_the_project_is_refused(repository: Repository, tmp_path:
         repository.validate(["other.yaml"])
     with pytest.raises(NotFound, match="does not exist"):
         repository.validate(["bot/nothing.yaml"])
+
+
+def test_files_of_a_revision_are_named_as_in_the_working_tree(
+    repository: Repository, project: Path, git
+) -> None:
+    put(project, "endpoints/e.yaml", "type: python\n")
+    put(project, "endpoints/f.yaml", "type: python\n")
+    git(project, "switch", "--quiet", "--create", "bad")
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message=bad")
+    git(project, "switch", "--quiet", "main")
+    assert len(problems(repository, revision="bad")) == 2
+    assert len(problems(repository, "bot/endpoints/e.yaml", revision="bad")) == 1
+    with pytest.raises(NotFound, match="no document at endpoints/g.yaml in bad"):
+        repository.validate(["bot/endpoints/g.yaml"], revision="bad")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from gitexp.cli.failures import AnswerIsNo
@@ -18,11 +20,12 @@ FORMATS = tuple(WRITERS)
     examples=[
         "gitexp validate",
         "gitexp validate gitexp.yaml experiments/tone/parameters.yaml",
-        "gitexp validate --revision origin/main",
+        "gitexp validate origin/main",
+        "gitexp validate experiments --revision env:production",
         "gitexp validate --format github",
     ],
 )
-@click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path())
+@click.argument("paths", nargs=-1, metavar="[PATH]...|REVISION")
 @click.option("--revision", metavar="REVISION", help="Check this revision, without a checkout")
 @click.option(
     "--format",
@@ -39,10 +42,13 @@ def validate_command(
 ) -> None:
     """Check files or a revision against their schemas
 
-    Without PATH, the whole project is checked. Exits with 3 when something is wrong.
+    Without PATH, the whole project is checked. A single argument that is no file is taken for a
+    revision. Exits with 3 when something is wrong.
     """
     from gitexp.validation import validate_directory
 
+    if len(paths) == 1 and revision is None and not os.path.lexists(session.directory / paths[0]):
+        revision, paths = paths[0], ()
     chosen = [session.directory / path for path in paths]
     report = validate_directory(
         session.directory, chosen, revision=revision, surroundings=session.surroundings
