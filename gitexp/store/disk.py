@@ -275,10 +275,13 @@ class DiskStore:
         from gitexp.store.durable import ObjectWriter
 
         ObjectWriter(self._objects, sharing=self._sharing).write(objects, pending)
-        moves.prepare(pending)
         places = self._checkouts(dict(moves.moved))
         if places:
             self._follow(places, objects, dict(moves.moved), pending)
+        if places or len(moves.moved) > 1:
+            pending.anchor()
+        # The references are locked last, because Git only waits a tenth of a second for them.
+        moves.prepare(pending)
         moves.plan(pending)
         return places
 

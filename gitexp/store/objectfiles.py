@@ -1,163 +1,29 @@
 """Objects on disk: loose files, packs and alternates, read with their bytes checked.
 
 An object is looked for in every place that may hold a copy, so a damaged copy does not hide a
-good one, and a second time with the packs listed anew, because `git gc` and `git repack` move
-objects from one place to another while others read.
+good one, and again for as long as packs come and go meanwhile, because `git gc` and `git repack`
+move objects from one place to another while others read.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 from gitexp.errors import DamagedObject, InvalidInput, MissingObject, StoreError
 from gitexp.ids import ObjectId, is_object_id
-from gitexp.store.files import (
-    lstat_or_none,
-    read_error,
-    read_file,
-    read_present,
-    sync_directory,
-    sync_file,
-)
+from gitexp.store.files import lstat_or_none, read_error, read_file
 from gitexp.store.model import ObjectKind, RawObject
+from gitexp.store.objectcopies import FSCK, Copy, LooseCopy, PackedCopy, UnreadableCopy
 from gitexp.store.objects import hash_object
 from gitexp.store.packs import Content, Pack
 
 _DEEPEST_ALTERNATE = 5
-_LONGEST_HEADER = 32
-_HEADER_BYTES = 512
-_SMALL_FILE = 1 << 16
-_KINDS: dict[bytes, ObjectKind] = {
-    b"blob": "blob",
-    b"tree": "tree",
-    b"commit": "commit",
-    b"tag": "tag",
-}
+_MOST_LOOKS = 20
 _RECENT_OBJECT_BYTES = 1 << 15
 _RECENT_BYTES = 1 << 23
-_FSCK = "`git fsck` lists what is damaged; a clone or the remote may have it whole."
-
-
-class _Copy(Protocol):
-    """One copy of an object."""
-
-    def size(self) -> int: ...
-
-    def kind(self) -> ObjectKind: ...
-
-    def content(self) -> Content: ...
-
-    def refresh(self) -> None: ...
-
-
-class _LooseCopy:
-    """An object in a file of its own."""
-
-    def __init__(self, path: str, size: int) -> None:
-        self._path = path
-        self._file_size = size
-        self._whole: bytes | None = None
-
-    def size(self) -> int:
-        return self._header()[1]
-
-    def kind(self) -> ObjectKind:
-        return self._header()[0]
-
-    def content(self) -> Content:
-        kind, size, begin = self._header()
-        inflater = zlib.decompressobj()
-        try:
-            data = inflater.decompress(self._data(), begin + size + 1)
-        except zlib.error as exc:
-            raise self._damage(str(exc)) from exc
-        if not inflater.eof or inflater.unused_data or len(data) != begin + size:
-            raise self._damage("it does not have the size that it states")
-        return kind, data[begin:]
-
-    def refresh(self) -> None:
-        """Make durable what another program may have left in memory, and young for `git prune`."""
-        sync_file(self._path)
-        sync_directory(os.path.dirname(self._path))
-        os.utime(self._path)
-
-    def _header(self) -> tuple[ObjectKind, int, int]:
-        """Return kind, size, and how many bytes the header takes."""
-        try:
-            begin = zlib.decompressobj().decompress(self._begin(), _LONGEST_HEADER)
-        except zlib.error as exc:
-            raise self._damage(str(exc)) from exc
-        header, found, _ = begin.partition(b"\0")
-        kind, _, size = header.partition(b" ")
-        if not found or kind not in _KINDS or not size.isdigit():
-            raise self._damage("its header is malformed" if begin else "it is empty")
-        return _KINDS[kind], int(size), len(header) + 1
-
-    def _begin(self) -> bytes:
-        """Return enough of the file for the header: all of it when it is small."""
-        if self._file_size <= _SMALL_FILE:
-            return self._data()
-        return self._read(_HEADER_BYTES)
-
-    def _data(self) -> bytes:
-        if self._whole is None:
-            self._whole = self._read(None)
-        return self._whole
-
-    def _read(self, size: int | None) -> bytes:
-        try:
-            return read_present(self._path, size)
-        except FileNotFoundError:
-            raise
-        except OSError as exc:
-            raise read_error(exc, self._path) from exc
-
-    def _damage(self, why: str) -> DamagedObject:
-        return DamagedObject(f"the object file {self._path} is damaged: {why}", hint=_FSCK)
-
-
-class _UnreadableCopy:
-    """What may be an object in a pack whose index is damaged."""
-
-    def __init__(self, damage: DamagedObject) -> None:
-        self._damage = damage
-
-    def size(self) -> int:
-        raise self._damage
-
-    def kind(self) -> ObjectKind:
-        raise self._damage
-
-    def content(self) -> Content:
-        raise self._damage
-
-    def refresh(self) -> None:
-        raise self._damage
-
-
-class _PackedCopy:
-    """An object in a pack."""
-
-    def __init__(self, pack: Pack, offset: int) -> None:
-        self._pack = pack
-        self._offset = offset
-
-    def size(self) -> int:
-        return self._pack.size_at(self._offset)
-
-    def kind(self) -> ObjectKind:
-        return self._pack.kind_at(self._offset)
-
-    def content(self) -> Content:
-        return self._pack.read_at(self._offset)
-
-    def refresh(self) -> None:
-        os.utime(self._pack.path)
 
 
 class _Directory:
@@ -168,27 +34,36 @@ class _Directory:
         self._database = database
         self._packs: dict[str, Pack] | None = None
 
-    def copies(self, object_id: ObjectId, *, fresh: bool) -> Iterator[_Copy]:
+    def copies(self, object_id: ObjectId) -> Iterator[Copy]:
         path = loose_path(self._path, object_id)
         found = lstat_or_none(path)
         if found is not None:
-            yield _LooseCopy(path, found.st_size)
+            yield LooseCopy(path, found.st_size)
         raw_id = bytes.fromhex(object_id)
-        for pack in self.packs(fresh=fresh):
+        for pack in self.packs():
             try:
                 offset = pack.index.offset(raw_id)
             except FileNotFoundError:
                 continue
             except DamagedObject as exc:
-                yield _UnreadableCopy(exc)
+                yield UnreadableCopy(exc)
                 continue
             if offset is not None:
-                yield _PackedCopy(pack, offset)
+                yield PackedCopy(pack, offset)
 
-    def packs(self, *, fresh: bool) -> list[Pack]:
-        if self._packs is None or fresh:
-            self._packs = self._listed_packs(self._packs or {})
-        return list(self._packs.values())
+    def packs(self) -> list[Pack]:
+        if self._packs is None:
+            self.list_again()
+        return list((self._packs or {}).values())
+
+    def listed(self) -> frozenset[str]:
+        """Return the names of the packs at the last look."""
+        return frozenset(self._packs or ())
+
+    def list_again(self) -> frozenset[str]:
+        """Return the names of the packs that are there now."""
+        self._packs = self._listed_packs(self._packs or {})
+        return self.listed()
 
     def _listed_packs(self, known: dict[str, Pack]) -> dict[str, Pack]:
         """Return the packs there are now; one that vanished may still be in use by a reader."""
@@ -312,7 +187,7 @@ class ObjectFiles:
         with contextlib.suppress(MissingObject):
             for copy in self._copies(object_id):
                 with contextlib.suppress(OSError, DamagedObject):
-                    if isinstance(copy, _LooseCopy):
+                    if isinstance(copy, LooseCopy):
                         self._checked(object_id, copy)
                     copy.refresh()
                     return True
@@ -323,7 +198,8 @@ class ObjectFiles:
         found: set[ObjectId] = set()
         for directory in self._directories():
             found.update(directory.loose_ids(prefix))
-            for pack in directory.packs(fresh=True):
+            directory.list_again()
+            for pack in directory.packs():
                 with contextlib.suppress(FileNotFoundError):
                     found.update(pack.index.with_prefix(prefix))
         return sorted(found)
@@ -335,25 +211,31 @@ class ObjectFiles:
         self._all = None
         self._recent.clear()
 
-    def _copies(self, object_id: ObjectId) -> Iterator[_Copy]:
+    def _copies(self, object_id: ObjectId) -> Iterator[Copy]:
         if len(object_id) != self.hash_length or not is_object_id(object_id):
             raise MissingObject(f"{object_id!r} is no id of an object in this repository")
-        for fresh in (False, True):
-            for directory in self._directories():
-                yield from directory.copies(object_id, fresh=fresh)
+        directories = self._directories()
+        for _ in range(_MOST_LOOKS):
+            for directory in directories:
+                yield from directory.copies(object_id)
+            # Objects only move from one pack to another, or between packs and files of their
+            # own, when packs come or go; where none did, there is nothing new to see.
+            before = [directory.listed() for directory in directories]
+            if [directory.list_again() for directory in directories] == before:
+                return
 
-    def _check_size(self, object_id: ObjectId, copy: _Copy, limit: int | None) -> None:
+    def _check_size(self, object_id: ObjectId, copy: Copy, limit: int | None) -> None:
         if limit is not None and (size := copy.size()) > limit:
             raise InvalidInput(f"object {object_id} holds {size} bytes, over {limit}")
 
-    def _checked(self, object_id: ObjectId, copy: _Copy) -> RawObject:
+    def _checked(self, object_id: ObjectId, copy: Copy) -> RawObject:
         try:
             kind, data = copy.content()
         except RecursionError as exc:
             raise DamagedObject(f"object {object_id} is a delta without an end") from exc
         if hash_object(kind, data, hash_length=self.hash_length) != object_id:
             raise DamagedObject(
-                f"the bytes of object {object_id} are not what its name says", hint=_FSCK
+                f"the bytes of object {object_id} are not what its name says", hint=FSCK
             )
         return RawObject(id=object_id, kind=kind, data=data)
 

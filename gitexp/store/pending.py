@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 from gitexp.store.files import (
     create_file,
-    lstat_or_none,
     make_directories,
     read_file,
     remove_file,
@@ -88,13 +87,34 @@ class Pending:
         Raises:
             RepositoryBusy: somebody else holds it for longer than the wait.
         """
-        held = wait_until(lambda: self._try_lock(path, content), self._wait)
-        if held is None and remove_if_older_than_boot(path):
-            held = self._try_lock(path, content)
-        if held is None:
-            raise held_by_git(path, self._wait)
-        self._locks.append(held)
-        return held
+        return self.take(self.draft(path, content))
+
+    def draft(self, path: str, content: bytes = b"") -> HeldLock:
+        """Return a lock file that has its content and its private name, but not its public one."""
+        self._open()
+        lock = self._make_private(path, content)
+        self._locks.append(lock)
+        self._write([lock.record])
+        return lock
+
+    def take(self, lock: HeldLock) -> HeldLock:
+        """Return a lock file once it has its public name, so that others keep out.
+
+        Raises:
+            RepositoryBusy: somebody else holds it for longer than the wait.
+            FileNotFoundError: its directory is gone.
+        """
+        taken = wait_until(lambda: self._try(lock), self._wait)
+        if taken is None and remove_if_older_than_boot(lock.path):
+            taken = self._try(lock)
+        if taken is None:
+            raise held_by_git(lock.path, self._wait)
+        return lock
+
+    def anchor(self) -> None:
+        """Make the name of the log durable, before others wait for locks that are taken."""
+        self._open()
+        sync_directory(self._directory)
 
     def step(self, verb: str, *fields: str) -> None:
         """Add something to do once the write is decided."""
@@ -134,14 +154,16 @@ class Pending:
         self._leave()
 
     def _write_decision(self) -> None:
-        """Write the steps and the line that decides; more than one step needs a durable log."""
+        """Write the steps and the line that decides; more than one step needs a durable log.
+
+        It is one fsync and no more, because Git may be waiting for the locks by now.
+        """
         log = self._open()
         length = os.fstat(log).st_size
         try:
             self._write([*self._steps, _DECIDED])
             if len(self._steps) > 1:
                 os.fsync(log)
-                sync_directory(self._directory)
         except BaseException:
             os.ftruncate(log, length)
             raise
@@ -172,21 +194,10 @@ class Pending:
         if descriptor is not None:
             os.close(descriptor)
 
-    def _try_lock(self, path: str, content: bytes) -> HeldLock | None:
-        if lstat_or_none(path) is not None:
-            return None
-        self._open()
-        lock = self._make_private(path, content)
-        try:
-            self._write([lock.record])
-            linked = link_exclusively(lock.private, path)
-        except OSError:
-            remove_file(lock.private)
-            raise
-        if linked:
-            return lock
-        remove_file(lock.private)
-        return None if linked is False else self._create_lock(path, content)
+    def _try(self, lock: HeldLock) -> bool | None:
+        """Return True once a lock file has its public name, None while that is taken."""
+        linked = link_exclusively(lock.private, lock.path)
+        return self._create(lock) if linked is None else (linked or None)
 
     def _make_private(self, path: str, content: bytes) -> HeldLock:
         directory = os.path.join(self._directory, "held")
@@ -197,15 +208,17 @@ class Pending:
         self._sharing.adjust(private)
         return HeldLock(path, private, str(os.lstat(private).st_ino))
 
-    def _create_lock(self, path: str, content: bytes) -> HeldLock | None:
-        """Make a lock file where there are no hard links."""
+    def _create(self, lock: HeldLock) -> bool | None:
+        """Make the lock file of its own, where there are no hard links."""
+        content = read_file(lock.private) or b""
         try:
-            create_file(path, [content], sync=bool(content))
+            create_file(lock.path, [content], sync=bool(content))
         except FileExistsError:
             return None
-        lock = HeldLock(path, "", str(os.lstat(path).st_ino))
+        remove_file(lock.private)
+        lock.private, lock.identity = "", str(os.lstat(lock.path).st_ino)
         self._write([lock.record])
-        return lock
+        return True
 
     def _write(self, records: Sequence[Record]) -> None:
         write_all(self._open(), b"".join(_encode(record, self._root) for record in records))

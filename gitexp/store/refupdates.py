@@ -63,6 +63,7 @@ class RefUpdates:
                 raise InvalidInput(f"{update.ref!r} cannot be moved twice in one step")
             self._names[name] = update
             self._verify(name, update)
+        self.moved = [(n, u) for n, u in self._names.items() if u.new != u.old]
         for name in self._names:
             above = next((other for other in self._names if name.startswith(other + "/")), None)
             if above is not None:
@@ -75,13 +76,13 @@ class RefUpdates:
             RefChanged, RepositoryBusy: as `Store.apply` says.
             StoreError: a reference would need a file where another one needs a directory.
         """
-        for name, update in self._names.items():
-            if update.old is None and update.new is None:
-                continue
-            self._locks[name] = self._lock(pending, name, update)
+        locked = {n: u for n, u in self._names.items() if u.old is not None or u.new is not None}
+        for name, update in locked.items():
+            self._make_parent(name)
+            self._locks[name] = pending.draft(self._refs.path(name) + ".lock", _content(update))
+        for name, update in locked.items():
+            self._take(pending, name)
             self._verify(name, update)
-            if update.new != update.old:
-                self.moved.append((name, update))
             if update.new is not None and update.new != update.old:
                 self._check_room(name)
 
@@ -106,20 +107,19 @@ class RefUpdates:
         if current != update.old:
             raise RefChanged(f"{update.ref} is at {current}, not at {update.old}")
 
-    def _lock(self, pending: Pending, name: str, update: RefUpdate) -> HeldLock:
-        path = self._refs.path(name)
-        content = f"{update.new}\n".encode() if update.new != update.old and update.new else b""
+    def _take(self, pending: Pending, name: str) -> None:
         for _ in range(_ATTEMPTS):
-            self._make_parent(name, path)
             try:
-                return pending.lock(path + ".lock", content)
+                pending.take(self._locks[name])
             except FileNotFoundError:
-                continue  # Git removed the directory, which was empty, in between.
+                self._make_parent(name)  # Git removed the directory, which was empty, in between.
+            else:
+                return
         raise StoreError(f"the directory of {name} vanishes as often as it is made")
 
-    def _make_parent(self, name: str, path: str) -> None:
+    def _make_parent(self, name: str) -> None:
         try:
-            made = make_directories(os.path.dirname(path))
+            made = make_directories(os.path.dirname(self._refs.path(name)))
         except (FileExistsError, NotADirectoryError) as exc:
             raise self._clash(name, self._parent_ref(name)) from exc
         for directory in made:
@@ -167,6 +167,12 @@ class RefUpdates:
             pending.guarded("install", held, new, path)
         for name in deleted:
             pending.guarded("delete", self._locks[name], self._refs.path(name))
+
+
+def _content(update: RefUpdate) -> bytes:
+    """Return what a lock file becomes when it takes the place of its reference."""
+    moves = update.new is not None and update.new != update.old
+    return f"{update.new}\n".encode() if moves else b""
 
 
 def without(data: bytes, names: Sequence[str]) -> bytes:

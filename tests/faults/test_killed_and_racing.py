@@ -28,6 +28,8 @@ def git(tmp_path: Path) -> Git:
     git.commit({"a.txt": "a\n", "z.txt": "z\n"}, "first")
     git("branch", "topic")
     git("config", "gc.auto", "0")
+    # On a busy disk one fsync can take longer than the tenth of a second that git waits.
+    git("config", "core.filesRefLockTimeout", "5000")
     return git
 
 
