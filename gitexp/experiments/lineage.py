@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from gitexp.documents import layout
 from gitexp.errors import MissingObject
@@ -19,7 +19,7 @@ from gitexp.project.workspace import Workspace
 from gitexp.store.model import TreeId
 from gitexp.store.objects import CommitLinks, tree_and_parents
 from gitexp.store.protocol import Store
-from gitexp.store.trees import entry_at, list_dir
+from gitexp.store.trees import entry_at, list_dir, read_tree
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +72,14 @@ class _State:
     commit: CommitLinks
     name: str
     blob: ObjectId | None
+    header: ObjectId | None
+
+
+class _Directory(NamedTuple):
+    """An experiment's directory: the blobs of its values and of its header."""
+
+    parameters: ObjectId | None
+    header: ObjectId | None
 
 
 def lineage(
@@ -94,6 +102,8 @@ def lineage(
     base = cache.get(_key(workspace, name, last_tip)) if last_tip else None
     walk = _Walk(workspace, reader or workspace.store, stop=last_tip if base else None)
     found = walk.run(tip, name, Lineage.from_json(base) if base else None)
+    if base and walk.reached_stop and last_tip:
+        cache.drop(_key(workspace, name, last_tip))
     cache.put(key, found.to_json())
     cache.put(last_key, tip)
     return found
@@ -110,9 +120,10 @@ class _Walk:
         self.root = workspace.root
         self.store = store
         self.stop = stop
+        self.reached_stop = False
         self.joined = False
         self.states: dict[ObjectId, _State | None] = {}
-        self.blobs: dict[tuple[ObjectId, str], tuple[bool, ObjectId | None]] = {}
+        self.blobs: dict[tuple[ObjectId, str], _Directory | None] = {}
 
     def run(self, tip: ObjectId, name: str, base: Lineage | None) -> Lineage:
         """Return the lineage of a commit; `base` is that of the commit to stop at."""
@@ -120,9 +131,10 @@ class _Walk:
         latest: dict[ObjectId, ObjectId | None] = {}
         for state in self._ancestors_first(tip, name):
             commit = state.commit.id
-            if base is not None and commit == self.stop:
+            if base is not None and self._stops_at(state, name):
                 saves = {**saves, **{save.commit: save for save in base.saves}}
                 latest[commit] = base.latest
+                self.reached_stop = True
                 self.joined = self.joined or base.joined
                 continue
             save = self._save(state, latest)
@@ -130,6 +142,10 @@ class _Walk:
             if save:
                 saves.setdefault(commit, save)
         return Lineage(saves=tuple(saves.values()), latest=latest.get(tip), joined=self.joined)
+
+    def _stops_at(self, state: _State, name: str) -> bool:
+        """Return whether all below a commit is known, under the name that it is known by."""
+        return state.commit.id == self.stop and state.name == name
 
     def _save(self, state: _State, latest: dict[ObjectId, ObjectId | None]) -> Save | None:
         parents = self._parents(state)
@@ -155,7 +171,7 @@ class _Walk:
             commit = state.commit
             if commit.id in done:
                 continue
-            if position < len(commit.parents) and commit.id != self.stop:
+            if position < len(commit.parents) and not self._stops_at(state, name):
                 stack.append((state, position + 1))
                 parent = self._state(commit.parents[position], state.name, state)
                 if parent and parent.commit.id not in done:
@@ -173,13 +189,20 @@ class _Walk:
 
     def _read(self, commit_id: ObjectId, name: str, child: _State | None) -> _State | None:
         commit = self._commit(commit_id)
-        present, blob = self._lookup(commit.tree, name)
-        if present:
-            return _State(commit, name, blob)
+        here = self._lookup(commit.tree, name)
+        if here and (child is None or self._is_same(commit.tree, here, child)):
+            return _State(commit, name, here.parameters, here.header)
         former = self._former_name(commit.tree, child) if child else None
-        if former is None:
-            return None
-        return _State(commit, former, self._lookup(commit.tree, former)[1])
+        found = self._lookup(commit.tree, former) if former else None
+        return _State(commit, former, found.parameters, found.header) if former and found else None
+
+    def _is_same(self, tree: TreeId, here: _Directory, child: _State) -> bool:
+        """Return whether a directory holds the child's experiment, and not a namesake."""
+        if here.header == child.header or here.header is None or child.header is None:
+            return True
+        ours = self._experiment_id(child.commit.tree, child.name)
+        theirs = self._experiment_id(tree, child.name)
+        return ours is None or theirs is None or ours == theirs
 
     def _commit(self, commit_id: ObjectId) -> CommitLinks:
         try:
@@ -193,22 +216,22 @@ class _Walk:
                 hint="Fetch the rest with `git fetch --unshallow`.",
             ) from exc
 
-    def _lookup(self, tree: TreeId, name: str) -> tuple[bool, ObjectId | None]:
-        """Return whether the experiment is in a tree, and the blob of its parameters."""
+    def _lookup(self, tree: TreeId, name: str) -> _Directory | None:
+        """Return what a tree holds of the experiment, or None where it is not there."""
         folder = entry_at(self.store, tree, layout.join(self.root, layout.EXPERIMENTS_DIR))
         if folder is None or not folder.is_tree:
-            return False, None
+            return None
         key = (folder.id, name)
         if key not in self.blobs:
             self.blobs[key] = self._look_inside(TreeId(folder.id), name)
         return self.blobs[key]
 
-    def _look_inside(self, experiments: TreeId, name: str) -> tuple[bool, ObjectId | None]:
+    def _look_inside(self, experiments: TreeId, name: str) -> _Directory | None:
         directory = entry_at(self.store, experiments, name)
         if directory is None or not directory.is_tree:
-            return False, None
-        entry = entry_at(self.store, TreeId(directory.id), layout.PARAMETERS_FILE)
-        return True, entry.id if entry else None
+            return None
+        files = {entry.name: entry.id for entry in read_tree(self.store, TreeId(directory.id))}
+        return _Directory(files.get(layout.PARAMETERS_FILE), files.get(layout.HEADER_FILE))
 
     def _former_name(self, tree: TreeId, child: _State) -> str | None:
         """Return the name under which a renamed experiment stood in a parent's tree."""

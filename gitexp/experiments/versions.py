@@ -245,7 +245,7 @@ def _folded(store: Store, versions: list[Version]) -> list[Version]:
     by_digest: dict[Digest | None, list[_Known]] = {}
     for version in versions:
         same = by_digest.setdefault(version.digest, [])
-        twin = next((k for k in same if _is_twin(store, k.version, version)), None)
+        twin = next((k for k in same if _is_twin(store, k, version)), None)
         if twin:
             twin.aliases.append(version.version)
         else:
@@ -266,8 +266,12 @@ def _main(main: Mapping[VersionId, VersionId], version: VersionId | None) -> Ver
     return main.get(version, version) if version else None
 
 
-def _is_twin(store: Store, earlier: Version, later: Version) -> bool:
-    return earlier.digest is not None and not is_ancestor(store, earlier.version, later.version)
+def _is_twin(store: Store, known: _Known, later: Version) -> bool:
+    """Return whether a save runs side by side with every save of a version."""
+    saves = (known.version.version, *known.aliases)
+    return later.digest is not None and not any(
+        is_ancestor(store, save, later.version) for save in saves
+    )
 
 
 def _steps_back(text: str) -> int | None:
@@ -328,7 +332,8 @@ def _by_commit(
     store = reader or workspace.store
     try:
         commit = resolve_revision(store, text)
-        found = latest_at(workspace, commit, name, reader=reader)
+        saved = (v for v in versions if commit in (v.version, *v.aliases))
+        found = next(saved, None) or latest_at(workspace, commit, name, reader=reader)
     except (NotFound, MissingObject) as exc:
         hint = (
             "It may not be here yet: `gitexp fetch`."

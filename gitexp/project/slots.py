@@ -7,6 +7,7 @@ exactly, so that `1` and `1.0` are the same value.
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import re
@@ -114,7 +115,9 @@ class Slot:
         return _constraint_faults(value, self.constraints)
 
     def normal(self, value: Any) -> Any:
-        """Return the normal form of a value that has no faults."""
+        """Return the normal form of a value that has no faults; lists and objects are copied."""
+        if isinstance(value, (list, dict)):
+            return copy.deepcopy(value)
         if self.type == "number" and isinstance(value, int):
             as_float = float(value) if abs(value) < 2**1000 else math.inf
             return as_float if as_float == value else value
@@ -260,8 +263,13 @@ def _pattern_fault(value: Any, pattern: str) -> str | None:
 
 
 def _is_multiple(value: float, step: float) -> bool:
-    quotient = value / step
-    return math.isclose(quotient, round(quotient), rel_tol=1e-12, abs_tol=1e-12)
+    """Return whether a value is a multiple of a step, both as the decimals that they show."""
+    if isinstance(value, int) and isinstance(step, int):
+        return value % step == 0
+    from decimal import Context, Decimal
+
+    context = Context(prec=1500, Emax=10**6, Emin=-(10**6))
+    return context.remainder(Decimal(repr(value)), Decimal(repr(step))) == 0
 
 
 _SIMPLE_CHECKS: Mapping[str, Callable[[Any, Any], str | None]] = {

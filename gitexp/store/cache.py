@@ -1,8 +1,9 @@
 """Derived data by content: a small SQLite table that may be deleted at any time.
 
-A key names immutable content (a blob id and how it was read), so an entry is never stale. Every
+A key names immutable content (a blob or commit id and how it was read), so an entry is never stale;
+the few that name the last thing looked at are only a hint where to begin. Every
 value carries a checksum; a damaged file is deleted and filled again, never trusted. Whatever goes
-wrong here costs time, not answers, so no error leaves this module.
+wrong here costs time, not answers, so no error of the file leaves this module.
 """
 
 from __future__ import annotations
@@ -30,30 +31,34 @@ class DerivedCache:
         self._directory = directory
         self._connection: sqlite3.Connection | None = None
         self._usable = directory is not None
-        self._recent: dict[str, Any] = {}
-        self._pending: dict[str, Any] = {}
+        self._recent: dict[str, str] = {}
+        self._pending: dict[str, str | None] = {}
         self._memo: dict[str, Any] = {}
 
     def get(self, key: str) -> Any | None:
-        """Return the value of a key, or None; the caller must not change it."""
+        """Return the value of a key, or None; it is the caller's own, at every call."""
         if key in self._recent:
-            return self._recent[key]
+            return json.loads(self._recent[key])
         row = self._select(key)
-        if row is None:
+        if row is None or zlib.crc32(row[0].encode()) != row[1]:
             return None
-        text, checksum = row
-        if zlib.crc32(text.encode()) != checksum:
-            return None
-        self._recent[key] = json.loads(text)
-        return self._recent[key]
+        self._recent[key] = row[0]
+        return json.loads(row[0])
 
     def put(self, key: str, value: Any) -> None:
-        """Keep a JSON value; it reaches the disk at the next `flush`."""
-        self._recent[key] = value
+        """Keep a JSON value as it is now; it reaches the disk at the next `flush`."""
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        self._recent[key] = text
         if self._usable:
-            self._pending[key] = value
+            self._pending[key] = text
             if len(self._pending) >= _FLUSH_AT:
                 self.flush()
+
+    def drop(self, key: str) -> None:
+        """Forget a key."""
+        self._recent.pop(key, None)
+        if self._usable:
+            self._pending[key] = None
 
     def memo(self, key: str, make: Callable[[], T]) -> T:
         """Return what `make` returned for a key in this process; it is never written."""
@@ -70,9 +75,11 @@ class DerivedCache:
             return
         import sqlite3
 
-        rows = [(key, *_encode(value)) for key, value in pending.items()]
-        with contextlib.suppress(sqlite3.OperationalError, sqlite3.DatabaseError), connection:
+        rows = [(k, t, zlib.crc32(t.encode())) for k, t in pending.items() if t is not None]
+        gone = [(key,) for key, text in pending.items() if text is None]
+        with contextlib.suppress(sqlite3.DatabaseError, UnicodeEncodeError), connection:
             connection.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?)", rows)
+            connection.executemany("DELETE FROM entries WHERE key = ?", gone)
 
     def close(self) -> None:
         """Write what is pending and let go of the file."""
@@ -136,7 +143,3 @@ def _connect(path: Path) -> sqlite3.Connection | None:
         return None
     return connection
 
-
-def _encode(value: Any) -> tuple[str, int]:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text, zlib.crc32(text.encode())
