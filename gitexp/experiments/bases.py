@@ -8,23 +8,23 @@ in the next pull request.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gitexp.documents import layout
-from gitexp.errors import Conflict, Diverged
+from gitexp.errors import Conflict, Diverged, InvalidDocuments
 from gitexp.experiments.homes import Home, on_commit
-from gitexp.experiments.merging import merge_values
+from gitexp.experiments.uniting import Union, United
 from gitexp.experiments.versions import Version, latest_at, versions_at
-from gitexp.ids import ObjectId
+from gitexp.ids import ObjectId, VersionId
 from gitexp.project.definition import Project
-from gitexp.project.reading import project_at
+from gitexp.project.reading import project_at, read_document
 from gitexp.project.workspace import Workspace
 from gitexp.store.history import is_ancestor, merge_base
 from gitexp.store.model import TreeId
 from gitexp.store.transaction import Transaction
-from gitexp.store.trees import UNMERGED, Unmerged, entry_at, merge_trees, tree_of
+from gitexp.store.trees import entry_at, tree_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +36,15 @@ class Base:
         tree: the tree to change.
         project: the definition that the values are checked against.
         latest: the version to follow, or None before the first.
-        values: the values that a patch changes.
+        values: the values in that tree as they stand, which a patch changes; None where the file
+            cannot be read.
     """
 
     parents: tuple[ObjectId, ...]
     tree: TreeId
     project: Project
     latest: Version | None
-    values: Mapping[str, Any]
+    values: Mapping[str, Any] | None
 
 
 def base_of(tx: Transaction, workspace: Workspace, home: Home) -> Base:
@@ -66,13 +67,28 @@ def base_of(tx: Transaction, workspace: Workspace, home: Home) -> Base:
 
 def _simple(tx: Transaction, workspace: Workspace, home: Home, tip: ObjectId) -> Base:
     tree = tree_of(tx, tip)
-    latest = latest_at(workspace, tip, home.name, reader=tx)
+    return _base(tx, workspace, home, tree, (tip,), latest_at(workspace, tip, home.name, reader=tx))
+
+
+def _base(
+    tx: Transaction,
+    workspace: Workspace,
+    home: Home,
+    tree: TreeId,
+    parents: tuple[ObjectId, ...],
+    latest: Version | None,
+) -> Base:
+    path = layout.parameters_path(workspace.root, home.name)
+    try:
+        values = read_document(workspace, tree, path, "parameters", reader=tx) or {}
+    except InvalidDocuments:
+        values = None  # somebody's commit broke the file; complete values can replace it
     return Base(
-        parents=(tip,),
+        parents=parents,
         tree=tree,
         project=project_at(workspace, tree, reader=tx),
         latest=latest,
-        values=latest.values if latest else {},
+        values=values,
     )
 
 
@@ -85,70 +101,75 @@ def _must_join(
 
 
 def _squashed(tx: Transaction, workspace: Workspace, home: Home, trunk: ObjectId) -> Version | None:
-    """Return the newest version on the trunk that carries the values of one of the branch's."""
+    """Return the last version on the trunk that was taken over from the branch.
+
+    Versions are matched in their order, so a value that the trunk went back to is the trunk's own.
+    """
     if not on_commit(workspace, trunk, home.name, reader=tx):
         return None
     ours = versions_at(workspace, home.tip, home.name, reader=tx)
     known = {v.version for v in ours} | {alias for v in ours for alias in v.aliases}
-    digests = {v.digest for v in ours if v.digest}
-    theirs = versions_at(workspace, trunk, home.name, reader=tx)
-    found = (v for v in reversed(theirs) if v.version not in known and v.digest in digests)
-    return next(found, None)
+    digests = [v.digest for v in ours]
+    position, found = 0, None
+    for version in versions_at(workspace, trunk, home.name, reader=tx):
+        if version.version in known:
+            position = max(position, _place(ours, version.version))
+        elif version.digest and version.digest in digests[position:]:
+            position = digests.index(version.digest, position) + 1
+            found = version
+    return found
+
+
+def _place(ours: Sequence[Version], version: VersionId) -> int:
+    return next(i for i, v in enumerate(ours, 1) if version in (v.version, *v.aliases))
 
 
 def _joined(
     tx: Transaction, workspace: Workspace, home: Home, trunk: ObjectId, fork: ObjectId
 ) -> Base:
-    trees = [tree_of(tx, commit) for commit in (fork, home.tip, trunk)]
-    own = layout.experiment_dir(workspace.root, home.name)
-
-    def combine(
-        path: str, base: bytes | None, ours: bytes | None, theirs: bytes | None
-    ) -> bytes | Unmerged | None:
-        return ours if path.startswith(own + "/") else UNMERGED
-
-    merged = merge_trees(tx, trees[0], trees[1], trees[2], combine=combine)
-    if merged.tree is None:
-        raise _unclean(workspace, home, merged.conflicts)
-    tree = tx.tree(merged.tree, {own: entry_at(tx, trees[1], own)})
-    latest = latest_at(workspace, home.tip, home.name, reader=tx)
-    return Base(
-        parents=(home.tip, trunk),
-        tree=tree,
-        project=project_at(workspace, tree, reader=tx),
-        latest=latest,
-        values=_values_with_trunk(tx, workspace, home, trunk, fork),
+    ours, theirs = tree_of(tx, home.tip), tree_of(tx, trunk)
+    union = Union(
+        workspace=workspace,
+        tx=tx,
+        name=home.name,
+        base=_common(tx, workspace, home, trunk, fork),
+        ours=ours,
+        theirs=theirs,
     )
+    united = union.unite()
+    if united.tree is None:
+        raise _unclean(workspace, home, united)
+    latest = latest_at(workspace, home.tip, home.name, reader=tx)
+    return _base(tx, workspace, home, united.tree, (home.tip, trunk), latest)
 
 
-def _values_with_trunk(
+def _common(
     tx: Transaction, workspace: Workspace, home: Home, trunk: ObjectId, fork: ObjectId
-) -> Mapping[str, Any]:
-    """Return the branch's values with what the trunk changed since it took them over."""
-    ours = latest_at(workspace, home.tip, home.name, reader=tx)
-    theirs = latest_at(workspace, trunk, home.name, reader=tx)
-    if ours is None or theirs is None:
-        return ours.values if ours else {}
-    base = _squashed(tx, workspace, home, trunk) or latest_at(workspace, fork, home.name, reader=tx)
-    if base is not None and base.digest == theirs.digest:
-        return ours.values
-    merged = merge_values(base.values if base else {}, ours.values, theirs.values)
-    if merged.conflicts:
-        names = ", ".join(merged.conflicts)
-        raise Diverged(
-            f"{workspace.trunk} and {layout.branch_name(home.branch)} both changed {names}",
-            parameters=merged.conflicts,
-            hint="Merge by hand: "
-            f"`git switch {layout.branch_name(home.branch)} && git merge {workspace.trunk}`.",
-        )
-    return merged.values
+) -> TreeId:
+    """Return what both sides come from; the experiment itself as the trunk took it over last."""
+    base = tree_of(tx, fork)
+    squashed = _squashed(tx, workspace, home, trunk)
+    if squashed is None:
+        return base
+    own = layout.experiment_dir(workspace.root, home.name)
+    taken = entry_at(tx, tree_of(tx, squashed.version), own)
+    return tx.tree(base, {own: taken})
 
 
-def _unclean(workspace: Workspace, home: Home, paths: Any) -> Conflict:
+def _unclean(workspace: Workspace, home: Home, united: United) -> Conflict:
     branch = layout.branch_name(home.branch)
+    hint = (
+        f"Merge it by hand, then save again: `git switch {branch} && git merge {workspace.trunk}`."
+    )
+    if united.parameters:
+        names = ", ".join(united.parameters)
+        return Diverged(
+            f"{workspace.trunk} and {branch} both changed {names}",
+            parameters=united.parameters,
+            hint=hint,
+        )
     return Conflict(
         f"{workspace.trunk} has moved on and does not merge cleanly into {branch}: "
-        + ", ".join(paths),
-        hint=f"Merge it by hand, then save again: `git switch {branch} && "
-        f"git merge {workspace.trunk}`.",
+        + ", ".join(united.paths),
+        hint=hint,
     )

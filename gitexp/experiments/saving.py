@@ -10,7 +10,7 @@ from gitexp.documents import layout
 from gitexp.documents.canonical import digest_of
 from gitexp.documents.problems import ProblemCollector
 from gitexp.documents.yaml_writer import dump_yaml
-from gitexp.errors import Conflict, NotAllowed
+from gitexp.errors import Conflict, InvalidInput, NotAllowed
 from gitexp.experiments.bases import Base, base_of
 from gitexp.experiments.headers import header_at
 from gitexp.experiments.homes import Home, get_home
@@ -70,8 +70,7 @@ def save(
         base = base_of(tx, workspace, home)
         _check_parent(workspace, name, base, parent_version, tx)
         values = _edited(base, edit)
-        digest = digest_of(values)
-        if base.latest and base.latest.digest == digest and digest == digest_of(base.values):
+        if base.latest and base.latest.digest == digest_of(values) and _stands(base):
             return base.latest
         path = layout.parameters_path(workspace.root, Name(name))
         tree = tx.tree(base.tree, {path: edit.text or _encoded(tx, base, path, values)})
@@ -87,6 +86,16 @@ def save(
         return _created(tx, commit, base, values)
 
     return transact(workspace.store, work)
+
+
+def _stands(base: Base) -> bool:
+    """Return whether the tree to save on holds the latest values, and no others from the trunk."""
+    if base.values is None or base.latest is None:
+        return False
+    path = "values"
+    if base.project.problems_of(base.values, file=path):
+        return False
+    return base.latest.digest == digest_of(base.project.resolve(base.values, file=path))
 
 
 def refuse_deleted(workspace: Workspace, home: Home, tx: Transaction) -> None:
@@ -142,7 +151,7 @@ def _edited(base: Base, edit: Edit) -> dict[str, Any]:
     for name in edit.unset:
         if name not in base.project.slots:
             found.add(edit.source, name, f"unknown parameter. {base.project.slot_hint(name)}")
-    start = edit.values if edit.values is not None else _still_declared(base)
+    start = edit.values if edit.values is not None else _still_declared(base, edit)
     raw = {name: value for name, value in start.items() if name not in edit.unset}
     raw |= edit.patch
     found.extend(base.project.problems_of(raw, file=edit.source))
@@ -150,15 +159,21 @@ def _edited(base: Base, edit: Edit) -> dict[str, Any]:
     return base.project.resolve(raw, file=edit.source)
 
 
-def _still_declared(base: Base) -> Mapping[str, Any]:
+def _still_declared(base: Base, edit: Edit) -> Mapping[str, Any]:
     """Return the latest values without those whose slot the project has dropped since."""
+    if base.values is None:
+        raise InvalidInput(
+            "the values to change cannot be read: the file of the latest version is not valid",
+            hint="Save complete values instead: `gitexp commit EXPERIMENT --values FILE`.",
+        )
     return {name: value for name, value in base.values.items() if name in base.project.slots}
 
 
 def _encoded(tx: Transaction, base: Base, path: str, values: Mapping[str, Any]) -> bytes:
     old = blob_at(tx, base.tree, path)
     before = base.latest.values if base.latest else None
-    if old is None or (before and old == dump_yaml(before, schema="parameters")):
+    broken = base.values is None
+    if old is None or broken or (before and old == dump_yaml(before, schema="parameters")):
         # As gitexp itself wrote it, so there is nobody's layout to keep, and no YAML to parse.
         return dump_yaml(values, schema="parameters")
     from gitexp.documents.yaml_editor import edit_yaml
