@@ -198,6 +198,10 @@ class Experiment:
         from gitexp.documents import schemas
 
         path = self._working_file()
+        if path.is_symlink() or path.is_dir():
+            raise InvalidInput(
+                f"{path} is not a regular file", hint="Put a regular file there, then save again."
+            )
         try:
             text = path.read_bytes()
         except FileNotFoundError as exc:
@@ -205,8 +209,13 @@ class Experiment:
                 f"{path} does not exist",
                 hint=f"Give values: `gitexp commit {self._name} --set SLOT=VALUE`.",
             ) from exc
+        head = self.repository.workspace.store.head().commit
+        edited = versions.latest_at(self.repository.workspace, head, self._name) if head else None
         return Edit(
-            values=schemas.load("parameters", text, file=str(path)), text=text, source=str(path)
+            values=schemas.load("parameters", text, file=str(path)),
+            text=text,
+            source=str(path),
+            edited_from=edited.version if edited else None,
         )
 
     def _working_file(self) -> Path:
@@ -345,6 +354,7 @@ class Experiment:
         workspace = self.repository.workspace
         if workspace.has_remote:
             sharing.fetch_project(workspace)
+        self._refuse_former_name()
         return lifecycle.delete(
             workspace,
             self._name,
@@ -352,6 +362,17 @@ class Experiment:
                 tx, workspace, experiment_id, reason=f"experiment {self._name} was deleted"
             ),
         )
+
+    def _refuse_former_name(self) -> None:
+        from gitexp.errors import NotAllowed
+        from gitexp.experiments.catalog import superseding_name
+
+        now = superseding_name(self.repository.workspace, self._name)
+        if now is not None:
+            raise NotAllowed(
+                f"experiment {self._name!r} is named {now!r} now",
+                hint=f"Use that name: `gitexp experiment show {now}`.",
+            )
 
     def restore(self) -> Header:
         """Bring it back after `delete`; its environments stay unbound."""

@@ -178,6 +178,7 @@ class Repository:
         """
         from gitexp.experiments.sharing import PushReport, share
 
+        self.workspace.remote()  # without one there is nothing to say about anything being there
         names = experiments or self.experiments.names()
         pushed: list[RefChange] = []
         for name in names:
@@ -253,7 +254,11 @@ class Experiments:
         from gitexp.experiments.catalog import known_experiments
 
         known = known_experiments(self._workspace)
-        return [home.name for home, header in known if header.lifecycle != "deleted"]
+        return [
+            home.name
+            for home, header in known
+            if header.lifecycle != "deleted" and header.problem is None
+        ]
 
     def list(
         self,

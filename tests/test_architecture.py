@@ -45,6 +45,7 @@ OUTSIDE = {
     "pandas": {"results"},
     "subprocess": {"store", "cli"},
     "sqlite3": {"store"},
+    "scipy": {"stats"},
 }
 
 
@@ -164,7 +165,7 @@ def imported_by(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-HEAVY = {"dulwich", "yaml", "jsonschema", "pandas", "rich", "asyncio", "numpy"}
+HEAVY = {"dulwich", "yaml", "jsonschema", "pandas", "rich", "asyncio", "numpy", "scipy"}
 
 
 @pytest.mark.parametrize(

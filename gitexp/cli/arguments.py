@@ -17,6 +17,7 @@ from gitexp.errors import GitexpError, InvalidInput
 
 if TYPE_CHECKING:
     from gitexp.project.definition import Project
+    from gitexp.project.slots import Slot
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -63,8 +64,24 @@ set_file_option = click.option(
 version_option = click.option(
     "--version", metavar="REVISION", help="Take this version  [default: the latest]"
 )
-message_option = click.option("-m", "--message", metavar="TEXT", help="Say what changed and why")
-reason_option = click.option("-m", "--reason", metavar="TEXT", help="Say why")
+
+
+def _blank_is_none(
+    context: click.Context, parameter: click.Parameter, text: str | None
+) -> str | None:
+    return text if text and text.strip() else None
+
+
+message_option = click.option(
+    "-m",
+    "--message",
+    metavar="TEXT",
+    callback=_blank_is_none,
+    help="Say what changed and why",
+)
+reason_option = click.option(
+    "-m", "--reason", metavar="TEXT", callback=_blank_is_none, help="Say why"
+)
 yes_option = click.option("-y", "--yes", is_flag=True, help="Go ahead without asking")
 
 
@@ -107,15 +124,44 @@ def parse_values(project: Project, texts: Iterable[tuple[str, str]]) -> dict[str
     for name, text in texts:
         try:
             slot = project.slot(name)
-            values[name] = slot.parse(text)
         except GitexpError as error:
             found.add("--set", "", error.message)
             hints.append(error.hint)
             continue
-        for place, message in slot.faults(values[name]):
+        try:
+            values[name] = slot.parse(text)
+        except GitexpError as error:
+            found.add("--set", "", error.message)
+            hints.append(error.hint or _slot_hint(slot))
+            continue
+        for place, message in _told_faults(slot, values[name]):
             found.add("--set", f"{name}.{place}" if place else name, message)
+            hints.append(_slot_hint(slot))
     found.raise_if_any(hint=next((hint for hint in hints if hint), None))
     return values
+
+
+def _told_faults(slot: Slot, value: Any) -> list[tuple[str, str]]:
+    """Return what is wrong with a value; a secret that was given by mistake is not repeated."""
+    faults = slot.faults(value)
+    return [("", _SECRET_FAULT)] if faults and slot.type == "secret" else faults
+
+
+def _slot_hint(slot: Slot) -> str:
+    if slot.type == "secret":
+        return f"Give the name of a variable: `--set {slot.name}={slot.name.upper()}`."
+    what = _NUMBER_HINTS.get(slot.type, "")
+    return f"{what}`parameters.{slot.name}` in gitexp.yaml says what it may be."
+
+
+_SECRET_FAULT = (
+    "this is not the name of a variable that the slot allows "
+    "(a secret slot holds a name, never a value)"
+)
+_NUMBER_HINTS = {
+    "integer": "Write a whole number, such as 5; ",
+    "number": "Write a number, such as 0.5; ",
+}
 
 
 def values_from(session: Session, path: str) -> dict[str, Any]:
@@ -123,13 +169,12 @@ def values_from(session: Session, path: str) -> dict[str, Any]:
 
     Raises:
         InvalidDocuments: the text is no such document.
-        InvalidInput: the document is no mapping.
+        InvalidInput: the file cannot be read, or the document is no mapping.
     """
     from gitexp.documents.yaml_reader import parse_yaml
 
     name = "standard input" if path == "-" else path
-    data = sys.stdin.buffer.read() if path == "-" else (session.directory / path).read_bytes()
-    value = parse_yaml(data, file=name).value
+    value = parse_yaml(_bytes_of(session, path), file=name).value
     if not isinstance(value, Mapping):
         raise InvalidInput(
             f"{name}: not a mapping of parameter names to values",
@@ -139,11 +184,33 @@ def values_from(session: Session, path: str) -> dict[str, Any]:
 
 
 def _text_of(session: Session, path: str) -> str:
-    data = sys.stdin.buffer.read() if path == "-" else (session.directory / path).read_bytes()
+    data = _bytes_of(session, path)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as exc:
         raise InvalidInput(f"{path} is not UTF-8 text", hint="Convert it to UTF-8.") from exc
+
+
+def _bytes_of(session: Session, path: str) -> bytes:
+    if path == "-":
+        return _standard_input()
+    try:
+        return (session.directory / path).read_bytes()
+    except OSError as exc:
+        reason = (exc.strerror or str(exc)).lower()
+        raise InvalidInput(
+            f"{path} cannot be read: {reason}",
+            hint=f"Name a file that can be read; a relative path starts from {session.directory}.",
+        ) from exc
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None or sys.stdin.closed:
+        raise InvalidInput(
+            "standard input is closed, so nothing can be read from '-'",
+            hint="Send text to it, as in `gitexp ... < FILE`, or name a file instead of `-`.",
+        )
+    return sys.stdin.buffer.read()
 
 
 def tags_of(texts: Iterable[str]) -> dict[str, str]:

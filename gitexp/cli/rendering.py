@@ -11,11 +11,13 @@ from gitexp.cli.safety import csv_text, markdown_code, markdown_text, visible
 from gitexp.cli.tables import FLEXIBLE, RIGHT_ALIGNED, Column, Kind, Table
 
 _GAP = "  "
-_NARROWEST = 12
+_NARROW = 12
+_NARROWEST = 4
 _CODE_KINDS: frozenset[Kind] = frozenset({"code", "id", "hash", "digest", "names", "value"})
 _OWN_KINDS: frozenset[Kind] = frozenset(
     {"number", "percent", "range", "points", "time", "duration"}
 )
+_MEASURES = _OWN_KINDS | {"flag"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,18 +48,29 @@ def lay_out(table: Table, *, width: int | None = None) -> Layout:
 
 
 def _affordable(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:
-    """Return the positions of the columns that stay on a terminal of this width."""
+    """Return the positions of the columns that stay on a terminal of this width.
+
+    Where all that can be spared is gone, measures go too, the last first: half a number would
+    mislead, and a row without its id or hash cannot be named.
+    """
     kept = list(range(len(columns)))
-    while sum(_least(columns[i], widths[i]) + len(_GAP) for i in kept) - len(_GAP) > width:
-        spared = max(kept, key=lambda i: columns[i].spare)
-        if not columns[spared].spare:
-            break
-        kept.remove(spared)
+    while (spare := [i for i in kept if columns[i].spare]) and _too_wide(
+        columns, widths, kept, width, least=_NARROW
+    ):
+        kept.remove(max(spare, key=lambda i: columns[i].spare))
+    while (measures := [i for i in kept if columns[i].kind in _MEASURES]) and _too_wide(
+        columns, widths, kept, width, least=_NARROWEST
+    ):
+        kept.remove(measures[-1])
     return kept
 
 
-def _least(column: Column, width: int) -> int:
-    return min(width, _NARROWEST) if column.kind in FLEXIBLE else width
+def _too_wide(
+    columns: Sequence[Column], widths: Sequence[int], kept: Sequence[int], width: int, *, least: int
+) -> bool:
+    """Return whether these columns do not fit, even with the flexible ones at their least."""
+    needed = sum(min(widths[i], least) if columns[i].kind in FLEXIBLE else widths[i] for i in kept)
+    return needed + len(_GAP) * (len(kept) - 1) > width
 
 
 def fit(columns: Sequence[Column], widths: Sequence[int], room: int | None) -> list[int]:
@@ -65,14 +78,18 @@ def fit(columns: Sequence[Column], widths: Sequence[int], room: int | None) -> l
 
     The widest gives first, down to what is least; a table that still does not fit stays too wide.
     """
-    fitted = list(widths)
     giving = [i for i, column in enumerate(columns) if column.kind in FLEXIBLE]
+    fitted = _narrowed(list(widths), giving, room, least=_NARROW)
+    return _narrowed(fitted, giving, room, least=_NARROWEST)
+
+
+def _narrowed(fitted: list[int], giving: list[int], room: int | None, *, least: int) -> list[int]:
     while room is not None and giving and sum(fitted) > room:
         widest = max(giving, key=fitted.__getitem__)
-        if fitted[widest] <= _NARROWEST:
+        if fitted[widest] <= least:
             break
         second = max((fitted[i] for i in giving if i != widest), default=0)
-        goal = max(second, fitted[widest] - (sum(fitted) - room), _NARROWEST)
+        goal = max(second, fitted[widest] - (sum(fitted) - room), least)
         fitted[widest] = min(goal, fitted[widest] - 1)
     return fitted
 
@@ -144,9 +161,15 @@ def drawn_table(table: Table, *, width: int, environ: Mapping[str, str]) -> str:
         )
     for line in layout.lines[1:]:
         grid.add_row(*map(Text, line))
+    # A table that cannot fit runs over the edge whole; the console would cut ids and hashes.
+    needed = sum(layout.widths) + len(_GAP) * (len(layout.widths) - 1)
     out = io.StringIO()
     Console(
-        file=out, force_terminal=True, width=width, _environ=dict(environ), legacy_windows=False
+        file=out,
+        force_terminal=True,
+        width=max(width, needed),
+        _environ=dict(environ),
+        legacy_windows=False,
     ).print(grid)
     return out.getvalue()
 
@@ -166,7 +189,7 @@ def csv_table(table: Table) -> str:
 
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(column.data_key or column.key for column in table.columns)
+    writer.writerow(csv_text(column.data_key or column.key) for column in table.columns)
     for row in table.data():
         writer.writerow(csv_text(item) if isinstance(item, str) else item for item in row)
     return out.getvalue()

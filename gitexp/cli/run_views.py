@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gitexp.cli.changes import changed_slots
 from gitexp.cli.plain import plain
 from gitexp.cli.progress import tally_text
+from gitexp.cli.rendering import cut
+from gitexp.cli.safety import visible
 from gitexp.cli.tables import Column, Table, columns, percent
 
 if TYPE_CHECKING:
+    from gitexp.runs.rows import ResultRow
     from gitexp.runs.run import Run
 
-_TALLIES = columns(total="number", passed="number", failed="number", errors="number")
+_OUTCOMES = columns(passed="number", failed="number", errors="number")
+_TALLIES = [*columns(total="number"), *_OUTCOMES]
+_MESSAGE_WIDTH = 300
 
 _RUN_COLUMNS = (
     Column(key="id", title="run", kind="id"),
@@ -22,7 +28,8 @@ _RUN_COLUMNS = (
     Column(key="digest", title="digest", kind="digest", spare=9),
     Column(key="dataset_name", title="dataset", kind="code", spare=5),
     Column(key="endpoint_name", title="endpoint", kind="code", spare=6),
-    *_TALLIES,
+    Column(key="done", title="total", data_key="total", kind="number"),
+    *_OUTCOMES,
     Column(key="pass_rate", title="pass rate", kind="percent"),
     Column(key="overrides", title="overrides", kind="value", optional=True, spare=3),
     Column(key="duration_seconds", title="took", kind="duration", spare=8),
@@ -57,10 +64,19 @@ def _run_row(item: dict[str, Any]) -> dict[str, Any]:
         | {
             "dataset_name": _name_of(item.get("dataset")),
             "endpoint_name": _name_of(item.get("endpoint")),
+            "done": _done(item, stats),
             "pass_rate": stats["passed"] / total if total else None,
             "overrides": item.get("overrides") or None,
         }
     )
+
+
+def _done(item: Mapping[str, Any], stats: Mapping[str, Any]) -> Any:
+    """Return the total, or how many of the samples were done where a run broke off."""
+    samples = (item.get("dataset") or {}).get("samples", 0)
+    rows = stats.get("total", 0) + stats.get("unscored", 0)
+    broken_off = item.get("status") in ("killed", "failed") and rows < samples
+    return f"{rows} of {samples}" if broken_off else stats.get("total")
 
 
 def _name_of(reference: Any) -> Any:
@@ -86,9 +102,39 @@ def _version_row(item: dict[str, Any]) -> dict[str, Any]:
     )
 
 
+def run_hint(experiment: str) -> str:
+    """Return how a first run is made."""
+    return f"make one with `gitexp run {experiment} --dataset NAME --endpoint NAME`"
+
+
 def run_summary(run: Run) -> str:
     """Return how a run went, in one line."""
     stats = run.stats
     rate = f", pass rate {percent(stats.passed / stats.total)}" if stats.total else ""
     took = f" in {run.duration_seconds:.1f} s" if run.duration_seconds is not None else ""
     return f"{run.status}{took}: {tally_text(stats)} of {stats.total}{rate}"
+
+
+def error_summary(rows: Iterable[ResultRow]) -> str:
+    """Return the first error of a run's rows in one line, and how many there were."""
+    messages = Counter(message for row in rows if (message := _error_of(row)))
+    if not messages:
+        return ""
+    # A counter keeps the order in which its keys came.
+    first, count = next(iter(messages.items()))
+    counted = f"error in {_samples(messages.total())}"
+    if len(messages) > 1:
+        counted += f", {len(messages)} different ones, the first in {_samples(count)}"
+    return f"{counted}: {cut(visible(first), _MESSAGE_WIDTH)}"
+
+
+def _samples(count: int) -> str:
+    return "1 sample" if count == 1 else f"{count} samples"
+
+
+def _error_of(row: ResultRow) -> str:
+    if row.status != "error":
+        return ""
+    if row.error is not None:
+        return f"{row.error.type}: {row.error.message}"
+    return next((f"{name}: {s.error}" for name, s in row.scores.items() if s.error), "")

@@ -54,7 +54,12 @@ def no_workflow_commands(text: str) -> str:
 
 
 def csv_text(text: str) -> str:
-    """Return a cell that a spreadsheet takes as text: a formula gets a leading apostrophe."""
+    """Return a cell that a spreadsheet takes as text: a formula gets a leading apostrophe.
+
+    Newlines and tabs stay; other control and bidi characters are written out, since a CSV file
+    is looked at in terminals, and not every version of `csv` can write a NUL.
+    """
+    text = visible(text, keep="\n\t")
     if text.startswith(_FORMULA) and not _is_number(text):
         return "'" + text
     return text

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitexp.cli.groups import UsageFault
 from gitexp.cli.terminal import Terminal, write_error
 
 if TYPE_CHECKING:
@@ -55,7 +56,21 @@ class Session:
         """The repository that holds the directory."""
         from gitexp.repository import Repository
 
+        self.refuse_another_repository(self.directory)
         return Repository.open(self.directory, surroundings=self.surroundings)
+
+    def refuse_another_repository(self, directory: Path) -> None:
+        """Refuse to work where Git, told by `GIT_DIR` or `GIT_WORK_TREE`, would work elsewhere.
+
+        Git sets both for hooks and aliases; in their own repository they change nothing.
+
+        Raises:
+            NotAllowed: one of them names another repository than the directory is in.
+        """
+        if self.environ.get("GIT_DIR") or self.environ.get("GIT_WORK_TREE"):
+            from gitexp.cli.overrides import refuse_overrides
+
+            refuse_overrides(self.environ, directory)
 
     def experiment(self, name: str) -> Experiment:
         """Return an experiment of the repository."""
@@ -83,7 +98,7 @@ class Session:
         """Go on only if the person agrees; without a terminal nobody is asked.
 
         Raises:
-            click.UsageError: there is no terminal and the step needs an answer.
+            UsageFault: there is no terminal and the step needs an answer.
             click.Abort: the person said no.
         """
         if yes:
@@ -91,7 +106,7 @@ class Session:
         if self.terminal.input and self.terminal.errors:
             click.confirm(self.terminal.line(question), abort=True, err=True)
         elif needs_answer:
-            raise click.UsageError("there is no terminal to ask on: say --yes to go ahead")
+            raise UsageFault("there is no terminal to ask on", hint="Add `--yes` to go ahead.")
 
 
 def current_session() -> Session:

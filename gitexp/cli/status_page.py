@@ -95,6 +95,8 @@ def _environments(states: Iterable[EnvironmentState]) -> str:
 
 
 def _live(state: EnvironmentState) -> str:
+    if state.problem:
+        return f"{state.name}  broken: {state.problem}"
     if state.binding is None or not state.bound:
         return f"{state.name}  nothing is live"
     newer = f", {state.newer_versions} newer" if state.newer_versions else ""

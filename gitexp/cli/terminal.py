@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from gitexp.cli.safety import no_workflow_commands, visible
+from gitexp.errors import NotAllowed
+
+_CLOSED_HINT = "Send it to a file or a program; `> /dev/null` throws it away."
 
 
 class OutputClosed(Exception):
@@ -93,12 +96,15 @@ def prepare_streams() -> None:
 
 
 def write_out(text: str) -> None:
-    """Write text to standard output and see it off; a process may have been given none.
+    """Write text to standard output and see it off.
 
     Raises:
+        NotAllowed: the process was given no standard output, and there is something to write.
         OutputClosed: the reader has gone away.
     """
     if sys.stdout is None:
+        if text:
+            raise NotAllowed("standard output is closed", hint=_CLOSED_HINT)
         return
     try:
         sys.stdout.write(text)

@@ -16,12 +16,23 @@ from gitexp.clock import iso, parse_iso
 from gitexp.documents import layout
 from gitexp.documents.canonical import digest_of
 from gitexp.documents.problems import Problem, shown
-from gitexp.errors import InvalidDocuments, NotBound
+from gitexp.errors import (
+    DamagedObject,
+    GitexpError,
+    InvalidDocuments,
+    InvalidInput,
+    MissingObject,
+    NotBound,
+)
 from gitexp.ids import Digest, ObjectId, VersionId
 from gitexp.store.cache import DerivedCache
 from gitexp.store.protocol import Store
 
-Action = Literal["promote", "rollback", "unbind"]
+Action = Literal["promote", "rollback", "unbind", "unreadable"]
+"""What a commit did; a history says `unreadable` of one that cannot be read, a file never does."""
+
+UNREADABLE = (InvalidInput, MissingObject, DamagedObject)
+"""The errors that say that a commit of an environment's branch cannot be read."""
 
 _READING = "1"
 """Changes when the same commit may be read as something else, and so makes old entries unused."""
@@ -301,6 +312,12 @@ def _broken(commit: ObjectId, file: str, place: str, message: str) -> InvalidDoc
         hint="The branch of an environment is written by `gitexp promote`, `gitexp env rollback` "
         "and `gitexp env unbind`; promote again to repair it.",
     )
+
+
+def one_line(error: GitexpError) -> str:
+    """Return what an error says in one line: the first of its problems, and how many follow."""
+    first, *others = error.message.splitlines()
+    return f"{first} (and {len(others)} more)" if others else first
 
 
 def _file(commit: ObjectId, path: str) -> str:

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
-from gitexp.environments.binding import Binding, Snapshot, environment_at
+from gitexp.environments.binding import (
+    UNREADABLE,
+    Binding,
+    Snapshot,
+    environment_at,
+    one_line,
+)
 from gitexp.environments.branches import environment_name, fetch_branch, tip_of
-from gitexp.errors import InvalidDocuments, InvalidInput, MissingObject, NotBound, NotFound
+from gitexp.errors import (
+    DamagedObject,
+    GitexpError,
+    InvalidInput,
+    MissingObject,
+    NotBound,
+    NotFound,
+)
 from gitexp.experiments.changes import ValueChange, value_changes
 from gitexp.ids import Name, ObjectId
 from gitexp.project.reading import current_project
 from gitexp.project.workspace import Workspace
 from gitexp.store.history import first_parent
+from gitexp.store.model import Commit
 from gitexp.store.protocol import Store
 
 _FEWEST_DIGITS = 4
+_BROKEN = (InvalidInput, DamagedObject)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +40,24 @@ class HistoryEntry:
     Attributes:
         binding: what the environment says since then, by whom, when and why.
         commit: the commit of the environment's branch.
-        changes: the parameters that differ from the entry before.
+        changes: the parameters that differ from the newest entry before that can be read.
+        problem: why the commit cannot be read as a binding, in one line; None when it can. With
+            one, the binding's action is `unreadable`, its author and moment are the commit's,
+            and no version is named.
     """
 
     binding: Binding
     commit: ObjectId
     changes: tuple[ValueChange, ...]
+    problem: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unreadable:
+    """A commit of an environment's branch that cannot be read as a binding, and why."""
+
+    commit: Commit
+    problem: str
 
 
 def history(
@@ -39,12 +65,12 @@ def history(
 ) -> list[HistoryEntry]:
     """Return the moves of an environment, newest first, at most `limit`.
 
-    In a shallow clone, the branch's history is fetched first.
+    In a shallow clone, the branch's history is fetched first. A commit that cannot be read as a
+    binding is an entry with a `problem`.
 
     Raises:
         NotFound: there is no such environment.
-        InvalidDocuments: a commit of the branch cannot be read as a binding.
-        MissingObject: the history is cut off and could not be fetched.
+        MissingObject, DamagedObject: the history is cut off and could not be fetched.
     """
     name = environment_name(environment)
     if tip_of(workspace, name) is None:
@@ -52,10 +78,34 @@ def history(
         return []
     if limit is not None and limit < 1:
         raise InvalidInput(f"{limit} is not a number of entries", hint="Ask for 1 or more.")
-    wanted = None if limit is None else limit + 1  # the last one is compared with its predecessor
-    taken = _with_history(workspace, name, wanted)
-    older = [*taken[1:], None]
-    return [_entry(new, old) for new, old in zip(taken, older, strict=True)][:limit]
+    return _entries(workspace, name, _with_history(workspace, name, limit))[:limit]
+
+
+def _entries(
+    workspace: Workspace, name: Name, newest_first: Sequence[Snapshot | Unreadable]
+) -> list[HistoryEntry]:
+    found: list[HistoryEntry] = []
+    before: Snapshot | None = None
+    for move in reversed(newest_first):
+        if isinstance(move, Unreadable):
+            found.append(_unreadable_entry(workspace, name, move))
+        else:
+            found.append(_entry(move, before))
+            before = move
+    return found[::-1]
+
+
+def _unreadable_entry(workspace: Workspace, name: Name, move: Unreadable) -> HistoryEntry:
+    commit = move.commit
+    binding = Binding(
+        project=workspace.project_id,
+        environment=name,
+        action="unreadable",
+        by=str(commit.author),
+        at=commit.author.when,
+        commit=commit.id,
+    )
+    return HistoryEntry(binding=binding, commit=commit.id, changes=(), problem=move.problem)
 
 
 def _entry(new: Snapshot, old: Snapshot | None) -> HistoryEntry:
@@ -64,15 +114,29 @@ def _entry(new: Snapshot, old: Snapshot | None) -> HistoryEntry:
     return HistoryEntry(binding=new.binding, commit=new.commit, changes=changes)
 
 
-def _with_history(workspace: Workspace, name: Name, count: int | None) -> list[Snapshot]:
+def _with_history(
+    workspace: Workspace, name: Name, count: int | None
+) -> list[Snapshot | Unreadable]:
     """Return the newest moves; where history is cut off, after fetching it."""
     try:
-        return list(islice(moves(workspace, name), count))
+        return _newest(moves(workspace, name), count)
     except MissingObject:
         if not (workspace.store.is_shallow() and workspace.has_remote):
             raise
     fetch_branch(workspace, name, whole=True)
-    return list(islice(moves(workspace, name), count))
+    return _newest(moves(workspace, name), count)
+
+
+def _newest(
+    newest_first: Iterable[Snapshot | Unreadable], count: int | None
+) -> list[Snapshot | Unreadable]:
+    """Return that many moves, and on to the one that the last of them is compared with."""
+    taken: list[Snapshot | Unreadable] = []
+    for move in newest_first:
+        taken.append(move)
+        if count is not None and len(taken) > count and isinstance(move, Snapshot):
+            break
+    return taken
 
 
 def bring_history(workspace: Workspace, environment: Name) -> None:
@@ -87,25 +151,26 @@ def bring_history(workspace: Workspace, environment: Name) -> None:
 
 def moves(
     workspace: Workspace, environment: Name, *, reader: Store | None = None
-) -> Iterator[Snapshot]:
-    """Return the snapshots along an environment's branch, newest first, by first parents.
+) -> Iterator[Snapshot | Unreadable]:
+    """Return what the commits of an environment's branch say, newest first, by first parents.
 
     Commits that repeat what the one before says are left out.
 
     Raises:
-        InvalidDocuments: a commit cannot be read as a binding.
-        MissingObject: history is cut off.
+        MissingObject, DamagedObject: history is cut off.
     """
-    later: Snapshot | None = None
-    for snapshot in line(workspace, environment, reader=reader):
-        if later is not None and not _repeats(later, snapshot):
+    later: Snapshot | Unreadable | None = None
+    for earlier in _commits(workspace, environment, reader, skipped=UNREADABLE):
+        if later is not None and not _repeats(later, earlier):
             yield later
-        later = snapshot
+        later = earlier
     if later is not None:
         yield later
 
 
-def _repeats(later: Snapshot, earlier: Snapshot) -> bool:
+def _repeats(later: Snapshot | Unreadable, earlier: Snapshot | Unreadable) -> bool:
+    if isinstance(later, Unreadable) or isinstance(earlier, Unreadable):
+        return False
     return later.binding.to_dict() == earlier.binding.to_dict() and later.values == earlier.values
 
 
@@ -114,17 +179,29 @@ def line(
     environment: Name,
     *,
     reader: Store | None = None,
-    skip_broken: bool = False,
 ) -> Iterator[Snapshot]:
-    """Return the snapshot of every commit along an environment's branch, newest first.
+    """Return the snapshots along an environment's branch, newest first.
 
-    Args:
-        skip_broken: leave out commits that cannot be read as a binding, instead of raising.
+    Commits that do not hold a binding are left out.
 
     Raises:
-        InvalidDocuments: a commit cannot be read as a binding.
-        MissingObject: history is cut off.
+        MissingObject: a commit or what it holds is not here. It may be brought over, so it is
+            not passed over.
+        DamagedObject: a commit is damaged, so what came before it is not known.
     """
+    for found in _commits(workspace, environment, reader, skipped=_BROKEN):
+        if isinstance(found, Snapshot):
+            yield found
+
+
+def _commits(
+    workspace: Workspace,
+    environment: Name,
+    reader: Store | None,
+    *,
+    skipped: tuple[type[GitexpError], ...],
+) -> Iterator[Snapshot | Unreadable]:
+    """Return every commit of the branch; those that raise a skipped error as unreadable."""
     store = reader or workspace.store
     tip = tip_of(workspace, environment, reader=store)
     for commit in first_parent(store, tip) if tip else ():
@@ -136,32 +213,33 @@ def line(
                 project=workspace.project_id,
                 cache=workspace.cache,
             )
-        except InvalidDocuments:
-            if not skip_broken:
-                raise
+        except skipped as exc:
+            yield Unreadable(commit=commit, problem=one_line(exc))
 
 
 def rollback_target(workspace: Workspace, environment: Name, reader: Store) -> Snapshot:
     """Return the binding that a rollback restores: the one below the live one on the pile.
 
-    Where nothing is bound now, it is the one that was live last.
+    Where nothing is bound now, or the tip cannot be read as a binding, it is the one that was
+    live last.
 
     Raises:
         NotBound: nothing was ever bound.
         NotFound: there is no earlier binding.
     """
-    snapshots = list(line(workspace, environment, reader=reader, skip_broken=True))
+    snapshots = list(line(workspace, environment, reader=reader))
     pile = piled(reversed(snapshots))
     if not pile:
         raise NotBound(
             f"no version was ever bound to environment {environment!r}",
             hint=f"Bind one with `gitexp promote EXPERIMENT {environment}`.",
         )
-    if snapshots[0].binding.bound:
+    newest = snapshots[0]
+    if newest.binding.bound and newest.commit == tip_of(workspace, environment, reader=reader):
         pile.pop()
     if not pile:
         raise NotFound(
-            f"environment {environment!r} has no binding before {snapshots[0].binding.label}",
+            f"environment {environment!r} has no binding before {newest.binding.label}",
             hint=f"See `gitexp env history {environment}`.",
         )
     return pile[-1]
@@ -209,7 +287,7 @@ def chosen_target(workspace: Workspace, environment: Name, text: str, reader: St
             hint=f"Give {_FEWEST_DIGITS} digits or more of one from "
             f"`gitexp env history {environment}`.",
         )
-    snapshots = line(workspace, environment, reader=reader, skip_broken=True)
+    snapshots = line(workspace, environment, reader=reader)
     fitting = [snapshot for snapshot in snapshots if _fits(snapshot, text)]
     if not fitting:
         raise NotFound(

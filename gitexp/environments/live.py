@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitexp.environments.binding import Snapshot, environment_at
+from gitexp.environments.binding import UNREADABLE, Snapshot, environment_at
 from gitexp.environments.branches import fetch_branch, names_with_branches, tip_of
 from gitexp.errors import NotBound, NotFound
 from gitexp.ids import Name
@@ -17,6 +17,7 @@ def live_snapshot(
 
     Raises:
         InvalidDocuments: its branch cannot be read as a binding.
+        MissingObject, DamagedObject: the tip of its branch cannot be read.
     """
     store = reader or workspace.store
     tip = tip_of(workspace, environment, reader=store)
@@ -73,20 +74,33 @@ def environments_by_experiment(
 ) -> dict[str, tuple[str, ...]]:
     """Return, for each bound experiment's id, the environments that it is live in, sorted.
 
-    Raises:
-        InvalidDocuments: a branch cannot be read, so what is live there is not known.
+    Environments whose branch cannot be read are left out: this is for showing. What destroys
+    something asks `bound_environments`.
     """
     found: dict[str, tuple[str, ...]] = {}
     for name in names_with_branches(workspace, reader=reader):
-        snapshot = live_snapshot(workspace, name, reader=reader)
-        if snapshot and snapshot.binding.experiment_id:
-            bound = snapshot.binding.experiment_id
+        try:
+            bound = _experiment_in(workspace, name, reader)
+        except UNREADABLE:
+            continue
+        if bound:
             found[bound] = (*found.get(bound, ()), name)
     return found
+
+
+def _experiment_in(workspace: Workspace, environment: Name, reader: Store | None) -> str | None:
+    snapshot = live_snapshot(workspace, environment, reader=reader)
+    return snapshot.binding.experiment_id if snapshot else None
 
 
 def bound_environments(
     workspace: Workspace, experiment_id: str, *, reader: Store | None = None
 ) -> list[str]:
-    """Return the names of the environments that an experiment is live in, as last fetched."""
-    return list(environments_by_experiment(workspace, reader=reader).get(experiment_id, ()))
+    """Return the names of the environments that an experiment is live in, as last fetched.
+
+    Raises:
+        InvalidDocuments: a branch cannot be read, so the experiment may be live there.
+        MissingObject, DamagedObject: a branch's tip cannot be read from this clone.
+    """
+    names = names_with_branches(workspace, reader=reader)
+    return [name for name in names if _experiment_in(workspace, name, reader) == experiment_id]

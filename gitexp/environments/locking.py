@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gitexp.documents import layout
+from gitexp.environments.binding import UNREADABLE
 from gitexp.environments.branches import environment_name, names_with_branches
 from gitexp.environments.live import bound_snapshot, live_snapshot
 from gitexp.environments.lockfile import LockEntry, encode_lock, read_lock
-from gitexp.errors import NotAllowed
+from gitexp.errors import NotAllowed, NotBound
 from gitexp.project.workspace import Workspace
 from gitexp.store.files import create_file, remove_file, replace_file, sync_directory, write_errors
 
@@ -19,14 +20,16 @@ from gitexp.store.files import create_file, remove_file, replace_file, sync_dire
 def lock(workspace: Workspace, names: Sequence[str] = ()) -> Path:
     """Return the path of the lock file, in which these environments are now pinned.
 
-    They are pinned to what is live as last fetched; without names, every bound environment is.
-    Entries of other environments stay. The file is replaced whole or not at all.
+    They are pinned to what is live as last fetched; without names, every bound environment is,
+    except those whose branch cannot be read (`list_environments` tells which). Entries of other
+    environments stay. The file is replaced whole or not at all.
 
     Raises:
         NotFound: there is no such environment.
-        NotBound: nothing is bound to one of them.
+        NotBound: nothing is bound to one of them, or without names, to any environment.
         NotAllowed: the repository has no working tree.
-        InvalidDocuments: the file that is there is not valid.
+        InvalidDocuments: the file that is there is not valid, or the branch of an environment
+            that is named cannot be read.
     """
     if workspace.directory is None:
         raise NotAllowed(
@@ -44,9 +47,19 @@ def lock(workspace: Workspace, names: Sequence[str] = ()) -> Path:
 def _all_bound(workspace: Workspace) -> dict[str, LockEntry]:
     found = {}
     for name in names_with_branches(workspace):
-        snapshot = live_snapshot(workspace, name)
+        try:
+            snapshot = live_snapshot(workspace, name)
+        except UNREADABLE:
+            continue
         if snapshot and snapshot.binding.bound:
             found[str(name)] = LockEntry.of(snapshot)
+    if not found:
+        raise NotBound(
+            f"no environment of project {workspace.project_id!r} can be pinned: "
+            "no version is bound to any",
+            hint="Bind one with `gitexp promote EXPERIMENT ENVIRONMENT`, or bring over what "
+            "others bound with `gitexp fetch`.",
+        )
     return found
 
 

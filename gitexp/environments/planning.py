@@ -16,7 +16,7 @@ from gitexp.documents.canonical import digest_of
 from gitexp.environments.binding import Action, Binding, Snapshot
 from gitexp.environments.branches import branch_of, tip_of
 from gitexp.environments.live import live_snapshot
-from gitexp.errors import InvalidDocuments, InvalidInput
+from gitexp.errors import DamagedObject, InvalidInput
 from gitexp.experiments.headers import Header
 from gitexp.experiments.versions import Version
 from gitexp.ids import Name, ObjectId
@@ -128,7 +128,7 @@ def _readable(tx: Transaction, workspace: Workspace, environment: Name) -> Bindi
     """Return what is live, None where nothing is or it cannot be read: a move repairs that."""
     try:
         snapshot = live_snapshot(workspace, environment, reader=tx)
-    except InvalidDocuments:
+    except (InvalidInput, DamagedObject):
         return None
     return snapshot.binding if snapshot else None
 

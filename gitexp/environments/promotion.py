@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gitexp.documents import layout
-from gitexp.environments.binding import Binding
+from gitexp.environments.binding import UNREADABLE, Binding
 from gitexp.environments.branches import (
     environment_name,
     fetch_branch,
@@ -29,7 +29,6 @@ from gitexp.environments.planning import (
 )
 from gitexp.errors import (
     Conflict,
-    InvalidDocuments,
     NotAllowed,
     NotBound,
     PushRejected,
@@ -136,7 +135,8 @@ def rollback(
 
     Without `to`, it is the binding before the live one: the newest earlier one of another
     experiment or of other values that was not rolled back from since. So rolling back twice goes
-    further back, not back and forth. Where nothing is bound, it is the one that was live last.
+    further back, not back and forth. Where nothing is bound, or the branch's newest commit
+    cannot be read as a binding, it is the one that was live last.
 
     Args:
         to: a commit of the environment's branch or a version that was live in it, as a hash or
@@ -269,7 +269,11 @@ def plan_unbind(
 def unbind_everywhere(
     tx: Transaction, workspace: Workspace, experiment_id: str, *, reason: str | None = None
 ) -> list[PushUpdate]:
-    """Return the pushes that unbind every environment an experiment is live in."""
+    """Return the pushes that unbind every environment an experiment is live in.
+
+    Raises:
+        InvalidDocuments: a branch cannot be read, so the experiment may be live there.
+    """
     names = bound_environments(workspace, experiment_id, reader=tx)
     updates = [plan_unbind(tx, workspace, name, reason=reason) for name in names]
     return [update for update in updates if update is not None]
@@ -343,7 +347,7 @@ def _arrived(workspace: Workspace, environment: Name, planned: Plan, refused: Pu
 def _moved(workspace: Workspace, environment: Name) -> Conflict:
     try:
         snapshot = live_snapshot(workspace, environment)
-    except InvalidDocuments:
+    except UNREADABLE:
         snapshot = None
     binding = snapshot.binding if snapshot else None
     by, now = (f" by {binding.by}", f": now at {binding.label}") if binding else ("", "")

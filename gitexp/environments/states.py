@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gitexp.documents import layout
-from gitexp.environments.binding import Binding
-from gitexp.environments.branches import environment_name, names_with_branches
+from gitexp.environments.binding import UNREADABLE, Binding, one_line
+from gitexp.environments.branches import environment_name, names_with_branches, tip_of
 from gitexp.environments.live import live_snapshot
 from gitexp.environments.locating import find_experiment
-from gitexp.errors import AlreadyExists, MissingObject, NotFound
+from gitexp.errors import AlreadyExists, GitexpError, NotFound
 from gitexp.experiments.versions import list_versions
 from gitexp.ids import Name, ObjectId
 from gitexp.project.reading import current_project, project_at, read_document
@@ -25,11 +25,13 @@ class EnvironmentState:
 
     Attributes:
         bound: whether a version is live.
-        binding: what its branch says; None when it has none.
+        binding: what its branch says; None when it has none, or when it cannot be read.
         commit: the tip of its branch; None when it has none.
         newer_versions: how many versions of the bound experiment came after the live one; None
             when that is not known.
         declared: whether the project declares it; one that is not may still have a branch.
+        problem: why its branch cannot be read, in one line, so that what is live is not known;
+            None when it can.
     """
 
     name: str
@@ -39,14 +41,16 @@ class EnvironmentState:
     commit: ObjectId | None
     newer_versions: int | None
     declared: bool = True
+    problem: str | None = None
 
 
 def list_environments(workspace: Workspace) -> list[EnvironmentState]:
     """Return every environment: the declared ones in their order, then those only on branches.
 
+    One whose branch cannot be read is among them, with its `problem`.
+
     Raises:
         NotFound: the trunk holds no project definition.
-        InvalidDocuments: a branch cannot be read, so what is live there is not known.
     """
     declared = current_project(workspace).environments
     states = [_state(workspace, Name(name), d.description) for name, d in declared.items()]
@@ -56,11 +60,10 @@ def list_environments(workspace: Workspace) -> list[EnvironmentState]:
 
 
 def get_environment(workspace: Workspace, name: str) -> EnvironmentState:
-    """Return one environment.
+    """Return one environment; one whose branch cannot be read has a `problem`.
 
     Raises:
         NotFound: the project declares no such environment, and it has no branch.
-        InvalidDocuments: its branch cannot be read.
     """
     checked = environment_name(name)
     project = current_project(workspace)
@@ -72,7 +75,11 @@ def get_environment(workspace: Workspace, name: str) -> EnvironmentState:
 def _state(
     workspace: Workspace, name: Name, description: str, *, declared: bool = True
 ) -> EnvironmentState:
-    snapshot = live_snapshot(workspace, name)
+    try:
+        snapshot = live_snapshot(workspace, name)
+    except UNREADABLE as exc:
+        state = _broken(workspace, name, exc)
+        return replace(state, description=description, declared=declared)
     binding = snapshot.binding if snapshot else None
     return EnvironmentState(
         name=name,
@@ -85,6 +92,18 @@ def _state(
     )
 
 
+def _broken(workspace: Workspace, name: Name, error: GitexpError) -> EnvironmentState:
+    return EnvironmentState(
+        name=name,
+        description="",
+        bound=False,
+        binding=None,
+        commit=tip_of(workspace, name),
+        newer_versions=None,
+        problem=one_line(error),
+    )
+
+
 def _newer_versions(workspace: Workspace, binding: Binding) -> int | None:
     """Return how many versions came after the live one, which a rewrite may have rehashed."""
     if not binding.bound:
@@ -92,7 +111,7 @@ def _newer_versions(workspace: Workspace, binding: Binding) -> int | None:
     try:
         header = find_experiment(workspace, binding)
         versions = list_versions(workspace, header.name) if header else []
-    except (MissingObject, NotFound):
+    except (*UNREADABLE, NotFound):
         return None
     by_hash = [i for i, v in enumerate(versions) if binding.version in (v.version, *v.aliases)]
     by_digest = [i for i, v in enumerate(versions) if v.digest == binding.digest]

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 from gitexp.clock import iso, parse_iso
-from gitexp.experiments.headers import Header, header_at
-from gitexp.experiments.homes import Home, all_homes
+from gitexp.experiments.headers import Header, listed_header
+from gitexp.experiments.homes import Home, all_homes, find_home
 from gitexp.experiments.sharing import SharingState, Visibility, sharing_of
 from gitexp.experiments.versions import count_versions, latest_at
 from gitexp.ids import VersionId
@@ -86,7 +86,7 @@ def known_experiments(workspace: Workspace) -> list[tuple[Home, Header]]:
     """
     found: dict[str, tuple[Home, Header]] = {}
     for home in all_homes(workspace):
-        header = header_at(workspace, home.tip, home.name)
+        header = listed_header(workspace, home)
         known = found.get(header.id)
         if known is None or _ahead_of(workspace, known[0], home):
             found[header.id] = (home, header)
@@ -113,7 +113,10 @@ def list_experiments(
         (home, header)
         for home, header in known_experiments(workspace)
         if selection.takes(header)
-        and selection.visibility in (None, sharing_of(workspace, home).visibility)
+        and (
+            selection.visibility is None
+            or selection.visibility == sharing_of(workspace, home).visibility
+        )
     ]
     part = fitting[selection.offset : selection.offset + selection.limit]
     items = tuple(summary(workspace, home, header, bound) for home, header in part)
@@ -124,12 +127,12 @@ def summary(
     workspace: Workspace, home: Home, header: Header, bound: Mapping[str, tuple[str, ...]]
 ) -> ExperimentSummary:
     """Return the line of one experiment."""
-    versions = _versions_in_brief(workspace, home)
+    versions = _NO_VERSIONS if header.problem else _versions_in_brief(workspace, home)
     sharing = sharing_of(workspace, home)
     return ExperimentSummary(
         name=home.name,
         id=header.id,
-        description=header.description,
+        description=f"cannot be read: {header.problem}" if header.problem else header.description,
         visibility=sharing.visibility,
         sharing=sharing.state,
         lifecycle=header.lifecycle,
@@ -140,6 +143,19 @@ def summary(
         environments=bound.get(header.id, ()),
         tags=header.tags,
     )
+
+
+_NO_VERSIONS: Mapping[str, Any] = {"count": 0, "version": None, "at": None, "message": None}
+
+
+def superseding_name(workspace: Workspace, name: str) -> str | None:
+    """Return the name that an experiment has now, where this one is its former; else None."""
+    homes = known_experiments(workspace)
+    if any(home.name == name for home, _ in homes):
+        return None
+    home = find_home(workspace, name)
+    header = listed_header(workspace, home) if home else None
+    return next((h.name for h, known in homes if header and known.id == header.id), None)
 
 
 def _versions_in_brief(workspace: Workspace, home: Home) -> dict[str, Any]:

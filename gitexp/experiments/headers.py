@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from gitexp.documents import layout
-from gitexp.errors import NotFound
-from gitexp.experiments.homes import get_home
+from gitexp.errors import InvalidInput, NotFound
+from gitexp.experiments.homes import Home, get_home
 from gitexp.ids import Name, ObjectId
 from gitexp.project.reading import read_document
 from gitexp.project.workspace import Workspace
@@ -28,6 +28,7 @@ class Header:
         lifecycle: `archived` is hidden in lists, `deleted` is refused until it is restored.
         evaluators: the evaluators of a run that names none.
         metrics: the direction in which each metric is better.
+        problem: why the file cannot be read, in a list; None for a good one.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Header:
     evaluators: tuple[str, ...] = ()
     metrics: Mapping[str, Direction] = field(default_factory=dict)
     artifact_location: str = ""
+    problem: str | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Header:
@@ -78,6 +80,14 @@ class Header:
         return replace(self, **changes)
 
 
+def listed_header(workspace: Workspace, home: Home) -> Header:
+    """Return an experiment's header, or one that says why it cannot be read."""
+    try:
+        return header_at(workspace, home.tip, home.name)
+    except (NotFound, InvalidInput) as exc:
+        return Header(id=f"unreadable:{home.branch}", name=home.name, problem=exc.message)
+
+
 def read_header(workspace: Workspace, name: str, *, reader: Store | None = None) -> Header:
     """Return an experiment's header as its home has it.
 
@@ -103,6 +113,9 @@ def header_at(
         tree = tree_of(reader or workspace.store, commit)
         data = read_document(workspace, tree, path, "experiment", reader=reader)
         if data is None:
-            raise NotFound(f"{path} is not in commit {commit[:10]}")
+            raise NotFound(
+                f"{path} is not in commit {commit[:10]}",
+                hint="A branch below exp/ holds an experiment's directory; delete one without.",
+            )
         workspace.cache.put(key, data)
     return Header.from_dict(data)

@@ -10,6 +10,7 @@ from gitexp.documents import layout
 from gitexp.errors import NotFound
 from gitexp.ids import Name, ObjectId, name_fault
 from gitexp.project.workspace import Workspace, further
+from gitexp.store.history import is_ancestor
 from gitexp.store.model import TreeId
 from gitexp.store.protocol import Store
 from gitexp.store.trees import entry_at, list_dir, tree_of
@@ -28,7 +29,7 @@ class Home:
         local: the tip of the local branch, or None.
         shared: the tip of the branch on the shared remote as last fetched, or None.
         tip: the commit to read. Of a local branch and its shared twin, the one that is ahead;
-            the local one where they diverged.
+            the local one where they diverged; the trunk where that holds all of the branch.
     """
 
     kind: HomeKind
@@ -47,7 +48,8 @@ def find_home(workspace: Workspace, name: str, *, reader: Store | None = None) -
     branch = layout.experiment_branch(workspace.project_id, Name(name))
     local, shared = store.ref(branch), store.ref(workspace.tracking(branch))
     if local or shared:
-        return _on_branch(store, Name(name), branch, local, shared)
+        trunk = workspace.trunk_tip(store)
+        return _on_branch(workspace, store, trunk, Name(name), (branch, local, shared))
     tip = workspace.trunk_tip(store)
     if tip is None or not on_commit(workspace, tip, name, reader=store):
         return None
@@ -55,12 +57,31 @@ def find_home(workspace: Workspace, name: str, *, reader: Store | None = None) -
 
 
 def _on_branch(
-    store: Store, name: Name, branch: str, local: ObjectId | None, shared: ObjectId | None
+    workspace: Workspace,
+    store: Store,
+    trunk: ObjectId | None,
+    name: Name,
+    found: tuple[str, ObjectId | None, ObjectId | None],
 ) -> Home:
+    branch, local, shared = found
     tip = further(store, local, shared)
     assert tip is not None  # one of the two is there
     kind: HomeKind = "branch" if local else "remote"
+    if trunk and _took_over(workspace, store, name, trunk, tip):
+        tip = trunk
     return Home(kind=kind, name=name, branch=branch, local=local, shared=shared, tip=tip)
+
+
+def _took_over(
+    workspace: Workspace, store: Store, name: Name, trunk: ObjectId, tip: ObjectId
+) -> bool:
+    """Return whether the trunk holds all of a branch, and the experiment still."""
+    key = f"merged/{tip}/{trunk}/{workspace.root}/{name}"
+    known = workspace.cache.get(key)
+    if known is None:
+        known = is_ancestor(store, tip, trunk) and on_commit(workspace, trunk, name, reader=store)
+        workspace.cache.put(key, known)
+    return bool(known)
 
 
 def _on_trunk(workspace: Workspace, name: Name, tip: ObjectId) -> Home:
@@ -75,17 +96,12 @@ def all_homes(workspace: Workspace, *, reader: Store | None = None) -> list[Home
     """
     store = reader or workspace.store
     local, shared = (_tips(store, start) for start in _branch_prefixes(workspace))
-    homes = [
-        _on_branch(
-            store,
-            Name(name),
-            layout.experiment_branch(workspace.project_id, Name(name)),
-            local.get(name),
-            shared.get(name),
-        )
-        for name in sorted({*local, *shared})
-    ]
     trunk = workspace.trunk_tip(store)
+    homes = []
+    for name in sorted({*local, *shared}):
+        branch = layout.experiment_branch(workspace.project_id, Name(name))
+        found = (branch, local.get(name), shared.get(name))
+        homes.append(_on_branch(workspace, store, trunk, Name(name), found))
     others = trunk_names(workspace, reader=reader) - {*local, *shared}
     return homes + [_on_trunk(workspace, Name(n), trunk) for n in sorted(others) if trunk]
 

@@ -14,7 +14,8 @@ from gitexp.experiments.saving import move_branch, refuse_deleted
 from gitexp.experiments.sharing import is_namesake, push, sharing_of
 from gitexp.ids import Name, ObjectId, new_experiment_id, parse_name
 from gitexp.project.reading import current_project
-from gitexp.project.workspace import Workspace
+from gitexp.project.workspace import Workspace, further
+from gitexp.store.history import is_ancestor
 from gitexp.store.model import PushUpdate, Signature
 from gitexp.store.transaction import Transaction, transact
 from gitexp.store.trees import blob_at, entry_at, tree_of
@@ -184,8 +185,8 @@ def delete(
 ) -> bool:
     """Mark an experiment deleted and unbind its environments; False when it was deleted already.
 
-    Where anything of it is shared, the branch and the unbound environments are pushed in one
-    atomic step, and the local branch moves only after that.
+    Where its branch is shared or it is live somewhere, the branch and the unbound environments
+    are pushed in one atomic step, and the local branch moves only after that.
 
     Args:
         unbind: stages the commits that unbind an experiment, given its id, and returns the
@@ -202,7 +203,8 @@ def delete(
         push(workspace, [*_own_update(home, commit), *updates], what=f"deleting {name!r}")
 
     def move(tx: Transaction) -> None:
-        move_branch(tx, home, commit, f"gitexp experiment delete {name}")
+        if tx.ref(home.branch) == home.local:  # else somebody saved meanwhile, and keeps that
+            move_branch(tx, home, commit, f"gitexp experiment delete {name}")
 
     transact(workspace.store, move)
     return True
@@ -253,10 +255,12 @@ def rename(workspace: Workspace, name: str, new_name: str) -> Header:
 
     Raises:
         AlreadyExists: the new name is taken.
-        NotAllowed: the experiment is deleted, or has commits that were not shared yet.
+        NotAllowed: the experiment is deleted, is checked out, or has versions or runs on the
+            remote that are not here.
     """
     target = parse_name(new_name, "experiment name")
     home = get_home(workspace, name)
+    _refuse_checked_out(workspace, home)
     namesake = is_namesake(workspace, home)
     if not namesake and sharing_of(workspace, home).state in ("behind", "diverged"):
         raise NotAllowed(
@@ -312,11 +316,31 @@ def _plan_rename(
     ]
     old_runs, new_runs = (layout.runs_branch(workspace.project_id, Name(n)) for n in (name, target))
     local, shared = tx.ref(old_runs), tx.ref(workspace.tracking(old_runs))
-    if local or shared:
-        tip = local or shared
-        assert tip is not None
+    tip = _all_runs(tx, workspace, name, local, shared)
+    if tip:
         moves.append(_Move(old_ref=old_runs, new_ref=new_runs, local=local, shared=shared, tip=tip))
     return header, moves
+
+
+def _all_runs(
+    tx: Transaction,
+    workspace: Workspace,
+    name: str,
+    local: ObjectId | None,
+    shared: ObjectId | None,
+) -> ObjectId | None:
+    """Return the tip that holds all runs.
+
+    Raises:
+        NotAllowed: there are runs here and others on the remote, which must be joined first.
+    """
+    tip = further(tx, local, shared)
+    if tip and shared and not is_ancestor(tx, shared, tip):
+        raise NotAllowed(
+            f"experiment {name!r} has runs here and others on {workspace.remote_name!r}",
+            hint="Join them with `gitexp push` first.",
+        )
+    return tip
 
 
 def _renamed(
@@ -340,7 +364,7 @@ def _renamed(
 
 def _apply_moves(tx: Transaction, moves: Sequence[_Move]) -> None:
     for move in moves:
-        tx.set_ref(move.new_ref, old=tx.ref(move.new_ref), new=move.tip, message="gitexp: rename")
+        tx.set_ref(move.new_ref, old=None, new=move.tip, message="gitexp: rename")
         if move.local is not None:
             tx.set_ref(move.old_ref, old=move.local, new=None, message="gitexp: rename")
 
@@ -386,9 +410,14 @@ def _refuse_purge(workspace: Workspace, home: Home) -> None:
             f"{workspace.trunk} still holds {path}",
             hint=f"Remove it there first: `git rm -r {path}` on {workspace.trunk}.",
         )
-    head = workspace.store.head()
-    if head.branch is not None and f"refs/heads/{head.branch}" == home.branch:
+    _refuse_checked_out(workspace, home)
+
+
+def _refuse_checked_out(workspace: Workspace, home: Home) -> None:
+    """Raise NotAllowed when a working tree has the branch checked out; it cannot go then."""
+    if workspace.store.checked_out(home.branch):
+        branch = layout.branch_name(home.branch)
         raise NotAllowed(
-            f"the branch {head.branch} is checked out",
-            hint=f"Switch to another one first: `git switch {workspace.trunk}`.",
+            f"the branch {branch} is checked out",
+            hint=f"Switch to another one there first: `git switch {workspace.trunk}`.",
         )

@@ -15,7 +15,7 @@ from gitexp.experiments.bases import Base, base_of
 from gitexp.experiments.headers import header_at
 from gitexp.experiments.homes import Home, get_home
 from gitexp.experiments.versions import Version, resolve_version
-from gitexp.ids import Name, ObjectId
+from gitexp.ids import Name, ObjectId, VersionId
 from gitexp.project.definition import Project
 from gitexp.project.reading import remember_document
 from gitexp.project.workspace import Workspace
@@ -35,6 +35,7 @@ class Edit:
         unset: slots that return to their default, or to having no value.
         text: the bytes of `parameters.yaml` as a person wrote them; they hold `values`.
         source: what errors name as the place of the values.
+        edited_from: the version that a person edited, or None; another latest one is a conflict.
     """
 
     values: Mapping[str, Any] | None = None
@@ -42,6 +43,7 @@ class Edit:
     unset: Collection[str] = ()
     text: bytes | None = None
     source: str = "values"
+    edited_from: VersionId | None = None
 
 
 def save(
@@ -69,6 +71,7 @@ def save(
         refuse_deleted(workspace, home, tx)
         base = base_of(tx, workspace, home)
         _check_parent(workspace, name, base, parent_version, tx)
+        _check_edited(name, base, edit)
         values = _edited(base, edit)
         if base.latest and base.latest.digest == digest_of(values) and _stands(base):
             return base.latest
@@ -145,13 +148,31 @@ def _check_parent(
         )
 
 
+def _check_edited(name: str, base: Base, edit: Edit) -> None:
+    """Raise Conflict when what a person edited is not what the save stands on."""
+    if edit.text is None:
+        return
+    joined = len(base.parents) > 1 and base.latest is not None and not _stands(base)
+    if _is_latest(base, edit.edited_from) and not joined:
+        return
+    raise Conflict(
+        f"experiment {name!r} has newer values than the file that was edited",
+        hint=f"Set the edit aside with `git stash`, then `gitexp pull {name}`, `git stash pop`.",
+    )
+
+
+def _is_latest(base: Base, version: VersionId | None) -> bool:
+    latest = base.latest
+    return version in ((latest.version, *latest.aliases) if latest else (None,))
+
+
 def _edited(base: Base, edit: Edit) -> dict[str, Any]:
     """Return the complete, checked values after an edit."""
     found = ProblemCollector()
     for name in edit.unset:
         if name not in base.project.slots:
             found.add(edit.source, name, f"unknown parameter. {base.project.slot_hint(name)}")
-    start = edit.values if edit.values is not None else _still_declared(base, edit)
+    start = edit.values if edit.values is not None else _still_declared(base)
     raw = {name: value for name, value in start.items() if name not in edit.unset}
     raw |= edit.patch
     found.extend(base.project.problems_of(raw, file=edit.source))
@@ -159,7 +180,7 @@ def _edited(base: Base, edit: Edit) -> dict[str, Any]:
     return base.project.resolve(raw, file=edit.source)
 
 
-def _still_declared(base: Base, edit: Edit) -> Mapping[str, Any]:
+def _still_declared(base: Base) -> Mapping[str, Any]:
     """Return the latest values without those whose slot the project has dropped since."""
     if base.values is None:
         raise InvalidInput(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gitexp.documents import layout
-from gitexp.errors import Conflict, GitexpError, NotAllowed, NotFound, PushRejected
+from gitexp.errors import Conflict, GitexpError, InvalidInput, NotAllowed, NotFound, PushRejected
 from gitexp.experiments.headers import header_at
 from gitexp.experiments.homes import Home, get_home, on_commit
 from gitexp.ids import ObjectId, VersionId
@@ -69,6 +69,8 @@ def sharing_of(workspace: Workspace, home: Home, *, reader: Store | None = None)
     store = reader or workspace.store
     if home.shared is None:
         return Sharing(state="shared" if _on_shared_trunk(workspace, home, store) else "private")
+    if home.local == home.shared:
+        return Sharing(state="shared")
     if home.local is None or home.local == home.shared:
         return Sharing(state="shared")
     ahead, behind = ahead_behind(store, home.local, home.shared)
@@ -78,11 +80,9 @@ def sharing_of(workspace: Workspace, home: Home, *, reader: Store | None = None)
 
 def _on_shared_trunk(workspace: Workspace, home: Home, store: Store) -> bool:
     trunk = _shared_trunk(workspace, store)
-    return (
-        home.kind == "trunk"
-        and trunk is not None
-        and on_commit(workspace, trunk, home.name, reader=store)
-    )
+    if trunk is None or not on_commit(workspace, trunk, home.name, reader=store):
+        return False
+    return home.local is None or is_ancestor(store, home.local, trunk)
 
 
 def _shared_trunk(workspace: Workspace, store: Store) -> ObjectId | None:
@@ -193,11 +193,19 @@ def _refuse_former_name(workspace: Workspace, home: Home) -> None:
     prefix = workspace.tracking(layout.experiment_branches(workspace.project_id))
     for ref, tip in workspace.store.refs(prefix).items():
         other = ref.removeprefix(prefix)
-        if on_commit(workspace, tip, other) and header_at(workspace, tip, other).id == mine:
+        if _id_on(workspace, tip, other) == mine:
             raise Conflict(
                 f"experiment {home.name!r} is shared under the name {other!r}",
                 hint=f"Save on {other} instead; `gitexp diff {home.name} {other}` compares them.",
             )
+
+
+def _id_on(workspace: Workspace, tip: ObjectId, name: str) -> str | None:
+    """Return the id of an experiment in a commit; None where there is none that can be read."""
+    try:
+        return header_at(workspace, tip, name).id
+    except (NotFound, InvalidInput):
+        return None
 
 
 def push(workspace: Workspace, updates: Sequence[PushUpdate], *, what: str) -> None:
@@ -242,6 +250,11 @@ def unshare(workspace: Workspace, name: str, *, bound_in: Sequence[str]) -> None
         raise NotAllowed(
             f"experiment {name!r} is live in {', '.join(bound_in)}",
             hint="Promote another one there first, or `gitexp env unbind ENVIRONMENT`.",
+        )
+    if sharing_of(workspace, home).state == "diverged":
+        raise Conflict(
+            f"experiment {name!r} has saves on {workspace.remote_name!r} that are not here",
+            hint=f"Join them first with `gitexp pull {name}`, so that they are not lost.",
         )
     if home.shared is None:
         raise NotFound(

@@ -289,7 +289,7 @@ def _steps_back(text: str) -> int | None:
 def _latest_but(versions: list[Version], back: int, name: str, latest: Version | None) -> Version:
     by_id = {version.version: version for version in versions}
     found = latest
-    for _ in range(back):
+    for _ in range(min(back, len(versions) + 1)):
         found = by_id.get(found.parent_version) if found and found.parent_version else None
     if found is None:
         count = len(versions)

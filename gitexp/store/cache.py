@@ -142,4 +142,3 @@ def _connect(path: Path) -> sqlite3.Connection | None:
     except (sqlite3.Error, OSError):
         return None
     return connection
-

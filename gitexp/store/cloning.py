@@ -26,18 +26,23 @@ from gitexp.store.git_program import GitProgram, find_git
 from gitexp.store.locks import RepositoryLock
 from gitexp.store.model import RefUpdate
 from gitexp.store.protocol import MAX_DOCUMENT_BYTES, Remote
+from gitexp.store.pushes import unanswered
 from gitexp.store.refnames import ref_name_fault
 from gitexp.store.refspecs import not_there, parse_refspec
 from gitexp.store.remotes import Implementation, absolute, open_remote
 from gitexp.store.shallow import shallow_is_intact
 from gitexp.store.trees import read_tree, tree_of
 from gitexp.store.urls import cache_key, check_url, redact, sanitize
+from gitexp.store.watching import PATIENCE, Watch, patience_for
 
 if TYPE_CHECKING:
     from gitexp.store.disk import DiskStore
 
 CACHE_WAIT = 120.0
 """Seconds to wait for another process that fills the same cache entry."""
+
+CACHE_PATIENCE = 20.0
+"""Seconds without a sign of life after which a stale copy may serve."""
 
 _ORIGIN = '[remote "origin"]\n\turl = {url}\n\tfetch = {refspec}\n'
 _UPSTREAM = "[branch {branch}]\n\tremote = origin\n\tmerge = {ref}\n"
@@ -52,12 +57,14 @@ class CloneOrder:
         directory: where to.
         depth: how many commits of each branch, or None for all.
         branch: the branch to check out, or None for the remote's own.
+        patience: seconds to wait for the first answer.
     """
 
     url: str
     directory: Path
     depth: int | None
     branch: str | None
+    patience: float = PATIENCE
 
     @property
     def title(self) -> str:
@@ -74,9 +81,11 @@ def clone(
     branch: str | None = None,
     interactive: bool = False,
     prefer: Implementation | None = None,
+    patience: float = PATIENCE,
 ) -> None:
     """Clone a repository into a directory that is absent or empty.
 
+    A remote that says nothing for `patience` seconds is given up.
     When that fails, or is broken off, what was made so far is removed again.
 
     Raises:
@@ -86,7 +95,11 @@ def clone(
         NotFound: the branch is not there.
     """
     order = CloneOrder(
-        url=absolute(check_url(url)), directory=directory.absolute(), depth=depth, branch=branch
+        url=absolute(check_url(url)),
+        directory=directory.absolute(),
+        depth=depth,
+        branch=branch,
+        patience=patience,
     )
     if branch is not None and (fault := ref_name_fault(f"refs/heads/{branch}")):
         raise InvalidInput(f"{sanitize(branch)!r} is not a branch name: {fault}")
@@ -107,11 +120,13 @@ def fetch_into_cache(
     depth: int | None = 1,
     interactive: bool = False,
     prefer: Implementation | None = None,
+    patience: float = CACHE_PATIENCE,
 ) -> DiskStore:
     """Return a small bare repository into which references of an address were just fetched.
 
     It lies below `cache_root`, readable by its owner alone, one for each address. Processes may
-    ask for the same one at once. A damaged one is made anew.
+    ask for the same one at once. A damaged one is made anew. A remote that says nothing for
+    `patience` seconds is given up.
 
     Raises:
         RemoteUnavailable: the remote cannot be reached; what `cached` returns may still serve.
@@ -132,6 +147,7 @@ def fetch_into_cache(
                 interactive=interactive,
                 prefer=prefer,
                 may_cut_history=True,
+                patience=patience,
             )
             _fill(store, remote, refspecs, depth)
 
@@ -158,8 +174,11 @@ def _clone_with_git(
     program = GitProgram(
         path=git, directory=order.directory.parent, environ=environ, interactive=interactive
     )
+    patience = patience_for(order.patience, interactive=interactive)
     done = program.run(
         "clone",
+        "--quiet",
+        "--progress",
         "--no-local",
         "--no-recurse-submodules",
         *([] if order.depth is None else [f"--depth={int(order.depth)}"]),
@@ -167,7 +186,10 @@ def _clone_with_git(
         "--end-of-options",
         order.url,
         str(order.directory),
+        watch=Watch(patience=patience, until_heard=True),
     )
+    if done.gave_up:
+        raise unanswered(order.title, None, patience)
     if done.code != 0:
         where = Trouble(title=order.title, name=None, directory=order.directory)
         raise diagnose(done.errors, where)
@@ -186,6 +208,7 @@ def _clone_with_dulwich(order: CloneOrder, environ: Mapping[str, str], interacti
             interactive=interactive,
             prefer="dulwich",
             may_cut_history=True,
+            patience=order.patience,
         )
         assert isinstance(remote, DulwichRemote)
         branch = order.branch or remote.default_branch() or "main"

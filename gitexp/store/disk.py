@@ -2,7 +2,8 @@
 
 What is read is checked, what is acknowledged is durable, and what a killed process left behind is
 cleared by the next one; the modules `objectfiles`, `refs`, `durable`, `refupdates`, `pending` and
-`locks` say how. Nothing that a repository or its configuration names is run.
+`locks` say how. Nothing that a repository or its configuration names is run, but for a partial
+clone, which is completed by the `git` program (module `promises`).
 """
 
 from __future__ import annotations
@@ -30,10 +31,12 @@ from gitexp.store.sharing import Sharing
 if TYPE_CHECKING:
     from gitexp.store.checkouts import Checkout
     from gitexp.store.pending import Pending
+    from gitexp.store.promises import Promises
     from gitexp.store.reflogs import Reflogs
     from gitexp.store.refupdates import RefUpdates
 
 _PRIVATE_NAME = "gitexp"
+_PRUNED = "the change was made, but objects of it may have been removed by `git prune`"
 _SHORTEST_PREFIX = 4
 _HEX = frozenset("0123456789abcdef")
 
@@ -153,11 +156,20 @@ class DiskStore:
     # Objects.
 
     def read(self, object_id: ObjectId, *, limit: int | None = None) -> RawObject:
-        """Return an object whose bytes were checked against its id; raises as `Store` says."""
+        """Return an object whose bytes were checked against its id; raises as `Store` says.
+
+        What a partial clone left out is fetched, when the environment has the `git` program.
+        """
         try:
             return self._objects.read(object_id, limit=limit)
         except MissingObject as exc:
-            raise MissingObject(exc.message, hint=self._missing_hint(object_id)) from exc
+            missing = exc
+        try:
+            if self._promises.keep(object_id):
+                return self._objects.read(object_id, limit=limit)
+        except MissingObject as exc:
+            missing = exc
+        raise MissingObject(missing.message, hint=self._missing_hint(object_id)) from missing
 
     def has(self, object_id: ObjectId) -> bool:
         """Return whether an object is in this repository."""
@@ -172,16 +184,17 @@ class DiskStore:
         return self._objects.with_prefix(prefix)
 
     def _missing_hint(self, object_id: ObjectId) -> str:
-        if self._is_partial():
+        if self._promises.remotes():
             return f"This clone is partial; `git cat-file -e {object_id}` fetches the object."
         if self.is_shallow():
             return "This clone is shallow; `git fetch --unshallow` fetches all of its history."
         return "`git fetch` brings what a remote has; `git fsck` lists what else is missing."
 
-    def _is_partial(self) -> bool:
-        """Return whether a remote has promised to send missing objects when asked."""
-        settings = self._config.settings()
-        return any(key.endswith((".promisor", "extensions.partialclone")) for key, _ in settings)
+    @cached_property
+    def _promises(self) -> Promises:
+        from gitexp.store.promises import Promises
+
+        return Promises(self, self._environ, self._config)
 
     # References and configuration.
 
@@ -204,6 +217,10 @@ class DiskStore:
     def head(self) -> Head:
         """Return where HEAD points."""
         return self._refs.head()
+
+    def checked_out(self, ref: str) -> bool:
+        """Return whether a branch (a full name) is checked out in any working tree."""
+        return any(place.branch == ref for place in self._checkouts([ref]))
 
     def config(self, key: str) -> str | None:
         """Return the last value of a Git configuration key, or None; nothing named there is run."""
@@ -235,6 +252,7 @@ class DiskStore:
 
     def apply(self, objects: Sequence[RawObject], updates: Sequence[RefUpdate]) -> None:
         """Make objects durable, then move references, all or none; raises as `Store` says."""
+        from gitexp.store.durable import ObjectWriter
         from gitexp.store.pending import Pending
         from gitexp.store.refupdates import RefUpdates
 
@@ -249,10 +267,14 @@ class DiskStore:
             wait=self._git_wait,
             sharing=self._sharing,
         )
+        writer = ObjectWriter(self._objects, sharing=self._sharing)
         try:
             with write_errors():
+                writer.write(objects, pending)
                 places = self._prepare(objects, moves, pending)
                 pending.decide()
+            with write_errors(_PRUNED):
+                writer.restore(pending)
         finally:
             pending.close()
         # The write is done and durable; what follows is a convenience and must not deny it.
@@ -271,10 +293,7 @@ class DiskStore:
     def _prepare(
         self, objects: Sequence[RawObject], moves: RefUpdates, pending: Pending
     ) -> list[Checkout]:
-        """Make ready all that is to be moved; return the working trees that move along."""
-        from gitexp.store.durable import ObjectWriter
-
-        ObjectWriter(self._objects, sharing=self._sharing).write(objects, pending)
+        """Make ready what is to be moved; return the working trees that move along."""
         places = self._checkouts(dict(moves.moved))
         if places:
             self._follow(places, objects, dict(moves.moved), pending)

@@ -19,9 +19,10 @@ from gitexp.store.files import sync_directory, write_errors
 from gitexp.store.git_failures import absent_object, is_denied
 from gitexp.store.gitconfig import Setting
 from gitexp.store.protocol import Store
-from gitexp.store.pushes import unavailable
+from gitexp.store.pushes import unanswered, unavailable
 from gitexp.store.refspecs import not_there
 from gitexp.store.urls import Address, check_url, parse_address
+from gitexp.store.watching import PATIENCE
 
 if TYPE_CHECKING:
     from dulwich.client import GitClient, SubprocessWrapper
@@ -39,11 +40,13 @@ class Wire:
         settings: the Git configuration.
         environ: the user's environment, for `HOME`, `NETRC` and `GIT_SSH_COMMAND`.
         interactive: whether ssh may ask the user on the terminal.
+        patience: seconds that a server may be silent over HTTP.
     """
 
     settings: tuple[Setting, ...]
     environ: Mapping[str, str]
     interactive: bool = False
+    patience: float = PATIENCE
 
     @contextlib.contextmanager
     def client(self, address: str, title: str, name: str | None) -> Iterator[tuple[Any, bytes]]:
@@ -55,7 +58,7 @@ class Wire:
             NotFound: the server does not have an object that was asked for by its id.
         """
         parts = parse_address(address)
-        with _translated(title, name):
+        with _translated(title, name, self.patience):
             client, path = self._connect(parts, address)
             with _ended_connections(client):
                 yield client, path.encode()
@@ -78,14 +81,23 @@ class Wire:
 
     def _http_client(self, parts: Address, address: str) -> GitClient:
         from dulwich.client import Urllib3HttpGitClient
+        from urllib3.util import Retry
 
         user, password = self._credentials(parts)
         scheme, _, rest = check_url(address).partition("://")
         host, slash, path = rest.partition("/")
         bare = f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
-        return Urllib3HttpGitClient(
-            bare, config=self._config(), username=user, password=password, quiet=True
+        client = Urllib3HttpGitClient(
+            bare,
+            config=self._config(),
+            username=user,
+            password=password,
+            quiet=True,
+            timeout=self.patience,
         )
+        # A server that was silent once is not given as long again three times.
+        client.pool_manager.connection_pool_kw["retries"] = Retry(3, connect=0, read=0)
+        return client
 
     def _credentials(self, parts: Address) -> tuple[str | None, str | None]:
         if parts.user:
@@ -259,7 +271,7 @@ def _recording(connect: Callable[..., Any], connections: list[Any]) -> Callable[
 
 
 @contextlib.contextmanager
-def _translated(title: str, name: str | None) -> Iterator[None]:
+def _translated(title: str, name: str | None, patience: float) -> Iterator[None]:
     from dulwich.client import HTTPProxyUnauthorized, HTTPUnauthorized
     from dulwich.errors import GitProtocolError, NotGitRepository
     from urllib3.exceptions import HTTPError
@@ -273,10 +285,24 @@ def _translated(title: str, name: str | None) -> Iterator[None]:
     except NotGitRepository as exc:
         raise unavailable(title, name, "there is no Git repository", denied=False) from exc
     except (GitProtocolError, HTTPError, OSError) as exc:
+        if _timed_out(exc):
+            raise unanswered(title, name, patience) from exc
         raise _network_error(exc, title, name) from exc
     except (ValueError, AssertionError, KeyError, zlib.error) as exc:
         line = f"its answer makes no sense ({type(exc).__name__}: {exc})"
         raise unavailable(title, name, line, denied=False) from exc
+
+
+def _timed_out(exc: BaseException | None) -> bool:
+    """Return whether an error, or one that it was made of, is that of a silent server."""
+    from urllib3.exceptions import ReadTimeoutError
+
+    while exc is not None:
+        if isinstance(exc, ReadTimeoutError):
+            return True
+        exc = getattr(exc, "reason", None) or exc.__cause__ or exc.__context__
+        exc = exc if isinstance(exc, BaseException) else None
+    return False
 
 
 def _network_error(exc: Exception, title: str, name: str | None) -> GitexpError:

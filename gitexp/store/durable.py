@@ -6,7 +6,8 @@ Many objects become one pack, its index renamed last, which makes it visible.
 
 An object that is there already is written again unless a copy was read in full and found intact;
 then that copy is made durable, because Git does not fsync what it writes, and young, because a
-running `git prune` removes what nothing has named for a while.
+running `git prune` removes what nothing has named for a while. One that is told to remove what is
+young too takes objects away until a reference names them; those are written once more after that.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class ObjectWriter:
     def __init__(self, objects: ObjectFiles, *, sharing: Sharing = PRIVATE) -> None:
         self._objects = objects
         self._sharing = sharing
+        self._exposed: list[RawObject] = []
 
     def write(self, objects: Sequence[RawObject], pending: Pending) -> None:
         """Make objects durable; a pack is kept from `git repack` until `pending` is closed.
@@ -49,10 +51,27 @@ class ObjectWriter:
         """
         wanted = {raw.id: raw for raw in objects}
         missing = [raw for raw in wanted.values() if not self._objects.renew(raw.id)]
-        if len(missing) > MOST_LOOSE:
+        packed = {raw.id for raw in missing} if len(missing) > MOST_LOOSE else set()
+        self._exposed = [raw for raw in wanted.values() if raw.id not in packed]
+        if packed:
             self._write_pack(missing, pending)
         elif missing:
             self._write_loose(missing, pending)
+
+    def restore(self, pending: Pending) -> None:
+        """Write again what a prune has removed since `write`, now that references name it.
+
+        Raises:
+            OSError: they could not be written.
+        """
+        for _ in range(_ATTEMPTS):
+            gone = self._objects.gone([raw.id for raw in self._exposed])
+            if not gone:
+                return
+            self._write_loose([raw for raw in self._exposed if raw.id in gone], pending)
+        raise FileNotFoundError(
+            2, "objects vanish as often as they are written", self._objects.path
+        )
 
     def _write_loose(self, objects: Sequence[RawObject], pending: Pending) -> None:
         top = self._objects.path

@@ -30,6 +30,12 @@ _UNREACHED = re.compile(
     r"|no route to host|repository not exported|transport .* not allowed",
     re.IGNORECASE,
 )
+_MOVING = (
+    r"\A(?!(?:.|\n)*(?:permission denied|read-only|no space left|not a directory"
+    r"|unable to resolve))(?:.|\n)*?"
+    r"^(?:(?:error|fatal): (?:.*: )?cannot lock ref '| ! .* -> +)([^\s']+)"
+    r"(?:'|.*\(unable to update local ref\))"
+)
 _PREFIX = re.compile(r"(?:fatal|error): (?:remote error: )?", re.IGNORECASE)
 
 
@@ -126,6 +132,13 @@ def _locked(name: str, where: Trouble) -> GitexpError:
     )
 
 
+def _moving(name: str, where: Trouble) -> GitexpError:
+    return RepositoryBusy(
+        f"another git process keeps moving {sanitize(name)}",
+        hint="Wait until it has finished and run the command again.",
+    )
+
+
 def _clash(name: str, where: Trouble) -> GitexpError:
     return Conflict(
         f"a reference cannot be written: {sanitize(name)}",
@@ -171,6 +184,8 @@ _MEANINGS: tuple[tuple[str, Callable[[str, Trouble], GitexpError]], ...] = (
         _locked,
     ),
     (r"^error: cannot lock ref '.*': ('.*' exists; cannot create .*)", _clash),
+    (r"^fatal: (shallow file) has changed since we read it", _moving),
+    (_MOVING, _moving),
     (r"^error: unknown option `([^']*)'", _outdated),
 )
 """Patterns over all lines, in the order of how much they tell; one group names the thing."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
+import re
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from gitexp.errors import StoreError
+from gitexp.store.watching import Watch, end, watching
 
 _SETTINGS = (
     ("core.hooksPath", os.devnull),
@@ -31,6 +31,10 @@ _SETTINGS = (
 `safe.bareRepository` guards against a bare repository that one walks into; gitexp is in the
 repository that its caller named. Who owns it is still checked by git.
 """
+
+_PROGRESS = re.compile(
+    r".*% \(|(?:remote: )?(?:Total \d+ \(|[A-Z][A-Za-z ]+: +\d+(?:, done\.|, [\d.]+ \w+.*)?\s*\Z)"
+)
 
 _CLEARED = frozenset(
     [
@@ -65,11 +69,13 @@ class Finished:
         code: the exit code.
         out: what it wrote on standard output.
         errors: the lines of standard error, progress and blank lines left out.
+        gave_up: whether it was ended because nothing was heard of it for too long.
     """
 
     code: int
     out: str
     errors: tuple[str, ...]
+    gave_up: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +88,7 @@ class GitProgram:
         environ: the user's environment, so that credential helpers, agents and proxies work.
         interactive: whether it may ask the user on the terminal.
         git_dir: the repository, where it is not to be found from the directory.
+        settings: more settings, each `KEY=VALUE`, over those of the configuration.
     """
 
     path: str
@@ -89,12 +96,15 @@ class GitProgram:
     environ: Mapping[str, str]
     interactive: bool = False
     git_dir: Path | None = None
+    settings: tuple[str, ...] = ()
 
-    def run(self, *arguments: str, lines: Sequence[str] = ()) -> Finished:
+    def run(
+        self, *arguments: str, lines: Sequence[str] = (), watch: Watch | None = None
+    ) -> Finished:
         """Return how a call ended; `lines` are its standard input.
 
-        There is no time limit: a slow transfer is the user's to break off, and breaking it off
-        ends the program too.
+        There is no limit to how long it takes, only, where one is given, to how long it may be
+        silent. Breaking off the call ends the program too.
 
         Raises:
             StoreError: the program cannot be started.
@@ -109,13 +119,16 @@ class GitProgram:
             given.write("".join(f"{line}\n" for line in lines).encode())
             given.seek(0)
             command = [self.path, *self._options(), *arguments]
-            code = _wait(self._start(command, given.fileno(), out.fileno(), errors.fileno()))
+            process = self._start(command, given.fileno(), out.fileno(), errors.fileno())
+            with watching(watch, process, (out.fileno(), errors.fileno())) as gave_up:
+                code = _wait(process)
             out.seek(0)
             errors.seek(0)
             return Finished(
                 code=code,
                 out=out.read().decode("utf-8", "replace"),
                 errors=_error_lines(errors.read().decode("utf-8", "replace")),
+                gave_up=gave_up.is_set() and code != 0,
             )
 
     def _start(
@@ -140,6 +153,7 @@ class GitProgram:
 
     def _options(self) -> list[str]:
         options = [part for key, value in _SETTINGS for part in ("-c", f"{key}={value}")]
+        options += [part for setting in self.settings for part in ("-c", setting)]
         if self.git_dir is not None:
             options.append(f"--git-dir={self.git_dir}")
         return options
@@ -179,22 +193,13 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
     try:
         return process.wait()
     except BaseException:
-        _end(process)
+        end(process)
         raise
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        if os.name == "posix" and os.getpgid(process.pid) == process.pid:
-            os.killpg(process.pid, signal.SIGTERM)
-        else:
-            process.terminate()
-    process.wait()
 
 
 def _error_lines(text: str) -> tuple[str, ...]:
     lines = (line.rstrip() for line in text.replace("\r", "\n").split("\n"))
-    return tuple(line for line in lines if line and "% (" not in line)
+    return tuple(line for line in lines if line and not _PROGRESS.match(line))
 
 
 def _is_trace(name: str, value: str) -> bool:

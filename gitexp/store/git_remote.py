@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gitexp.errors import GitexpError, MissingObject
+from gitexp.errors import GitexpError, MissingObject, RepositoryBusy
 from gitexp.ids import ObjectId, is_object_id
 from gitexp.store.git_failures import Trouble, diagnose, never_connected, server_lines
 from gitexp.store.git_program import Finished, GitProgram
@@ -18,11 +20,16 @@ from gitexp.store.pushes import (
     refuse_rewrites,
     rejected,
     remote_title,
+    unanswered,
     unfinished,
 )
 from gitexp.store.refnames import ref_name_fault
 from gitexp.store.refspecs import parse_refspec, tracking_ref
 from gitexp.store.urls import redact
+from gitexp.store.watching import PATIENCE, Watch, patience_for
+
+_PAUSES = (0.05, 0.1, 0.2, 0.4)
+"""Seconds between attempts to write references that another process is writing."""
 
 _REASON = re.compile(r"\[[^]]*\] \((?P<reason>.*)\)\Z|(?P<summary>.*)", re.DOTALL)
 
@@ -37,6 +44,7 @@ class GitRemote:
         name: the configured name, or None.
         push_address: the address to look at after a push, where pushes go elsewhere.
         may_cut_history: whether a fetch with a depth may make a complete repository shallow.
+        patience: seconds without a sign of life after which the remote is given up.
     """
 
     program: GitProgram
@@ -44,6 +52,7 @@ class GitRemote:
     name: str | None = None
     push_address: str | None = None
     may_cut_history: bool = False
+    patience: float = PATIENCE
 
     def __repr__(self) -> str:
         return f"GitRemote({self.name or self.url!r})"
@@ -78,25 +87,27 @@ class GitRemote:
             RemoteUnavailable: it cannot be reached.
             NotFound: a reference or object that was named exactly is not there.
             Conflict: a local reference would lose commits, and its refspec has no `+`.
+            RepositoryBusy: other processes keep moving the same local references.
         """
         wanted = [str(parse_refspec(text)) for text in refspecs]
-        if not wanted:
-            return
-        done = self.program.run(
-            "fetch",
-            "--no-tags",
-            "--no-recurse-submodules",
-            "--no-write-fetch-head",
-            "--show-forced-updates",
-            "--refmap=",
-            "--prune" if prune else "--no-prune",
-            *self._depth(depth),
-            "--end-of-options",
-            self._argument,
-            *wanted,
-        )
-        if done.code != 0:
-            raise self._failure(done)
+        if wanted:
+            self._fetch(
+                "--show-forced-updates",
+                "--prune" if prune else "--no-prune",
+                *self._depth(depth),
+                wanted=wanted,
+            )
+
+    def fetch_promised(self, object_id: ObjectId) -> None:
+        """Bring an object over that a partial clone has left out.
+
+        Raises:
+            RemoteUnavailable: it cannot be reached.
+            NotFound: the object is not there.
+        """
+        # The server must not conclude from the commits here that the object is here as well.
+        alone = ("-c", "fetch.negotiationAlgorithm=noop")
+        self._fetch("--filter=blob:none", wanted=[object_id], before=alone)
 
     def push(self, updates: Sequence[PushUpdate]) -> None:
         """Move references there, all or none, each by compare-and-swap; never by force.
@@ -123,10 +134,44 @@ class GitRemote:
     def _argument(self) -> str:
         return self.name or self.address
 
+    def _fetch(self, *options: str, wanted: Sequence[str], before: Sequence[str] = ()) -> None:
+        """Fetch, and again when somebody else was writing the same local references."""
+        for pause in (*_PAUSES, None):
+            done = self.program.run(
+                *before,
+                "fetch",
+                "--progress",
+                "--no-tags",
+                "--no-recurse-submodules",
+                "--no-write-fetch-head",
+                "--refmap=",
+                *options,
+                "--end-of-options",
+                self._argument,
+                *wanted,
+                watch=self._watch(),
+            )
+            if done.code == 0:
+                return
+            failure = self._failure(done)
+            if pause is None or not isinstance(failure, RepositoryBusy):
+                raise failure
+            time.sleep(pause * random.uniform(0.5, 1.5))
+
+    def _watch(self, *, until_heard: bool = False) -> Watch:
+        return Watch(patience=self._patience, until_heard=until_heard)
+
+    @property
+    def _patience(self) -> float:
+        return patience_for(self.patience, interactive=self.program.interactive)
+
     def _push(self, updates: Sequence[PushUpdate], *, atomic: bool) -> None:
+        # The server is heard of before objects are packed; its hooks may be slow and silent.
+        sends = any(update.new for update in updates)
         done = self.program.run(
             "push",
             "--porcelain",
+            "--progress",
             "--atomic" if atomic else "--no-atomic",
             "--no-follow-tags",
             "--no-verify",
@@ -134,6 +179,7 @@ class GitRemote:
             "--end-of-options",
             self._argument,
             *(f"{update.new or ''}:{update.ref}" for update in updates),
+            watch=self._watch(until_heard=True) if sends else None,
         )
         refused = _refused(done.out)
         if done.code == 0 and not refused:
@@ -170,7 +216,11 @@ class GitRemote:
         self, updates: Sequence[PushUpdate], refused: Mapping[str, str], done: Finished
     ) -> dict[str, ObjectId]:
         failure = self._failure(done)
-        if isinstance(failure, MissingObject) or (not refused and never_connected(done.errors)):
+        if (
+            done.gave_up
+            or isinstance(failure, MissingObject)
+            or (not refused and never_connected(done.errors))
+        ):
             raise failure
         names = [update.ref for update in updates]
         listed = self._listing(names, self.push_address or self._argument)
@@ -193,7 +243,13 @@ class GitRemote:
         heads = all(prefix.startswith("refs/heads/") for prefix in prefixes)
         narrow = ["--heads"] if heads else []
         return self.program.run(
-            "ls-remote", "--refs", "--quiet", *narrow, "--end-of-options", where
+            "ls-remote",
+            "--refs",
+            "--quiet",
+            *narrow,
+            "--end-of-options",
+            where,
+            watch=self._watch(),
         )
 
     def _descends(self, old: ObjectId, new: ObjectId) -> bool:
@@ -211,6 +267,8 @@ class GitRemote:
         return self.program.run("rev-parse", "--is-shallow-repository").out.strip() == "true"
 
     def _failure(self, done: Finished) -> GitexpError:
+        if done.gave_up:
+            return unanswered(self._title, self.name, self._patience)
         where = Trouble(title=self._title, name=self.name, directory=self.program.directory)
         failure = diagnose(done.errors, where)
         if self.name and "does not appear to be a git repository" in failure.message:

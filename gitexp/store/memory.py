@@ -114,6 +114,10 @@ class MemoryStore:
         self.symbolic.pop("HEAD", None)
         self._refs["HEAD"] = commit
 
+    def checked_out(self, ref: str) -> bool:
+        """Return False: a store in memory has no working tree."""
+        return False
+
     def config(self, key: str) -> str | None:
         """Return the value given for a configuration key, or None."""
         return self._config.get(key)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gitexp.errors import DamagedObject, InvalidInput, MissingObject, StoreError
@@ -192,6 +192,17 @@ class ObjectFiles:
                     copy.refresh()
                     return True
         return False
+
+    def gone(self, object_ids: Sequence[ObjectId]) -> set[ObjectId]:
+        """Return those of some objects of which no copy is here any more.
+
+        For one that has a file of its own in this repository that costs a look at the file.
+        """
+        moved = [i for i in object_ids if lstat_or_none(loose_path(self.path, i)) is None]
+        if moved:
+            for directory in self._directories():
+                directory.list_again()
+        return {object_id for object_id in moved if not self.has(object_id)}
 
     def with_prefix(self, prefix: str) -> list[ObjectId]:
         """Return the ids that begin with these hexadecimal digits, sorted."""

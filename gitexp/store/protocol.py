@@ -63,6 +63,10 @@ class Store(Protocol):
         """Return where HEAD points."""
         ...
 
+    def checked_out(self, ref: str) -> bool:
+        """Return whether a branch (a full name) is checked out in any working tree."""
+        ...
+
     def config(self, key: str) -> str | None:
         """Return the last value of a Git configuration key such as `user.name`, or None.
 

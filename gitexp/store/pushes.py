@@ -115,6 +115,15 @@ def unavailable(title: str, name: str | None, line: str, *, denied: bool) -> Rem
     )
 
 
+def unanswered(title: str, name: str | None, patience: float) -> RemoteUnavailable:
+    """Return the error of a remote that takes a connection, or seems to, and then is silent."""
+    address = f"git ls-remote {name}" if name else "git ls-remote URL"
+    return RemoteUnavailable(
+        f"{title} does not answer: nothing was heard of it for {patience:g} s",
+        hint=f"Check the address and the connection with `{address}`.",
+    )
+
+
 def said_lines(lines: Sequence[str]) -> list[str]:
     """Return what a server said, line by line, safe to show and bounded."""
     return [clean for line in lines if (clean := sanitize(line))][-_SAID_LINES:]

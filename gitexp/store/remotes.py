@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from gitexp.errors import InvalidInput, NotFound, StoreError
@@ -12,6 +13,7 @@ from gitexp.store.git_remote import GitRemote
 from gitexp.store.protocol import Remote, Store
 from gitexp.store.refspecs import parse_refspec
 from gitexp.store.urls import check_url, looks_like_address, parse_address, sanitize
+from gitexp.store.watching import PATIENCE
 
 if TYPE_CHECKING:
     from gitexp.store.disk import DiskStore
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from gitexp.store.gitconfig import Setting
 
 Implementation = Literal["git", "dulwich"]
+
+_LONGEST_SILENCE = 300
+"""Seconds after which git gives up an HTTP connection without bytes; a hook may take minutes."""
 
 
 def open_remote(
@@ -29,6 +34,7 @@ def open_remote(
     interactive: bool = False,
     prefer: Implementation | None = None,
     may_cut_history: bool = False,
+    patience: float = PATIENCE,
 ) -> Remote:
     """Return the remote of that configured name, or at that address.
 
@@ -42,6 +48,8 @@ def open_remote(
         interactive: whether credentials may be asked for on the terminal.
         prefer: use this implementation and no other.
         may_cut_history: whether fetching with a depth may make the repository shallow.
+        patience: seconds without a sign of life after which the remote is given up; more where
+            credentials may be asked for.
 
     Raises:
         NotFound: no remote of that name is configured and it is no address or path.
@@ -57,9 +65,14 @@ def open_remote(
             "the git program is not on the PATH", hint="Install git, or leave the choice open."
         )
     if git is None:
-        return _dulwich_remote(store, name_or_url, named, environ, interactive, may_cut_history)
+        made = _dulwich_remote(store, name_or_url, named, environ, interactive, may_cut_history)
+        return replace(made, wire=replace(made.wire, patience=patience))
     program = program_for(store, git, environ, interactive=interactive)
-    return _git_remote(store, name_or_url, named, program, may_cut_history)
+    limits = _limits(store, environ, patience)
+    remote = _git_remote(
+        store, name_or_url, named, replace(program, settings=limits), may_cut_history
+    )
+    return replace(remote, patience=patience)
 
 
 def has_remote(store: Store, name: str) -> bool:
@@ -88,6 +101,19 @@ def program_for(
     inside = worktree is not None and os.path.lexists(worktree / ".git")
     directory = worktree if inside and worktree is not None else store.git_dir
     return GitProgram(path=git, directory=directory, environ=environ, interactive=interactive)
+
+
+def _limits(store: DiskStore, environ: Mapping[str, str], patience: float) -> tuple[str, ...]:
+    """Return settings that end silent connections, where the user has not decided on them."""
+    chosen = []
+    if not (store.config("http.lowSpeedLimit") or store.config("http.lowSpeedTime")):
+        chosen += ["http.lowSpeedLimit=1", f"http.lowSpeedTime={_LONGEST_SILENCE}"]
+    ssh = (
+        environ.get("GIT_SSH") or environ.get("GIT_SSH_COMMAND") or store.config("core.sshCommand")
+    )
+    if not ssh:
+        chosen.append(f"core.sshCommand=ssh -o ConnectTimeout={max(round(patience), 1)}")
+    return tuple(chosen)
 
 
 def _git_remote(

@@ -194,6 +194,10 @@ class Transaction:
             return head
         return Head(branch=head.branch, commit=self.ref(f"refs/heads/{head.branch}"))
 
+    def checked_out(self, ref: str) -> bool:
+        """Return whether a branch is checked out in a working tree of the store below."""
+        return self._store.checked_out(ref)
+
     def config(self, key: str) -> str | None:
         """Return the value of a Git configuration key of the store below, or None."""
         return self._store.config(key)

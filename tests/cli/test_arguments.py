@@ -79,3 +79,59 @@ def test_a_file_of_values_has_to_be_a_mapping(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("- 1\n")
     with pytest.raises(InvalidInput, match=r"a\.yaml: not a mapping of parameter names to values"):
         values_from(session(tmp_path), "a.yaml")
+
+
+LIMITED = Project.from_dict(
+    {
+        "id": "bot",
+        "parameters": {
+            "temperature": {"type": "number", "maximum": 2},
+            "seed": {"type": "integer"},
+            "api_key": {"type": "secret"},
+        },
+    },
+    file="gitexp.yaml",
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message", "hint"),
+    [
+        (
+            "temperature",
+            "warm",
+            '"warm" is not a finite number',
+            "Write a number, such as 0.5",
+        ),
+        (
+            "temperature",
+            "3",
+            "3.0 is greater than 2",
+            "Write a number, such as 0.5",
+        ),
+        (
+            "seed",
+            "0.5",
+            '"0.5" is not an integer',
+            "Write a whole number, such as 5",
+        ),
+    ],
+)
+def test_a_number_that_is_refused_gets_a_hint(
+    name: str, text: str, message: str, hint: str
+) -> None:
+    with pytest.raises(InvalidDocuments) as caught:
+        parse_values(LIMITED, [(name, text)])
+    assert caught.value.message == f"--set: {name}: {message}"
+    assert caught.value.hint == f"{hint}; `parameters.{name}` in gitexp.yaml says what it may be."
+
+
+def test_a_secret_given_by_mistake_is_not_repeated() -> None:
+    with pytest.raises(InvalidDocuments) as caught:
+        parse_values(LIMITED, [("api_key", "sk-live-123")])
+    assert "sk-live-123" not in f"{caught.value.message} {caught.value.hint}"
+    assert caught.value.message == (
+        "--set: api_key: this is not the name of a variable that the slot allows "
+        "(a secret slot holds a name, never a value)"
+    )
+    assert caught.value.hint == "Give the name of a variable: `--set api_key=API_KEY`."

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,7 @@ VALUES = {
     "empty": "",
     "unicode": "ü日本🙂",
 }
+Writer = Callable[..., str]
 PLAIN_PROMPT = 'It\'s "fine" \\n really\n\n  indented\n'
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
@@ -144,3 +145,79 @@ def test_a_nul_has_no_place_in_a_variable() -> None:
 def test_slots_that_differ_by_case_alone_are_refused() -> None:
     with pytest.raises(InvalidInput, match="model and Model would both be the variable MODEL"):
         shell_text({"model": 1, "Model": 2})
+
+
+@pytest.mark.parametrize("write", [dotenv_text, shell_text])
+@pytest.mark.parametrize(
+    "slot",
+    # what shells obey first, then loaders, then tools
+    [
+        "path",
+        "Path",
+        "IFS",
+        "env",
+        "home",
+        "shell",
+        "prompt_command",
+        "ps1",
+        "ps4",
+        "bash_env",
+        "bash_func",
+        "ld_preload",
+        "dyld_insert_libraries",
+        "git_ssh_command",
+        "pythonpath",
+        "pythonstartup",
+        "node_options",
+        "perl5opt",
+        "rubyopt",
+        "editor",
+        "pager",
+        "visual",
+        "cdpath",
+        "shellopts",
+        "term",
+        "user",
+        "lang",
+        "lc_all",
+        "tmpdir",
+        "https_proxy",
+        "_",
+    ],
+)
+def test_a_variable_that_programs_obey_is_refused(write: Writer, slot: str) -> None:
+    with pytest.raises(InvalidDocuments) as caught:
+        write({"model": "x", slot: "/tmp/evil"})
+    assert caught.value.message == (
+        f"variables: {slot.upper()}: a shell, a loader or a tool obeys this variable"
+    )
+    assert caught.value.hint == (
+        "Put something before every name with `--prefix`, as in `--prefix BOT_`, or leave it out "
+        "with --only."
+    )
+    assert write({slot: "x"}, prefix="BOT_").removeprefix("export ") == f"BOT_{slot.upper()}='x'\n"
+
+
+def test_every_refused_name_is_told_at_once() -> None:
+    with pytest.raises(InvalidDocuments) as caught:
+        shell_text({"path": "x", "model": "y", "home": "z"})
+    assert [problem.place for problem in caught.value.problems] == ["PATH", "HOME"]
+
+
+@pytest.mark.parametrize(
+    "slot", ["prompt", "language", "history", "tools", "gitlab", "lcd", "model_path", "environment"]
+)
+def test_a_name_that_only_resembles_one_is_written(slot: str) -> None:
+    assert shell_text({slot: "x"}) == f"export {slot.upper()}='x'\n"
+
+
+@pytest.mark.parametrize(("prefix", "slot"), [("LD_", "preload"), ("ld_", "preload"), ("PA", "th")])
+def test_a_prefix_makes_no_name_that_programs_obey(prefix: str, slot: str) -> None:
+    with pytest.raises(InvalidDocuments, match="obeys this variable"):
+        shell_text({slot: "x"}, prefix=prefix)
+
+
+@pytest.mark.parametrize("prefix", ["1", "BOT-", "a b", "x;id;", "$(id)", "\n", "é", "A="])
+def test_a_prefix_that_begins_no_name_is_refused(prefix: str) -> None:
+    with pytest.raises(InvalidInput, match="is no beginning of a variable's name"):
+        dotenv_text({"model": "x"}, prefix=prefix)

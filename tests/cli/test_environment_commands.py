@@ -87,6 +87,25 @@ def test_values_are_printed_in_every_format(live: Tone, gitexp: Run) -> None:
     )
 
 
+def test_a_prefix_begins_every_variable(live: Tone, gitexp: Run) -> None:
+    prefixed = ("env", "get", "staging", "--only", "prompt", "--prefix", "BOT_", "--format")
+    assert gitexp(*prefixed, "dotenv").ok().out == "BOT_PROMPT='Be kind.'\n"
+    assert gitexp(*prefixed, "shell").ok().out == "export BOT_PROMPT='Be kind.'\n"
+    assert gitexp(*prefixed, "json").err.splitlines() == [
+        "error: --prefix does not go together with --format json",
+        "hint: Only dotenv and shell name variables.",
+    ]
+
+
+def test_a_prefix_that_begins_no_name_is_a_usage_error(live: Tone, gitexp: Run) -> None:
+    result = gitexp("env", "get", "staging", "--format", "shell", "--prefix", "x;id;")
+    assert (result.code, result.out) == (2, "")
+    assert result.err.splitlines() == [
+        "error: 'x;id;' is no beginning of a variable's name",
+        "hint: Use letters, digits and _, and no digit first, as in `--prefix BOT_`.",
+    ]
+
+
 def test_only_values_that_were_asked_for_are_printed(live: Tone, gitexp: Run) -> None:
     assert values(gitexp, "staging", "--only", "prompt") == {"prompt": "Be kind."}
     result = gitexp("env", "get", "staging", "--only", "promt")
@@ -180,6 +199,56 @@ def test_a_lock_pins_what_is_read(live: Tone, project: Path, gitexp: Run) -> Non
     gitexp("promote", "tone", "staging", "--version", "latest~1").ok()
     assert values(gitexp, "staging")["temperature"] == 0.7
     assert values(gitexp, "staging", "--locked")["temperature"] == 0.9
+
+
+def test_with_nothing_bound_no_lock_file_is_written(project: Path, gitexp: Run) -> None:
+    result = gitexp("env", "lock")
+    assert (result.code, result.out) == (1, "")
+    assert "hint: Bind one with `gitexp promote EXPERIMENT ENVIRONMENT`" in result.err
+    assert not (project / "gitexp.lock").exists()
+
+
+@pytest.fixture
+def broken(live: Tone, gitexp: Run) -> str:
+    """A commit that says nothing readable, at the tip of production's branch."""
+    gitexp("promote", "tone", "production").ok()
+    tree = git("rev-parse", "origin/main^{tree}").strip()
+    commit = git("commit-tree", tree, "-p", "origin/env/bot/production", "-m", "by hand").strip()
+    git("push", "--quiet", "origin", f"{commit}:refs/heads/env/bot/production")
+    return commit
+
+
+def test_a_broken_environment_locks_nobody_out(live: Tone, broken: str, gitexp: Run) -> None:
+    warning = (
+        "warning: environment 'production' is broken: "
+        f"{broken[:10]}:environment.yaml: the file is missing\n"
+    )
+    listed = gitexp("env", "list").ok()
+    assert f"broken: {broken[:10]}:environment.yaml" in listed.out
+    assert listed.err == warning
+    items = json.loads(gitexp("env", "list", "--format", "json").ok().out)
+    assert [(item["bound"], bool(item["problem"])) for item in items] == [
+        (True, False),
+        (False, True),
+    ]
+    assert "production  broken: " in gitexp("status").ok().out
+    assert "broken: " in gitexp("env", "show", "production").ok().out
+    assert gitexp("experiment", "list", "-q").ok().out == "tone\n"
+    assert gitexp("env", "lock").ok().err == warning
+    assert gitexp("env", "get", "production").code == 1
+    assert gitexp("unshare", "tone", "--yes").code == 1
+
+
+def test_a_broken_environment_is_repaired_by_a_rollback(
+    live: Tone, broken: str, gitexp: Run
+) -> None:
+    gitexp("env", "rollback", "production").ok()
+    assert values(gitexp, "production")["temperature"] == 0.9
+    items = json.loads(gitexp("env", "history", "production", "--format", "json").ok().out)
+    assert [item["action"] for item in items] == ["rollback", "unreadable", "promote"]
+    assert [item["problem"] is None for item in items] == [True, False, True]
+    assert "broken: " in gitexp("env", "history", "production").ok().out
+    assert gitexp("env", "list").ok().err == ""
 
 
 def test_production_is_read_from_a_bare_address(live: Tone, project: Path, gitexp: Run) -> None:

@@ -126,9 +126,7 @@ def test_purge_needs_a_yes_where_nobody_can_be_asked(tone: Tone, gitexp: Run) ->
     gitexp("experiment", "delete", "tone").ok()
     result = gitexp("experiment", "purge", "tone")
     assert result.code == 2
-    assert result.err.startswith(
-        "error: there is no terminal to ask on: say --yes to go ahead\nhint: "
-    )
+    assert result.err == ("error: there is no terminal to ask on\nhint: Add `--yes` to go ahead.\n")
     assert gitexp("experiment", "list", "--lifecycle", "all", "-q").ok().out == "tone\n"
     assert gitexp("experiment", "purge", "tone", "--yes").ok().err == "tone is gone\n"
     assert gitexp("experiment", "list", "--lifecycle", "all", "-q").ok().out == ""
@@ -206,10 +204,31 @@ def test_values_come_from_files_and_standard_input(tone: Tone, project: Path, gi
     assert (shown["prompt"], shown["temperature"]) == ("Be kind.", 1.5)
 
 
-def test_a_missing_file_is_an_error_line(tone: Tone, gitexp: Run) -> None:
-    result = gitexp("commit", "tone", "--values", "nowhere.yaml")
-    assert result.code == 1
-    assert result.err.startswith("error: no such file or directory: ")
+@pytest.mark.parametrize(
+    "arguments", [["--values", "nowhere.yaml"], ["--set-file", "prompt=nowhere.yaml"]]
+)
+def test_a_missing_file_is_an_error_with_a_hint(
+    arguments: list[str], tone: Tone, project: Path, gitexp: Run
+) -> None:
+    result = gitexp("commit", "tone", *arguments)
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        "error: nowhere.yaml cannot be read: no such file or directory\n"
+        f"hint: Name a file that can be read; a relative path starts from {project}.\n"
+    )
+
+
+def test_a_blank_message_counts_as_not_given(tone: Tone, gitexp: Run) -> None:
+    saved = gitexp("commit", "tone", "--set", "temperature=0.1", "-m", " \t", "--format", "json")
+    assert json.loads(saved.ok().out)["message"] == "tone: temperature 0.9 -> 0.1"
+
+
+def test_controls_in_messages_are_written_out_in_csv(tone: Tone, gitexp: Run) -> None:
+    message = "\x1b]0;owned\x07 \u202etxt\x9b2J"
+    gitexp("commit", "tone", "--set", "temperature=0.1", "-m", message).ok()
+    out = gitexp("versions", "tone", "--format", "csv").ok().out
+    assert "\\x1b]0;owned\\x07 \\u202etxt\\x9b2J" in out
+    assert not any(character in out for character in "\x1b\x07\u202e\x9b")
 
 
 def test_replacing_and_patching_exclude_each_other(tone: Tone, gitexp: Run) -> None:

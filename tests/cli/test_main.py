@@ -181,7 +181,7 @@ def test_output_that_cannot_be_written_is_an_error(directory: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX shell")
-def test_a_process_without_standard_output_works(directory: Path) -> None:
+def test_output_without_a_place_to_go_is_an_error(directory: Path) -> None:
     done = subprocess.run(
         ["/bin/sh", "-c", f"exec {sys.executable} -m gitexp --version >&-"],
         stderr=subprocess.PIPE,
@@ -189,7 +189,47 @@ def test_a_process_without_standard_output_works(directory: Path) -> None:
         timeout=60,
         check=False,
     )
+    assert (done.returncode, done.stderr) == (
+        1,
+        (
+            "error: standard output is closed\n"
+            "hint: Send it to a file or a program; `> /dev/null` throws it away.\n"
+        ),
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX shell")
+def test_a_process_without_standard_output_works_where_there_is_nothing_to_say(
+    project: Path,
+) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"exec {sys.executable} -m gitexp validate --quiet >&-"],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX shell")
+@pytest.mark.parametrize("option", ["--values -", "--set-file prompt=-"])
+def test_a_closed_standard_input_is_an_error(option: str, tone: list[str]) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"exec {sys.executable} -m gitexp commit tone {option} <&-"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (
+        1,
+        "",
+        (
+            "error: standard input is closed, so nothing can be read from '-'\n"
+            "hint: Send text to it, as in `gitexp ... < FILE`, or name a file instead of `-`.\n"
+        ),
+    )
 
 
 def test_a_directory_that_is_not_there_is_an_error(gitexp: Run) -> None:

@@ -68,7 +68,7 @@ def test_csv_holds_everything_in_full_and_no_formulas() -> None:
         "0.8312345",
         "'=cmd|' /C calc'!A0",
     ]
-    assert rows[2] == ["日本", "", "", "3", "", "two\nlines \x1b[31m"]
+    assert rows[2] == ["日本", "", "", "3", "", "two\nlines \\x1b[31m"]
 
 
 def test_negative_numbers_stay_numbers_in_csv() -> None:
@@ -124,6 +124,39 @@ def test_a_narrow_terminal_is_spared_the_least_important_columns() -> None:
     assert plain_table(table, width=44).split() == plain_table(table).split()
     assert plain_table(table, width=40).split()[:2] == ["version", "at"]
     assert plain_table(table, width=20) == "version\n3f2a91c4d5\n"
+
+
+def identified() -> Table:
+    return Table(
+        columns=columns(id="id", status="text", version="hash", total="number", name="code"),
+        rows=[
+            {
+                "id": "20260102T030405-abcdefgh",
+                "status": "finished",
+                "version": HASH,
+                "total": 1234,
+                "name": "a-long-name-of-something",
+            }
+        ],
+    )
+
+
+def test_ids_and_hashes_are_the_last_to_shrink() -> None:
+    for width in (20, 30, 44, 60):
+        for text in (
+            plain_table(identified(), width=width),
+            drawn_table(identified(), width=width, environ={"TERM": "xterm"}),
+        ):
+            assert "20260102T030405-abcdefgh" in text
+            assert HASH[:10] in text
+    lines = plain_table(identified(), width=50).splitlines()
+    assert max(map(text_width, lines)) <= 50
+    assert lines[1].split() == ["20260102T030405-abcdefgh", "fini…", HASH[:10], "a-lo…"]
+
+
+def test_titles_are_no_formulas_in_csv() -> None:
+    table = Table(columns=[Column(key="=x\x1b", title="x")], rows=[])
+    assert csv_table(table) == "'=x\\x1b\r\n"
 
 
 @given(st.text(), st.integers(1, 20))

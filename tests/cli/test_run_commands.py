@@ -44,11 +44,12 @@ ARGUMENTS = ("run", "tone", "--dataset", "letters", "--endpoint", "echo")
 def test_a_run_prints_its_id_alone(evaluated: list[str], gitexp: Run) -> None:
     result = gitexp(*ARGUMENTS, "--concurrency", "1").ok()
     assert re.fullmatch(r"\d{8}T\d{6}-[a-z2-7]{8}\n", result.out)
-    *said, summary = result.err.splitlines()
+    *said, summary, broken = result.err.splitlines()
     assert sorted(said) == ["thinking about Y", "thinking about break", "thinking about x"]
     assert re.fullmatch(
         r"finished in \d+\.\d s: 2 passed, 1 error of 3, pass rate 66\.7 %", summary
     )
+    assert broken == "error in 1 sample: ValueError: broken"
     assert gitexp("runs", "tone", "-q").ok().out == result.out
 
 
@@ -97,8 +98,9 @@ def test_no_runs_is_no_error(tone: list[str], gitexp: Run) -> None:
     result = gitexp("results", "tone").ok()
     assert (result.out, result.err) == (
         "",
-        "no runs yet; make one with `gitexp run tone`\n",
+        "no runs yet; make one with `gitexp run tone --dataset NAME --endpoint NAME`\n",
     )
+    assert gitexp("runs", "tone").ok().err == result.err
     assert json.loads(gitexp("results", "tone", "--format", "json").ok().out) == {"items": []}
 
 

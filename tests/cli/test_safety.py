@@ -68,7 +68,7 @@ def test_colons_inside_a_line_stay() -> None:
     assert no_workflow_commands("std::vector: a::b") == "std::vector: a::b"
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+cmd|'x'", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "＝1"])
+@pytest.mark.parametrize("text", ["=1+1", "+cmd|'x'", "-2+3", "@SUM(A1)", "\t=1", "\n=1", "＝1"])
 def test_a_formula_becomes_text_in_csv(text: str) -> None:
     assert csv_text(text) == "'" + text
 
@@ -78,10 +78,17 @@ def test_numbers_and_text_stay_in_csv(text: str) -> None:
     assert csv_text(text) == text
 
 
+def test_controls_and_bidi_characters_are_written_out_in_csv() -> None:
+    assert csv_text("a\n\tb\x00\x1b]0;x\x07\x9b\u202e\r") == (
+        "a\n\tb\\x00\\x1b]0;x\\x07\\x9b\\u202e\\r"
+    )
+
+
 @given(st.text())
 def test_no_csv_cell_begins_a_formula(text: str) -> None:
     cell = csv_text(text)
     assert not cell.startswith(("=", "@", "\t", "\r")) or re.match(r"[+-]?\d", cell)
+    assert not CONTROLS.search(cell.replace("\n", "").replace("\t", ""))
     out = io.StringIO(newline="")
     csv.writer(out).writerow([cell])
     assert next(csv.reader(io.StringIO(out.getvalue(), newline=""))) == [cell]

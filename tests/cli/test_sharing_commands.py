@@ -107,3 +107,26 @@ def test_an_unreachable_remote_is_an_error_with_a_hint(
     assert result.code == 1
     assert result.err.startswith("error: ")
     assert "\nhint: " in result.err
+
+
+def test_a_push_without_a_remote_is_an_error_with_a_hint(
+    tone: Tone, project: Path, gitexp: Run
+) -> None:
+    git("remote", "remove", "origin")
+    result = gitexp("push")
+    assert (result.code, result.out, result.err) == (
+        1,
+        "",
+        (
+            "error: the shared remote 'origin' is not configured\n"
+            "hint: Add it with `git remote add origin URL`.\n"
+        ),
+    )
+
+
+def test_a_push_does_not_claim_that_private_experiments_were_sent(tone: Tone, gitexp: Run) -> None:
+    assert gitexp("push").ok().err == (
+        "nothing new to send\nstill private: tone; `gitexp share EXPERIMENT` sends it\n"
+    )
+    gitexp("share", "tone").ok()
+    assert gitexp("push").ok().err == "everything is on the shared remote already\n"

@@ -14,11 +14,14 @@ from gitexp.experiments.lifecycle import NewExperiment, create
 from gitexp.experiments.saving import Edit, save
 from gitexp.experiments.sharing import share
 from gitexp.experiments.versions import Version
+from gitexp.ids import ObjectId
 from gitexp.project.workspace import Workspace
+from gitexp.store.cache import DerivedCache
 from gitexp.store.memory import MemoryStore
 from gitexp.store.memory_remote import MemoryRemote
 from gitexp.store.model import PushUpdate
 from gitexp.store.protocol import Remote
+from gitexp.store.trees import entry_at, tree_of
 from gitexp.surroundings import Surroundings
 from tests.builders import FixedClock, commit_files, seeded_bits
 
@@ -181,3 +184,24 @@ def promoted(workspace: Workspace, environment: str = "production", **values: An
     version = saved(workspace, **values)
     promote(workspace, "checkout", environment)
     return version
+
+
+def break_production(world: World) -> ObjectId:
+    """Return a commit on production's shared branch that cannot be read as a binding."""
+    return commit_files(
+        world.remote,
+        {"environment.yaml": b"format: 1\n", "parameters.yaml": b"{}\n"},
+        branch="env/bot/production",
+    )
+
+
+def lose_values(workspace: Workspace, environment: str) -> None:
+    """Take the values of an environment's tip out of a clone, and forget what was read of it."""
+    store = workspace.store
+    assert isinstance(store, MemoryStore)
+    tip = store.ref(f"refs/remotes/origin/env/bot/{environment}")
+    assert tip is not None
+    entry = entry_at(store, tree_of(store, tip), "parameters.yaml")
+    assert entry is not None
+    del store.objects[entry.id]
+    object.__setattr__(workspace, "cache", DerivedCache(None))

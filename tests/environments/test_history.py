@@ -6,10 +6,10 @@ import pytest
 
 from gitexp.environments.history import history
 from gitexp.environments.promotion import promote, rollback, unbind
-from gitexp.errors import InvalidDocuments, InvalidInput, NotFound
+from gitexp.errors import InvalidInput, NotFound
 from gitexp.project.workspace import Workspace
 from tests.builders import commit_files
-from tests.environments.conftest import World, promoted, saved
+from tests.environments.conftest import World, break_production, lose_values, promoted, saved
 
 
 def test_history_is_newest_first_with_what_changed(ada: Workspace) -> None:
@@ -77,14 +77,37 @@ def test_commits_that_say_the_same_are_left_out(world: World, ada: Workspace) ->
     assert len(history(grace, "production")) == 1
 
 
-def test_what_cannot_be_read_is_an_error_with_its_place(world: World, ada: Workspace) -> None:
-    promoted(ada)
-    broken = commit_files(
-        world.remote, {"environment.yaml": b"format: 1\n"}, branch="env/bot/production"
+def test_an_unreadable_commit_is_an_entry_that_says_so(world: World, ada: Workspace) -> None:
+    promoted(ada, temperature=0.1)
+    broken = break_production(world)
+    newest, oldest = history(world.clone("Grace"), "production")
+    assert newest.commit == newest.binding.commit == broken
+    assert newest.problem == (
+        f'{broken[:10]}:environment.yaml:1: the key "action" is missing (and 8 more)'
     )
-    grace = world.clone("Grace")
-    with pytest.raises(InvalidDocuments, match=rf"{broken[:10]}:environment.yaml"):
-        history(grace, "production")
+    assert (newest.binding.action, newest.binding.version) == ("unreadable", None)
+    assert newest.changes == ()
+    assert (oldest.problem, oldest.binding.action) == (None, "promote")
+
+
+def test_history_stays_readable_after_a_repair(world: World, ada: Workspace) -> None:
+    promoted(ada, temperature=0.1)
+    break_production(world)
+    promoted(ada, temperature=0.2)
+    entries = history(ada, "production")
+    assert [e.binding.action for e in entries] == ["promote", "unreadable", "promote"]
+    assert [(c.name, c.before, c.after) for c in entries[0].changes] == [("temperature", 0.1, 0.2)]
+    assert history(ada, "production", limit=1) == entries[:1]
+    assert history(ada, "production", limit=2) == entries[:2]
+
+
+def test_values_that_are_damaged_here_are_an_entry_too(ada: Workspace) -> None:
+    promoted(ada, temperature=0.1)
+    promoted(ada, temperature=0.2)
+    lose_values(ada, "production")
+    entries = history(ada, "production")
+    assert [e.binding.action for e in entries] == ["unreadable", "promote"]
+    assert str(entries[0].problem).endswith("is not in this repository")
 
 
 def test_a_promotion_of_another_experiment_is_told_by_name(ada: Workspace) -> None:

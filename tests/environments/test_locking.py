@@ -24,7 +24,7 @@ from gitexp.errors import (
 )
 from gitexp.project.workspace import Workspace
 from tests.builders import commit_files
-from tests.environments.conftest import World, promoted, saved
+from tests.environments.conftest import World, break_production, promoted, saved
 
 LOCKED = Pin(locked=True)
 TRACKING = "refs/remotes/origin/env/bot/"
@@ -81,6 +81,29 @@ def test_without_names_every_bound_environment_is_locked(on_disk: Workspace) -> 
     promote(on_disk, "checkout", "production")
     lock(on_disk)
     assert list(read_lock(on_disk)) == ["production", "staging"]
+
+
+def test_without_names_a_broken_branch_is_left_out(on_disk: Workspace, world: World) -> None:
+    promoted(on_disk, "staging")
+    break_production(world)
+    on_disk.remote().fetch(["+refs/heads/*:refs/remotes/origin/*"])
+    lock(on_disk)
+    assert list(read_lock(on_disk)) == ["staging"]
+    with pytest.raises(InvalidDocuments):
+        lock(on_disk, ["production"])
+
+
+def test_with_nothing_bound_there_is_nothing_to_lock(on_disk: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(NotBound) as caught:
+        lock(on_disk)
+    assert caught.value.message == (
+        "no environment of project 'bot' can be pinned: no version is bound to any"
+    )
+    assert caught.value.hint == (
+        "Bind one with `gitexp promote EXPERIMENT ENVIRONMENT`, or bring over what others bound "
+        "with `gitexp fetch`."
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unbound_environment_cannot_be_locked(on_disk: Workspace, tmp_path: Path) -> None:

@@ -18,7 +18,15 @@ from gitexp.environments.promotion import (
     unbind_everywhere,
 )
 from gitexp.environments.reading import read
-from gitexp.errors import Conflict, InvalidInput, NotAllowed, NotBound, NotFound
+from gitexp.errors import (
+    Conflict,
+    InvalidDocuments,
+    InvalidInput,
+    MissingObject,
+    NotAllowed,
+    NotBound,
+    NotFound,
+)
 from gitexp.experiments.headers import read_header
 from gitexp.experiments.lifecycle import NewExperiment, delete, purge, rename, restore
 from gitexp.experiments.publishing import publish
@@ -27,7 +35,7 @@ from gitexp.project.workspace import Workspace
 from gitexp.store.transaction import transact
 from gitexp.store.trees import read_commit
 from tests.builders import commit_files
-from tests.environments.conftest import World, promoted, saved
+from tests.environments.conftest import World, break_production, lose_values, promoted, saved
 
 BRANCH = "refs/heads/env/bot/production"
 
@@ -175,6 +183,26 @@ def test_a_broken_tip_is_rolled_back_to_the_newest_good_binding(
     assert rollback(ada, "production", to=b.version).version == b.version
 
 
+def test_with_a_broken_tip_a_rollback_restores_what_was_live_before_it(
+    world: World, ada: Workspace
+) -> None:
+    a = promoted(ada, temperature=0.1)
+    b = promoted(ada, temperature=0.2)
+    break_production(world)
+    break_production(world)
+    assert rollback(ada, "production").version == b.version
+    assert read(ada, "production").to_dict() == dict(b.values)
+    assert rollback(ada, "production").version == a.version
+
+
+def test_a_rollback_does_not_pass_over_what_is_only_not_here(ada: Workspace) -> None:
+    promoted(ada, temperature=0.1)
+    promoted(ada, temperature=0.2)
+    lose_values(ada, "production")
+    with pytest.raises(MissingObject):
+        rollback(ada, "production")
+
+
 def test_a_rollback_to_a_deleted_experiment_asks_to_restore_it(ada: Workspace) -> None:
     promoted(ada, temperature=0.1)
     delete(ada, "checkout", unbind=lambda tx, id: unbind_everywhere(tx, ada, id))
@@ -257,6 +285,28 @@ def test_a_binding_is_followed_by_the_experiments_id(ada: Workspace) -> None:
     }
     assert bound_environments(ada, ids[0]) == ["production", "staging"]
     assert bound_environments(ada, "xaaaaaaaaaaaaaaaa") == []
+
+
+def test_a_broken_branch_is_left_out_where_bindings_are_shown(world: World, ada: Workspace) -> None:
+    promoted(ada)
+    promote(ada, "checkout", "staging")
+    break_production(world)
+    grace = world.clone("Grace")
+    id = read_header(grace, "checkout").id
+    assert environments_by_experiment(grace) == {id: ("staging",)}
+
+
+def test_a_broken_branch_stops_what_destroys(world: World, ada: Workspace) -> None:
+    promoted(ada, "staging")
+    id = read_header(ada, "checkout").id
+    broken = break_production(world)
+    ada.remote().fetch(["+refs/heads/*:refs/remotes/origin/*"])
+    for asked in (id, "xaaaaaaaaaaaaaaaa"):
+        with pytest.raises(InvalidDocuments, match=f"{broken[:10]}:environment.yaml"):
+            bound_environments(ada, asked)
+    with pytest.raises(InvalidDocuments):
+        delete(ada, "checkout", unbind=lambda tx, id: unbind_everywhere(tx, ada, id))
+    assert read_header(ada, "checkout").lifecycle == "active"
 
 
 def test_deleting_unbinds_in_the_same_push(world: World, ada: Workspace) -> None:

@@ -14,7 +14,14 @@ from gitexp.project.reading import current_project
 from gitexp.project.workspace import Workspace
 from gitexp.store.trees import blob_at, read_commit, tree_of
 from tests.builders import commit_files
-from tests.environments.conftest import DEFINITION, World, promoted, saved
+from tests.environments.conftest import (
+    DEFINITION,
+    World,
+    break_production,
+    lose_values,
+    promoted,
+    saved,
+)
 
 VALID = ["qa-1", "eu-west", "eu.west.staging", "feature_branch", "0", "a" * 63]
 INVALID = ["Default", "PROD", " staging", "stag ing", "-qa", ".env", "_internal", "qa/west"]
@@ -43,6 +50,24 @@ def test_declared_environments_are_listed_in_their_order(ada: Workspace) -> None
     assert production.binding is not None
     assert production.binding.version == version.version
     assert production.commit == ada.store.ref("refs/remotes/origin/env/bot/production")
+
+
+def test_a_broken_branch_is_listed_with_its_problem(world: World, ada: Workspace) -> None:
+    promoted(ada, "staging")
+    broken = break_production(world)
+    _, staging, production = list_environments(world.clone("Grace"))
+    assert (staging.bound, staging.problem) == (True, None)
+    assert (production.bound, production.binding, production.commit) == (False, None, broken)
+    assert production.problem == (
+        f'{broken[:10]}:environment.yaml:1: the key "action" is missing (and 8 more)'
+    )
+    assert production.declared
+
+
+def test_a_tip_that_is_not_here_is_a_problem_too(ada: Workspace) -> None:
+    promoted(ada)
+    lose_values(ada, "production")
+    assert "is not in this repository" in str(get_environment(ada, "production").problem)
 
 
 def test_newer_versions_are_counted(ada: Workspace) -> None:

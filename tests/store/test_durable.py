@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
+from gitexp.errors import StoreError
 from gitexp.store.disk import DiskStore
 from gitexp.store.durable import MOST_LOOSE
 from gitexp.store.model import RawObject
 from gitexp.store.objects import make_object
 from gitexp.store.sharing import Sharing
+from tests.builders import commit_files
+from tests.real_git import Git
 
 
 @pytest.fixture
@@ -89,3 +93,57 @@ def test_a_directory_that_git_removes_in_between_is_made_again(
 )
 def test_sharing_is_read_as_git_reads_it(value: str | None, mode: int) -> None:
     assert Sharing.configured(value).mode == mode
+
+
+def prune_before_the_branch_moves(monkeypatch: pytest.MonkeyPatch, store: DiskStore) -> list[str]:
+    """Let every object vanish that nothing names, once, at the moment when the branch moves."""
+    real, removed = os.replace, []
+
+    def replace(source: str, target: str) -> None:
+        if os.fspath(target).endswith("refs/heads/main") and not removed:
+            named = f"{store.common_dir}/objects"
+            for path in [p for p in Path(named).glob("??/*") if p.is_file()]:
+                removed.append(path.parent.name + path.name)
+                path.unlink()
+                path.parent.rmdir()
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    return removed
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_what_a_prune_removes_before_the_branch_names_it_is_written_again(
+    store: DiskStore, monkeypatch: pytest.MonkeyPatch, earlier: bool
+) -> None:
+    if earlier:
+        write(store, [make_object("blob", b"x\n")])
+    removed = prune_before_the_branch_moves(monkeypatch, store)
+    tip = commit_files(store, {"a/x.txt": b"x\n"}, branch="main")
+    assert len(removed) == 4
+    assert {name for name in files(store) if name[2] == "/"} == {
+        f"{name[:2]}/{name[2:]}" for name in removed
+    }
+    git = Git(store.common_dir)
+    git("fsck", "--strict", "--no-dangling")
+    assert git("rev-parse", "main") == tip
+
+
+def test_the_error_says_that_the_change_was_made_when_it_cannot_be_written_again(
+    store: DiskStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed = prune_before_the_branch_moves(monkeypatch, store)
+    real = os.open
+
+    def refuse(path: str, flags: int, mode: int = 0o777) -> int:
+        if removed and "tmp_obj_" in os.fspath(path):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+        return real(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(StoreError) as caught:
+        commit_files(store, {"x.txt": b"x\n"}, branch="main")
+    assert caught.value.message == (
+        "no space left on the disk; the change was made, but objects of it may have been removed "
+        "by `git prune`"
+    )

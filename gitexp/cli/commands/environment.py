@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from gitexp.cli.arguments import environment_argument, reason_option, side_argument, yes_option
@@ -16,8 +20,13 @@ from gitexp.cli.environment_views import (
 from gitexp.cli.failures import AnswerIsNo
 from gitexp.cli.groups import command
 from gitexp.cli.output import Output, output_options
+from gitexp.cli.session import Session
+from gitexp.cli.tables import Column, Table
 from gitexp.cli.terminal import write_out
 from gitexp.cli.views import show_binding
+
+if TYPE_CHECKING:
+    from gitexp.environments.states import EnvironmentState
 
 
 @command("list", examples=["gitexp env list", "gitexp env list --format json"])
@@ -25,8 +34,11 @@ from gitexp.cli.views import show_binding
 def list_command(output: Output) -> None:
     """List environments"""
     states = output.session.repository.environments.list()
-    items = [environment_entry(state) for state in states]
-    output.listing(items, environment_table(items), ids=[state.name for state in states])
+    problems = [state.problem for state in states]
+    items = _with_problems([environment_entry(state) for state in states], problems)
+    table = _problem_column(environment_table(items), problems)
+    output.listing(items, table, ids=[state.name for state in states])
+    _warn_of_broken(output.session, states)
 
 
 @command(
@@ -51,8 +63,11 @@ def create_command(output: Output, name: str, description: str | None) -> None:
 @output_options
 def show_command(output: Output, environment: str) -> None:
     """Show what is live in an environment"""
-    entry = environment_entry(output.session.repository.environments.get(environment))
-    output.entry(entry, environment_fields(entry), quiet=entry["version"] or "")
+    state = output.session.repository.environments.get(environment)
+    (entry,) = _with_problems([environment_entry(state)], [state.problem])
+    fields = _problem_column(environment_fields(entry), [state.problem])
+    output.entry(entry, fields, quiet=entry["version"] or "")
+    _warn_of_broken(output.session, [state])
 
 
 @command(
@@ -68,8 +83,10 @@ def history_command(output: Output, environment: str, limit: int | None) -> None
     Newest first: who made what live, when and why, and which values changed.
     """
     entries = output.session.repository.environments.history(environment, limit=limit)
-    items = history_items(entries)
-    output.listing(items, history_table(entries), ids=[entry.commit for entry in entries])
+    problems = [entry.problem for entry in entries]
+    items = _with_problems(history_items(entries), problems)
+    table = _problem_column(history_table(entries), problems)
+    output.listing(items, table, ids=[entry.commit for entry in entries])
 
 
 @command(
@@ -134,5 +151,31 @@ def lock_command(context: click.Context, environments: tuple[str, ...]) -> None:
     `gitexp env get --locked` reads exactly these values. Without ENVIRONMENT, all bound ones are
     pinned. Commit the file.
     """
-    path = context.obj.repository.environments.lock(*environments)
+    found = context.obj.repository.environments
+    path = found.lock(*environments)
     write_out(context.obj.terminal.line(str(path)) + "\n")
+    if not environments:
+        _warn_of_broken(context.obj, found.list())
+
+
+def _with_problems(
+    items: Sequence[dict[str, Any]], problems: Sequence[str | None]
+) -> list[dict[str, Any]]:
+    """Return the items, each with its problem."""
+    return [item | {"problem": text} for item, text in zip(items, problems, strict=True)]
+
+
+def _problem_column(table: Table, problems: Sequence[str | None]) -> Table:
+    """Return the table with a column that says which rows are broken, where some are."""
+    column = Column(key="broken", title="problem", data_key="problem", optional=True)
+    rows = [
+        dict(row) | {"problem": text, "broken": f"broken: {text}" if text else None}
+        for row, text in zip(table.rows, problems, strict=True)
+    ]
+    return replace(table, columns=[*table.columns, column], rows=rows)
+
+
+def _warn_of_broken(session: Session, states: Sequence[EnvironmentState]) -> None:
+    for state in states:
+        if state.problem:
+            session.warn(f"environment {state.name!r} is broken: {state.problem}")

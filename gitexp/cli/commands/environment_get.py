@@ -9,7 +9,7 @@ import click
 
 from gitexp.cli.arguments import environment_argument
 from gitexp.cli.completing import complete_experiments
-from gitexp.cli.dotenv import dotenv_text, shell_text
+from gitexp.cli.dotenv import check_prefix, dotenv_text, shell_text
 from gitexp.cli.groups import UsageFault, command
 from gitexp.cli.output import Output, one_row, output_options
 from gitexp.cli.plain import json_text, plain
@@ -17,6 +17,7 @@ from gitexp.cli.safety import visible
 from gitexp.cli.session import Session
 from gitexp.cli.tables import columns
 from gitexp.cli.terminal import write_out
+from gitexp.errors import InvalidInput
 
 if TYPE_CHECKING:
     from gitexp.environments.parameters import Parameters
@@ -30,12 +31,18 @@ def _yaml(values: Mapping[str, Any]) -> str:
     return dump_yaml(values).decode("utf-8")
 
 
-_WRITERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "json": json_text,
-    "yaml": _yaml,
-    "dotenv": dotenv_text,
-    "shell": shell_text,
-}
+def _written(values: Mapping[str, Any], form: str, prefix: str) -> str:
+    if form in ("dotenv", "shell"):
+        return (dotenv_text if form == "dotenv" else shell_text)(values, prefix=prefix)
+    return _yaml(values) if form == "yaml" else json_text(values)
+
+
+def _checked_prefix(_: click.Context, __: click.Parameter, prefix: str) -> str:
+    try:
+        check_prefix(prefix)
+    except InvalidInput as exc:
+        raise UsageFault(exc.message, hint=exc.hint) from exc
+    return prefix
 
 
 def source_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -67,7 +74,7 @@ _SOURCE_OPTIONS = (
     examples=[
         "gitexp env get production",
         "gitexp env get production --format dotenv > .env",
-        'eval "$(gitexp env get production --format shell)"',
+        'eval "$(gitexp env get production --format shell --prefix BOT_)"',
         "gitexp env get production --repo https://example.org/team/bot.git --project bot",
         "gitexp env get production --locked",
     ],
@@ -81,26 +88,44 @@ _SOURCE_OPTIONS = (
     metavar="|".join(VALUE_FORMATS),
     help="Choose the form of the values  [default: json]",
 )
+@click.option(
+    "--prefix",
+    default="",
+    metavar="TEXT",
+    callback=_checked_prefix,
+    help="Begin the variables of dotenv and shell with this",
+)
 @click.option("--only", multiple=True, metavar="SLOT", help="Print this value; may be repeated")
 @click.option(
     "--resolve-secrets", is_flag=True, help="Print secrets instead of the names of their variables"
 )
 @click.pass_obj
 def get_command(
-    session: Session, /, form: str, only: tuple[str, ...], resolve_secrets: bool, **source: Any
+    session: Session,
+    /,
+    form: str,
+    prefix: str,
+    only: tuple[str, ...],
+    resolve_secrets: bool,
+    **source: Any,
 ) -> None:
     """Print the values that are live in an environment
 
     Without ENVIRONMENT, GITEXP_ENVIRONMENT names it, or else it is `default`. Only values go to
-    standard output. dotenv and shell name the variables by the slots in capitals, lists and
-    objects as JSON.
+    standard output. dotenv and shell name the variables by the slots in capitals, after the
+    prefix, lists and objects as JSON. Names that programs obey, such as PATH, are refused.
     """
+    if prefix and form not in ("dotenv", "shell"):
+        raise UsageFault(
+            f"--prefix does not go together with --format {form}",
+            hint="Only dotenv and shell name variables.",
+        )
     parameters = read_parameters(session, **source)
     values = _selected(parameters, only)
     if resolve_secrets:
         secrets = [name for name in values if parameters.types.get(name) == "secret"]
         values |= {name: parameters.secret(name) for name in secrets}
-    text = _WRITERS[form](values)
+    text = _written(values, form, prefix)
     write_out(visible(text, keep="\n\t\r") if session.terminal.output else text)
 
 

@@ -35,6 +35,7 @@ def init_command(
 
     session = output.session
     place = existing_directory(session, directory)
+    session.refuse_another_repository(place)
     repository = Repository.init(
         place, project=project, name=name, surroundings=session.surroundings
     )

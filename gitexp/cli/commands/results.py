@@ -9,7 +9,7 @@ import click
 from gitexp.cli.arguments import experiment_argument
 from gitexp.cli.groups import command
 from gitexp.cli.output import Output, output_options
-from gitexp.cli.run_views import run_table, version_result_table
+from gitexp.cli.run_views import run_hint, run_table, version_result_table
 
 _PAGE = 100
 
@@ -58,7 +58,7 @@ def results_command(
     items = results["items"]
     if any(len(item.get("datasets", ())) > 1 for item in items):
         output.session.say("these add up several datasets; choose one with --dataset NAME")
-    note = "" if items else f"no runs yet; make one with `gitexp run {experiment}`"
+    note = "" if items else f"no runs yet; {run_hint(experiment)}"
     table = run_table if group_by == "run" else version_result_table
     key = "id" if group_by == "run" else "version"
     ids = [item[key] for item in items if item[key]]

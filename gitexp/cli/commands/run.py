@@ -17,7 +17,7 @@ from gitexp.cli.arguments import (
 from gitexp.cli.groups import command
 from gitexp.cli.output import Output, output_options
 from gitexp.cli.progress import progress_bar
-from gitexp.cli.run_views import run_summary, run_table
+from gitexp.cli.run_views import error_summary, run_summary, run_table
 
 _CONCURRENCY = 15
 
@@ -106,4 +106,8 @@ def run_command(
             push=push,
         )
     session.say(run_summary(run))
+    if run.stats.errors:
+        from gitexp.runs.ledger import results_of
+
+        session.say(error_summary(results_of(session.repository.workspace, run.id)))
     output.entry(run, run_table([run.to_dict()]), quiet=run.id, text=f"{run.id}\n")

@@ -7,7 +7,7 @@ import click
 from gitexp.cli.arguments import experiment_argument
 from gitexp.cli.groups import command
 from gitexp.cli.output import Output, output_options
-from gitexp.cli.run_views import run_table
+from gitexp.cli.run_views import run_hint, run_table
 
 _PAGE = 100
 
@@ -29,5 +29,5 @@ def runs_command(output: Output, experiment: str, limit: int) -> None:
     """
     runs = output.session.experiment(experiment).runs(limit=limit)
     items = [run.to_dict() for run in runs]
-    table = run_table(items, note="" if items else "no runs yet")
+    table = run_table(items, note="" if items else f"no runs yet; {run_hint(experiment)}")
     output.listing(items, table, ids=[run.id for run in runs])
