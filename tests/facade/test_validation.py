@@ -134,5 +134,5 @@ def test_files_of_a_revision_are_named_as_in_the_working_tree(
     git(project, "switch", "--quiet", "main")
     assert len(problems(repository, revision="bad")) == 2
     assert len(problems(repository, "bot/endpoints/e.yaml", revision="bad")) == 1
-    with pytest.raises(NotFound, match="no document at endpoints/g.yaml in bad"):
+    with pytest.raises(NotFound, match=r"no document at endpoints/g\.yaml in bad"):
         repository.validate(["bot/endpoints/g.yaml"], revision="bad")

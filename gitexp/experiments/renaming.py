@@ -1,0 +1,142 @@
+"""Giving an experiment another name, here and on the shared remote, with its history and runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gitexp.documents import layout
+from gitexp.errors import NotAllowed
+from gitexp.experiments.bases import base_of
+from gitexp.experiments.headers import Header, header_at
+from gitexp.experiments.homes import Home, get_home
+from gitexp.experiments.lifecycle import refuse_checked_out, refuse_taken
+from gitexp.experiments.saving import refuse_deleted
+from gitexp.experiments.sharing import is_namesake, push, sharing_of
+from gitexp.ids import Name, ObjectId, parse_name
+from gitexp.project.workspace import Workspace, further
+from gitexp.store.history import is_ancestor
+from gitexp.store.model import PushUpdate, Signature
+from gitexp.store.transaction import Transaction, transact
+from gitexp.store.trees import blob_at, entry_at
+
+
+def rename(workspace: Workspace, name: str, new_name: str) -> Header:
+    """Give an experiment another name; it stays the same experiment, with its history and runs.
+
+    Where it is shared, the new branches are pushed and the old ones removed in one atomic step.
+
+    Raises:
+        AlreadyExists: the new name is taken.
+        NotAllowed: the experiment is deleted, is checked out, or has versions or runs on the
+            remote that are not here.
+    """
+    target = parse_name(new_name, "experiment name")
+    home = get_home(workspace, name)
+    refuse_checked_out(workspace, home)
+    namesake = is_namesake(workspace, home)
+    if not namesake and sharing_of(workspace, home).state in ("behind", "diverged"):
+        raise NotAllowed(
+            f"experiment {name!r} has newer versions on {workspace.remote_name!r}",
+            hint=f"Bring them over with `gitexp pull {name}` first.",
+        )
+    signature = workspace.signature()
+    header, moves = transact(
+        workspace.store, lambda tx: _plan_rename(tx, workspace, name, target, signature)
+    )
+    shared = [] if namesake else [move for move in moves if move.shared]
+    updates = [update for move in shared for update in move.updates()]
+    if updates:
+        push(workspace, updates, what=f"renaming {name!r}")
+    transact(workspace.store, lambda tx: _apply_moves(tx, moves))
+    return header
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Move:
+    """A branch that gets another name: where it stands here and there, and its new tip."""
+
+    old_ref: str
+    new_ref: str
+    local: ObjectId | None
+    shared: ObjectId | None
+    tip: ObjectId
+
+    def updates(self) -> list[PushUpdate]:
+        """Return the pushes that move the branch on the shared remote."""
+        return [
+            PushUpdate(ref=self.new_ref, old=None, new=self.tip),
+            PushUpdate(ref=self.old_ref, old=self.shared, new=None),
+        ]
+
+
+def _plan_rename(
+    tx: Transaction, workspace: Workspace, name: str, target: str, signature: Signature
+) -> tuple[Header, list[_Move]]:
+    """Stage the objects of a rename, but no reference."""
+    home = get_home(workspace, name, reader=tx)
+    refuse_deleted(workspace, home, tx)
+    refuse_taken(workspace, target, tx)
+    header = header_at(workspace, home.tip, name, reader=tx).having(name=target)
+    moves = [
+        _Move(
+            old_ref=home.branch,
+            new_ref=layout.experiment_branch(workspace.project_id, Name(target)),
+            local=home.local,
+            shared=home.shared,
+            tip=_renamed(tx, workspace, home, header, signature),
+        )
+    ]
+    old_runs, new_runs = (layout.runs_branch(workspace.project_id, Name(n)) for n in (name, target))
+    local, shared = tx.ref(old_runs), tx.ref(workspace.tracking(old_runs))
+    tip = _all_runs(tx, workspace, name, local, shared)
+    if tip:
+        moves.append(_Move(old_ref=old_runs, new_ref=new_runs, local=local, shared=shared, tip=tip))
+    return header, moves
+
+
+def _all_runs(
+    tx: Transaction,
+    workspace: Workspace,
+    name: str,
+    local: ObjectId | None,
+    shared: ObjectId | None,
+) -> ObjectId | None:
+    """Return the tip that holds all runs.
+
+    Raises:
+        NotAllowed: there are runs here and others on the remote, which must be joined first.
+    """
+    tip = further(tx, local, shared)
+    if tip and shared and not is_ancestor(tx, shared, tip):
+        raise NotAllowed(
+            f"experiment {name!r} has runs here and others on {workspace.remote_name!r}",
+            hint="Join them with `gitexp push` first.",
+        )
+    return tip
+
+
+def _renamed(
+    tx: Transaction, workspace: Workspace, home: Home, header: Header, signature: Signature
+) -> ObjectId:
+    from gitexp.documents.yaml_editor import edit_yaml
+
+    base = base_of(tx, workspace, home)
+    old = layout.experiment_dir(workspace.root, home.name)
+    new = layout.experiment_dir(workspace.root, Name(header.name))
+    path = layout.header_path(workspace.root, home.name)
+    content = edit_yaml(blob_at(tx, base.tree, path) or b"", header.to_dict(), file=path)
+    edited = tx.tree(base.tree, {path: content})
+    return tx.commit(
+        tree=tx.tree(edited, {old: None, new: entry_at(tx, edited, old)}),
+        parents=base.parents,
+        message=f"{header.name}: rename from {home.name}",
+        author=signature,
+    )
+
+
+def _apply_moves(tx: Transaction, moves: Sequence[_Move]) -> None:
+    for move in moves:
+        tx.set_ref(move.new_ref, old=None, new=move.tip, message="gitexp: rename")
+        if move.local is not None:
+            tx.set_ref(move.old_ref, old=move.local, new=None, message="gitexp: rename")
