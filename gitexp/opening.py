@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from gitexp.documents import layout
-from gitexp.errors import InvalidDocuments, NotFound
-from gitexp.ids import Name
+from gitexp.errors import InvalidInput, NotFound
+from gitexp.ids import Name, ObjectId
 from gitexp.project.workspace import Workspace
 from gitexp.store.cache import DerivedCache
 from gitexp.store.disk import DiskStore
-from gitexp.store.protocol import Remote, RemoteOpener
+from gitexp.store.model import TreeId
+from gitexp.store.protocol import Remote, RemoteOpener, Store
 from gitexp.surroundings import Surroundings
 
 _INIT_HINT = "Make one here with `gitexp init`."
+_PUSH_HINT = "Push a trunk to it that holds a project, which `gitexp init` makes in a clone."
 _SEARCHED_DEPTH = 3
 
 
@@ -31,6 +33,8 @@ def open_workspace(
 
     Raises:
         NotFound: there is no repository, or no project in it.
+        InvalidInput: the definition is a symbolic link.
+        InvalidDocuments: the definition is not valid.
     """
     store = DiskStore.discover(directory, environ=surroundings.environ)
     cache = DerivedCache(store.private_dir)
@@ -40,12 +44,15 @@ def open_workspace(
     found = _project_directory(directory.resolve(), store.worktree.resolve(), store)
     try:
         definition = _definition(found / layout.PROJECT_FILE, cache)
-    except InvalidDocuments:
+    except InvalidInput:
         if not lenient:
             raise
         definition = {"id": "invalid"}
     if project not in (None, definition["id"]):
-        raise NotFound(f"this directory belongs to project {definition['id']!r}, not {project!r}")
+        raise NotFound(
+            f"{found} is the directory of project {definition['id']!r}, not {project!r}",
+            hint=f"Go to the directory of {project!r}, or name {definition['id']!r}.",
+        )
     root = found.relative_to(store.worktree.resolve()).as_posix()
     return _workspace(store, cache, "" if root == "." else root, found, definition, surroundings)
 
@@ -87,7 +94,8 @@ def remote_opener(store: DiskStore, surroundings: Surroundings) -> RemoteOpener:
 def _project_directory(directory: Path, top: Path, store: DiskStore) -> Path:
     """Return the nearest directory upwards that holds a definition, inside the repository."""
     for candidate in (directory, *directory.parents):
-        if (candidate / layout.PROJECT_FILE).is_file():
+        file = candidate / layout.PROJECT_FILE
+        if file.is_symlink() or file.is_file():
             return candidate
         if candidate == top:
             break
@@ -104,59 +112,125 @@ def _project_directory(directory: Path, top: Path, store: DiskStore) -> Path:
 
 def _definition(path: Path, cache: DerivedCache) -> Mapping[str, Any]:
     """Return the checked definition of the working tree, parsed once for each content."""
-    try:
-        data = path.read_bytes()
-    except OSError as exc:
-        raise NotFound(f"{path} cannot be read: {exc.strerror}") from exc
-    key = f"definition/1/{hashlib.sha256(data).hexdigest()}"
+    data = definition_bytes(path)
+    key = f"definition/2/{hashlib.sha256(data).hexdigest()}"
     known = cache.get(key)
     if known is None:
-        from gitexp.documents import schemas
-
-        known = schemas.load("project", data, file=path.name)
+        known = checked_definition(data, file=path.name)
         cache.put(key, known)
     return known  # type: ignore[no-any-return]
+
+
+def definition_bytes(path: Path) -> bytes:
+    """Return what stands in a definition of the working tree.
+
+    Raises:
+        InvalidInput: it is a symbolic link or no file.
+        NotFound: it cannot be read.
+    """
+    if path.is_symlink() or not path.is_file():
+        kind = "symbolic link, and links are never followed" if path.is_symlink() else "directory"
+        raise InvalidInput(
+            f"{path} is a {kind}", hint=f"Put the definition itself there, as `{path.name}`."
+        )
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise NotFound(
+            f"{path} cannot be read: {exc.strerror}", hint="Check who may read it."
+        ) from exc
+
+
+def checked_definition(data: bytes, *, file: str) -> Any:
+    """Return the document of a definition whose names can be those of branches.
+
+    Raises:
+        InvalidDocuments: it breaks its schema, or a name in it is not usable.
+    """
+    from gitexp.documents import schemas
+    from gitexp.documents.problems import ProblemCollector
+    from gitexp.project.definition import Project, name_faults
+
+    definition = schemas.load("project", data, file=file)
+    project = Project.trusted(definition)
+    found = ProblemCollector()
+    for place, message in name_faults(project.id, project.trunk, project.remote):
+        found.add(file, place, message)
+    found.raise_if_any(hint=f"Correct {file}; `gitexp validate` checks it.")
+    return definition
 
 
 def _project_in_tree(
     store: DiskStore, cache: DerivedCache, wanted: str | None
 ) -> tuple[str, Mapping[str, Any]]:
     """Return the directory and definition of a project in the tree of a bare repository's HEAD."""
+    if store.head().commit is None:
+        raise NotFound("this bare repository has no commit on its HEAD", hint=_PUSH_HINT)
+    found, broken = _definitions(store, cache, store.head().commit)
+    fitting = {root: d for root, d in found.items() if wanted in (None, d["id"])}
+    if len(fitting) == 1:
+        return next(iter(fitting.items()))
+    if broken and not fitting:
+        raise broken[0]
+    raise _no_single_project(found, fitting, wanted)
+
+
+def _no_single_project(
+    found: Mapping[str, Mapping[str, Any]], fitting: Mapping[str, Any], wanted: str | None
+) -> NotFound:
+    ids = ", ".join(sorted(d["id"] for d in found.values()))
+    hint = f"It holds {ids}: name one, from Python with `project=ID`." if ids else _PUSH_HINT
+    if wanted is None and fitting:
+        return NotFound(f"this bare repository holds several projects: {ids}", hint=hint)
+    if fitting:
+        places = ", ".join(root or "its top" for root in sorted(fitting))
+        return NotFound(
+            f"this bare repository holds project {wanted!r} more than once: in {places}",
+            hint="Give each project an id of its own.",
+        )
+    of = f" {wanted!r}" if wanted else ""
+    return NotFound(f"this bare repository holds no project{of}", hint=hint)
+
+
+def project_ids(store: Store, cache: DerivedCache, commit: ObjectId | None) -> dict[str, str]:
+    """Return the ids of a commit's projects by directory, without those that cannot be read."""
+    found, _ = _definitions(store, cache, commit)
+    return {root: definition["id"] for root, definition in found.items()}
+
+
+def _definitions(
+    store: Store, cache: DerivedCache, commit: ObjectId | None
+) -> tuple[dict[str, Mapping[str, Any]], list[InvalidInput]]:
+    """Return the definitions of a commit by directory, and what is wrong with the others."""
     from gitexp.project.reading import read_document
     from gitexp.store.trees import tree_of
 
-    head = store.head().commit
-    if head is None:
-        raise NotFound("this bare repository has no commit on its HEAD", hint=_INIT_HINT)
-    bootstrap = Workspace(
-        store=store,
-        project_id=Name(""),
-        open_remote=remote_opener(store, Surroundings()),
-        cache=cache,
-    )
-    tree = tree_of(store, head)
-    found = {}
-    for root in _roots(store, head, "", _SEARCHED_DEPTH):
-        path = layout.join(root, layout.PROJECT_FILE)
-        found[root] = read_document(bootstrap, tree, path, "project")
-    fitting = {r: d for r, d in found.items() if d and wanted in (None, d["id"])}
-    if len(fitting) == 1:
-        return next(iter(fitting.items()))
-    ids = ", ".join(sorted(d["id"] for d in found.values() if d))
-    raise NotFound(
-        f"this bare repository holds no project {wanted!r}" if wanted else "which project?",
-        hint=f"It holds: {ids}. Name one." if ids else _INIT_HINT,
-    )
-
-
-def _roots(store: DiskStore, commit: Any, path: str, depth: int) -> list[str]:
-    from gitexp.store.trees import entry_at, list_dir, tree_of
-
+    found: dict[str, Mapping[str, Any]] = {}
+    broken: list[InvalidInput] = []
+    if commit is None:
+        return found, broken
+    bootstrap = Workspace(store=store, project_id=Name(""), open_remote=_no_remote, cache=cache)
     tree = tree_of(store, commit)
+    for root in _definition_roots(store, tree, "", _SEARCHED_DEPTH):
+        path = layout.join(root, layout.PROJECT_FILE)
+        try:
+            found[root] = read_document(bootstrap, tree, path, "project") or {}
+        except InvalidInput as exc:
+            broken.append(exc)
+    return found, broken
+
+
+def _no_remote(name_or_url: str) -> Remote:
+    raise NotFound(f"no remote {name_or_url!r} is asked here")
+
+
+def _definition_roots(store: Store, tree: TreeId, path: str, depth: int) -> list[str]:
+    """Return the directories of a tree, down to a small depth, that hold a definition."""
+    from gitexp.store.trees import entry_at, list_dir
+
     here = entry_at(store, tree, layout.join(path, layout.PROJECT_FILE))
     roots = [path] if here is not None and here.is_file else []
-    if depth:
-        for entry in list_dir(store, tree, path):
-            if entry.is_tree:
-                roots += _roots(store, commit, layout.join(path, entry.name), depth - 1)
+    for entry in list_dir(store, tree, path) if depth else ():
+        if entry.is_tree:
+            roots += _definition_roots(store, tree, layout.join(path, entry.name), depth - 1)
     return roots

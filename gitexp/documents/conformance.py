@@ -14,6 +14,7 @@ from typing import Any
 
 from gitexp.documents.canonical import canonical_json
 from gitexp.documents.values import same
+from gitexp.errors import InvalidInput
 
 Schema = Mapping[str, Any] | bool
 
@@ -31,9 +32,15 @@ def conforms(schema: Schema, value: Any) -> bool:
     return quick_test(schema)(value)
 
 
-def quick_test(schema: Schema) -> Test:
-    """Return the test of a schema, compiled once for many values."""
-    return _Compiler({} if isinstance(schema, bool) else schema).test(schema)
+def quick_test(schema: Schema, *, trusted: bool = False) -> Test:
+    """Return the test of a schema, compiled once for many values.
+
+    Args:
+        trusted: whether its patterns are known to end soon on every text, so that Python's own
+            matching, which is faster on short texts, can be used.
+    """
+    root = {} if isinstance(schema, bool) else schema
+    return _Compiler(root, _trusted_match if trusted else _match).test(schema)
 
 
 def type_matches(name: str, value: Any) -> bool:
@@ -46,25 +53,39 @@ def type_matches(name: str, value: Any) -> bool:
     return isinstance(value, _CLASSES[name]) if name in _CLASSES else False
 
 
+Match = Callable[[str, str], bool]
+"""Says whether a text certainly matches a pattern."""
+
+
+def _match(pattern: str, text: str) -> bool:
+    from gitexp.documents.patterns import matches
+
+    try:
+        return matches(pattern, text)
+    except InvalidInput:
+        return False
+
+
+def _trusted_match(pattern: str, text: str) -> bool:
+    return _compiled(pattern).search(text) is not None
+
+
 @lru_cache(maxsize=256)
-def compiled_pattern(pattern: str) -> re.Pattern[str]:
-    """Return a JSON Schema pattern, whose `$` at the end stands for the end alone.
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Return a pattern of gitexp's own, whose `$` at the end stands for the end alone.
 
     Python's `$` also matches before a line feed at the end, which would let `name\\n` pass.
-
-    Raises:
-        re.error: it is not a regular expression.
     """
     body = pattern.removesuffix("$")
-    escaped = (len(body) - len(body.rstrip("\\"))) % 2 == 1
-    return re.compile(pattern if escaped or body == pattern else body + r"\Z")
+    return re.compile(pattern if body == pattern else body + r"\Z")
 
 
 class _Compiler:
     """Makes tests of a schema and of the schemas inside it."""
 
-    def __init__(self, root: Mapping[str, Any]) -> None:
+    def __init__(self, root: Mapping[str, Any], match: Match) -> None:
         self.root = root
+        self.match = match
         self.definitions: dict[str, Test] = {}
 
     def test(self, schema: Schema) -> Test:
@@ -159,12 +180,9 @@ def _const(expected: Any, schema: Any, compiler: Any) -> Test:
     return lambda value: same(expected, value)
 
 
-def _pattern(expected: Any, schema: Any, compiler: Any) -> Test:
-    try:
-        search = compiled_pattern(expected).search
-    except re.error:
-        return _never
-    return lambda value: not isinstance(value, str) or search(value) is not None
+def _pattern(expected: Any, schema: Any, compiler: _Compiler) -> Test:
+    match = compiler.match
+    return lambda value: not isinstance(value, str) or match(expected, value)
 
 
 def _unique(expected: Any, schema: Any, compiler: Any) -> Test:

@@ -85,6 +85,10 @@ def place_of(path: Iterable[str | int]) -> str:
     return text
 
 
+MAX_PATH = 4096
+"""The longest path that a message shows; a shortened one would hide what it is about."""
+
+
 def shown(value: Any, limit: int = 80) -> str:
     """Return a value as short JSON for a message; control characters are escaped."""
     try:
@@ -93,3 +97,10 @@ def shown(value: Any, limit: int = 80) -> str:
         text = repr(value)
     text = text if len(text) <= limit else text[: limit - 1] + "…"
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+
+
+def shell_word(text: str) -> str:
+    """Return a text as one word of a shell command, quoted where that is needed."""
+    from shlex import quote
+
+    return quote(text)

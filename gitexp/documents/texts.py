@@ -45,7 +45,9 @@ def _require_size(data: bytes | str, file: str, max_bytes: int) -> None:
     if size > max_bytes:
         unit = "bytes" if isinstance(data, bytes) else "characters"
         message = f"{size} {unit} are more than the {max_bytes} that a document may have"
-        raise InvalidDocuments([Problem(file=file, message=message)])
+        raise InvalidDocuments(
+            [Problem(file=file, message=message)], hint="Split it, or keep large texts elsewhere."
+        )
 
 
 def raw_character_problems(text: str, file: str) -> Iterator[Problem]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +10,9 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from gitexp.documents.canonical import canonical_json
-from gitexp.documents.conformance import compiled_pattern, conforms, type_matches
+from gitexp.documents.conformance import conforms, type_matches
+from gitexp.documents.patterns import pattern_fault
+from gitexp.documents.strict_keywords import FORBIDDEN, STRICT_KEYWORDS, UNMATCHED, known_key
 from gitexp.documents.values import Path
 from gitexp.documents.wording import describe, forbidden, found, missing_key, nouns, unknown_key
 from gitexp.errors import InvalidInput
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     Error = ValidationError | SchemaError
 
 Schema = Mapping[str, Any] | bool
-
-_FORBIDDEN = "forbidden"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +61,31 @@ def schema_fault(schema: Any) -> str | None:
         Draft202012Validator.check_schema(schema)
     except SchemaError as exc:
         return _summary(next(iter(_leaves(exc, schema))))
-    return None
+    return next(_pattern_faults(schema, ()), None)
+
+
+_DATA = frozenset(["const", "default", "enum", "examples"])
+
+
+def _pattern_faults(schema: Any, path: Path) -> Iterator[str]:
+    """Yield what is wrong with the patterns in a schema, wherever one stands."""
+    if isinstance(schema, list):
+        for position, part in enumerate(schema):
+            yield from _pattern_faults(part, (*path, position))
+    if not isinstance(schema, Mapping):
+        return
+    own = schema.get("pattern")
+    named = schema.get("patternProperties")
+    patterns = [own] if isinstance(own, str) else []
+    for pattern in [*patterns, *(named if isinstance(named, Mapping) else ())]:
+        if fault := pattern_fault(pattern):
+            yield _summary(Fault(path=path, message=f"the pattern {fault}"))
+    if named and "unevaluatedProperties" in schema:
+        message = "patternProperties and unevaluatedProperties do not go together here"
+        yield _summary(Fault(path=path, message=message))
+    for key, part in schema.items():
+        if key not in _DATA:
+            yield from _pattern_faults(part, (*path, key))
 
 
 def _summary(fault: Fault) -> str:
@@ -85,8 +108,8 @@ def _all_faults(schema: Schema, value: Any) -> list[Fault]:
         errors = list(validator.iter_errors(value))
     except Unresolvable as exc:
         raise _unusable(f"$ref {exc.ref} is not in it") from exc
-    except re.error as exc:
-        raise _unusable(f"{exc.pattern!r} is not a regular expression: {exc}") from exc
+    except InvalidInput as exc:
+        raise _unusable(exc.message) from exc
     faults = dict.fromkeys(fault for error in _telling(errors) for fault in _leaves(error, value))
     return sorted(faults, key=lambda fault: (_rank(fault.path, value), fault.message))
 
@@ -127,30 +150,11 @@ def _strict_class() -> type[Draft202012Validator]:
         return type_matches("integer", value)
 
     checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", is_integer)
-    keywords = {"pattern": _check_pattern, "properties": _check_properties}
     make: Any = extend
-    strict: type[Draft202012Validator] = make(Draft202012Validator, keywords, type_checker=checker)
+    strict: type[Draft202012Validator] = make(
+        Draft202012Validator, STRICT_KEYWORDS, type_checker=checker
+    )
     return strict
-
-
-def _check_pattern(_: Any, rule: str, value: Any, schema: Any) -> Iterator[ValidationError]:
-    from jsonschema import ValidationError
-
-    if isinstance(value, str) and not compiled_pattern(rule).search(value):
-        yield ValidationError("no match")
-
-
-def _check_properties(
-    validator: Any, rules: Mapping[str, Any], value: Any, schema: Any
-) -> Iterator[ValidationError]:
-    """Judge each key as the library does, and say which one when its schema is just `false`."""
-    from jsonschema import ValidationError
-
-    for key in rules if isinstance(value, dict) else ():
-        if key in value and rules[key] is False:
-            yield ValidationError("forbidden", validator=_FORBIDDEN, path=(key,))
-        elif key in value:
-            yield from validator.descend(value[key], rules[key], path=key, schema_path=key)
 
 
 def _leaves(error: Error, value: Any) -> Iterator[Fault]:
@@ -168,7 +172,9 @@ def _leaves(error: Error, value: Any) -> Iterator[Fault]:
 
 
 def _message(error: Error, path: Path, value: Any) -> str:
-    if error.validator in (None, _FORBIDDEN):
+    if error.validator == UNMATCHED:
+        return error.message
+    if error.validator in (None, FORBIDDEN):
         return forbidden(_at(value, path[:-1]))
     if error.validator == "required":
         return missing_key(_missing(error))
@@ -191,11 +197,10 @@ def _missing(error: Error) -> str:
 
 def _unknown_keys(error: Error, path: Path) -> Iterator[Fault]:
     schema = error.schema if isinstance(error.schema, Mapping) else {}
-    known = schema.get("properties", {})
-    patterns = [re.compile(pattern) for pattern in schema.get("patternProperties", {})]
     instance: Any = error.instance
     for key in instance:
-        if key not in known and not any(pattern.search(key) for pattern in patterns):
+        if not known_key(schema, key):
+            known = schema.get("properties", {})
             yield Fault(path=(*path, key), message=unknown_key(key, known))
 
 

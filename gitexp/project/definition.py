@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitexp.documents.problems import MISSING, Problem, ProblemCollector
+from gitexp.documents.problems import MISSING, Problem, ProblemCollector, shown
 from gitexp.errors import NotFound
 from gitexp.ids import name_fault
-from gitexp.project.slots import Slot
+from gitexp.project.slots import Slot, within
+from gitexp.store.refnames import ref_name_fault
 
 FORMAT = 1
+DEFAULT_TRUNK = "main"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +56,9 @@ class Project:
         project = cls.trusted(data)
         found = ProblemCollector()
         found.extend(project.faults(file=file))
-        found.raise_if_any()
+        found.raise_if_any(
+            hint="Correct the definition on the trunk and commit it; `gitexp validate` checks it."
+        )
         return project
 
     @classmethod
@@ -94,11 +98,11 @@ class Project:
     def faults(self, *, file: str) -> list[Problem]:
         """Return what is wrong beyond the schema: names, options, constraints, defaults."""
         found = ProblemCollector()
-        for what, name in [("id", self.id), *(("environments", n) for n in self.environments)]:
-            fault = name_fault(name)
-            if fault:
-                place = what if what == "id" else f"{what}.{name}"
-                found.add(file, place, f"{name!r} is not a usable name: {fault}")
+        for place, message in name_faults(self.id, self.trunk, self.remote):
+            found.add(file, place, message)
+        for name in self.environments:
+            if fault := name_fault(name):
+                found.add(file, f"environments.{name}", f"{name!r} is not a usable name: {fault}")
         for slot in self.slots.values():
             for inner, message in slot.definition_faults():
                 found.add(file, f"parameters.{slot.name}.{inner}", message)
@@ -133,7 +137,7 @@ class Project:
                 found.add(file, name, f"unknown parameter. {self.slot_hint(name)}")
                 continue
             for place, message in self.slots[name].faults(value):
-                found.add(file, f"{name}.{place}" if place else name, message)
+                found.add(file, within(name, place), message)
         for name, slot in self.slots.items():
             if slot.required and name not in values and slot.default is MISSING:
                 found.add(file, name, f"required parameter of type {slot.type} has no value")
@@ -147,10 +151,20 @@ class Project:
         """
         found = ProblemCollector()
         found.extend(self.problems_of(values, file=file))
-        found.raise_if_any()
+        found.raise_if_any(hint="`gitexp.yaml` says what each parameter takes.")
         complete = {n: s.default for n, s in self.slots.items() if s.default is not MISSING}
         complete |= values
         return {n: s.normal(complete[n]) for n, s in self.slots.items() if n in complete}
+
+
+def name_faults(identity: str, trunk: str, remote: str) -> list[tuple[str, str]]:
+    """Return what is wrong with the names by which a project finds its branches, by their keys."""
+    faults = (
+        ("id", identity, "name", name_fault(identity)),
+        ("trunk", trunk, "branch", ref_name_fault(f"refs/heads/{trunk}")),
+        ("remote", remote, "name of a remote", ref_name_fault(f"refs/remotes/{remote}/main")),
+    )
+    return [(k, f"{shown(n)} is not a usable {what}: {f}") for k, n, what, f in faults if f]
 
 
 def _suggest(name: str, known: Mapping[str, Any]) -> str | None:

@@ -12,7 +12,7 @@ from gitexp.store.model import TreeEntry, TreeId
 from gitexp.store.protocol import MAX_DOCUMENT_BYTES, Store
 from gitexp.store.trees import blob_at, entry_at, tree_of
 
-_READING = "1"
+_READING = "2"
 """Changes when the same bytes may be read as something else, and so makes old entries unused."""
 
 

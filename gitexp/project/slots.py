@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 
+from gitexp.documents.patterns import matches, pattern_fault
 from gitexp.documents.problems import MISSING, place_of, shown
 from gitexp.errors import InvalidInput
 
@@ -89,18 +90,15 @@ class Slot:
             for key, schema in self._schemas().items()
             if (fault := schema_fault(schema)) is not None
         ]
+        if "pattern" in self.constraints and (fault := pattern_fault(self.constraints["pattern"])):
+            faults.append(("pattern", fault))
         if faults or self.default is MISSING:
             return faults
-        return [
-            (f"default.{place}" if place else "default", message)
-            for place, message in self.faults(self.default)
-        ]
+        return [(within("default", place), message) for place, message in self.faults(self.default)]
 
     def _schemas(self) -> dict[str, Any]:
         """Return the parts of the definition that are JSON Schemas, by their key."""
         own = {k: {k: v} for k, v in self.constraints.items() if k in _SCHEMA_KEYWORDS}
-        if "pattern" in self.constraints:
-            own["pattern"] = {"pattern": self.constraints["pattern"]}
         whole = {k: v for k, v in self.constraints.items() if k == "schema"}
         return own | whole
 
@@ -136,6 +134,11 @@ class Slot:
                 f"{self.name}: {shown(text)} is not {_ARTICLES[self.type]}",
                 hint=_PARSE_HINTS.get(self.type),
             ) from exc
+
+
+def within(name: str, place: str) -> str:
+    """Return the place of something inside a named value: `tools[0]`, `limits.top`."""
+    return f"{name}{'' if place.startswith('[') else '.'}{place}" if place else name
 
 
 def _same(value: Any, option: Any) -> bool:
@@ -257,9 +260,13 @@ def _length(check: Callable[[int, int], bool], words: str) -> Callable[[Any, Any
 
 
 def _pattern_fault(value: Any, pattern: str) -> str | None:
-    if not isinstance(value, str) or re.search(pattern, value):
+    if not isinstance(value, str):
         return None
-    return f"{shown(value)} does not match {pattern}"
+    try:
+        found = matches(pattern, value)
+    except InvalidInput as exc:
+        return exc.message
+    return None if found else f"{shown(value)} does not match {pattern}"
 
 
 def _is_multiple(value: float, step: float) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gitexp.documents import layout
+from gitexp.documents.problems import shell_word
 from gitexp.errors import InvalidInput, NotFound
 from gitexp.ids import Name, ObjectId
 from gitexp.store.cache import DerivedCache
@@ -54,7 +56,7 @@ class Workspace:
         if not self.has_remote:
             raise NotFound(
                 f"the shared remote {self.remote_name!r} is not configured",
-                hint=f"Add it with `git remote add {self.remote_name} URL`.",
+                hint=f"Add it with `git remote add {shell_word(self.remote_name)} URL`.",
             )
         return self.open_remote(self.remote_name)
 
@@ -75,21 +77,43 @@ class Workspace:
     def signature(self) -> Signature:
         """Return who writes now, and when, as Git would decide it.
 
-        `GIT_AUTHOR_NAME` and `GIT_AUTHOR_EMAIL` win over `user.name` and `user.email`.
-
         Raises:
             InvalidInput: nobody is configured.
         """
-        environ = self.surroundings.environ
-        name = environ.get("GIT_AUTHOR_NAME") or self.store.config("user.name")
-        email = environ.get("GIT_AUTHOR_EMAIL") or self.store.config("user.email")
-        if not name or not email:
-            raise InvalidInput(
-                "no identity to record: user.name and user.email are not set",
-                hint="Set them with `git config --global user.name NAME` and "
-                "`git config --global user.email EMAIL`.",
-            )
-        return Signature(name=name, email=email, when=self.surroundings.clock.now())
+        return signature_of(self.store.config, self.surroundings)
+
+
+def signature_of(config: Callable[[str], str | None], surroundings: Surroundings) -> Signature:
+    """Return who writes now, and when.
+
+    `GIT_AUTHOR_NAME` and `GIT_AUTHOR_EMAIL` win over `user.name` and `user.email`.
+
+    Raises:
+        InvalidInput: nobody is configured.
+    """
+    environ = surroundings.environ
+    name = environ.get("GIT_AUTHOR_NAME") or config("user.name")
+    email = environ.get("GIT_AUTHOR_EMAIL") or config("user.email")
+    if not name or not email:
+        lacking = [k for k, v in (("user.name", name), ("user.email", email)) if not v]
+        verb = "is" if len(lacking) == 1 else "are"
+        raise InvalidInput(
+            f"no identity to record: {' and '.join(lacking)} {verb} not set",
+            hint=_identity_hint(environ),
+        )
+    return Signature(name=name, email=email, when=surroundings.clock.now())
+
+
+def _identity_hint(environ: Mapping[str, str]) -> str:
+    if environ.get("HOME") or environ.get("USERPROFILE"):
+        return (
+            "Set them with `git config --global user.name NAME` and "
+            "`git config --global user.email EMAIL`."
+        )
+    return (
+        "HOME is not set, so `git config --global` has no file: set HOME, or GIT_AUTHOR_NAME and "
+        "GIT_AUTHOR_EMAIL, or use `git config` without --global."
+    )
 
 
 def further(store: Store, ours: ObjectId | None, theirs: ObjectId | None) -> ObjectId | None:

@@ -90,7 +90,7 @@ def test_keys_that_a_pattern_allows_are_not_unknown() -> None:
         ({"$ref": "file:///etc/passwd"}, "$ref file:///etc/passwd is not in it"),
         ({"$ref": "#/$defs/a"}, "$ref /$defs/a is not in it"),
         ({"$ref": "#"}, "it refers to itself without end"),
-        ({"pattern": "("}, "'(' is not a regular expression: missing ), unterminated subpattern"),
+        ({"pattern": "("}, '"(" is not a regular expression: missing ), unterminated subpattern'),
     ],
 )
 def test_a_schema_that_cannot_be_used_is_an_error_and_fetches_nothing(

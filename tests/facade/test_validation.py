@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gitexp.errors import InvalidInput, NotFound
 from gitexp.repository import Repository
+from gitexp.validation import validate_directory
 
 HEADER = "id: xabcdefghabcdefgh\n\nname: {name}\n"
 
@@ -100,7 +102,7 @@ def test_a_symbolic_link_is_never_followed(repository: Repository, project: Path
     (project / "endpoints").mkdir()
     (project / "endpoints/e.yaml").symlink_to("/etc/hostname")
     assert problems(repository) == [
-        "endpoints/e.yaml: endpoints/e.yaml is a symbolic link, and links are never followed"
+        "endpoints/e.yaml: a symbolic link, and links are never followed"
     ]
 
 
@@ -109,8 +111,8 @@ def test_a_name_that_differs_only_by_case_is_refused(repository: Repository, pro
     put(project, "experiments/A/experiment.yaml", HEADER.format(name="A"))
     assert problems(repository) == [
         (
-            "experiments/A/experiment.yaml: 'A' is not a usable experiment name; "
-            "use [a-z0-9][a-z0-9._-]*"
+            'experiments/A/experiment.yaml: "A" is not a usable experiment name: '
+            "it must match [a-z0-9][a-z0-9._-]{0,62}"
         )
     ]
 
@@ -134,5 +136,142 @@ def test_files_of_a_revision_are_named_as_in_the_working_tree(
     git(project, "switch", "--quiet", "main")
     assert len(problems(repository, revision="bad")) == 2
     assert len(problems(repository, "bot/endpoints/e.yaml", revision="bad")) == 1
-    with pytest.raises(NotFound, match=r"no document at endpoints/g\.yaml in bad"):
+    with pytest.raises(NotFound, match=r"no document at bot/endpoints/g\.yaml in bad"):
         repository.validate(["bot/endpoints/g.yaml"], revision="bad")
+
+
+@pytest.mark.parametrize("revision", [None, "HEAD"])
+def test_a_path_that_covers_nothing_is_not_passed_over(
+    repository: Repository, project: Path, git, revision: str | None
+) -> None:
+    put(project, "src/app.py", "")
+    put(project, "endpoints/notes.txt", "")
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message=src")
+    for path in ("bot/src", "bot/endpoints/notes.txt"):
+        with pytest.raises(NotFound) as caught:
+            repository.validate(["bot/gitexp.yaml", path], revision=revision)
+        assert str(caught.value).startswith(f"no document at {path}")
+
+
+@pytest.mark.parametrize("revision", [None, "HEAD"])
+def test_a_path_upwards_covers_the_project(
+    repository: Repository, project: Path, surroundings, git, revision: str | None
+) -> None:
+    put(project, "experiments/a/experiment.yaml", HEADER.format(name="a"))
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message=a")
+    deep = replace(surroundings, directory=project / "experiments")
+    below = Repository.open(deep.directory, surroundings=deep)
+    assert below.validate([".."], revision=revision).files == 2
+    assert below.validate(["."], revision=revision).files == 1
+    assert below.validate(["a/../../gitexp.yaml"], revision=revision).files == 1
+    with pytest.raises(InvalidInput, match="outside the project"):
+        below.validate(["../.."], revision=revision)
+
+
+def test_values_are_not_passed_when_the_definition_beside_them_is_broken(
+    repository: Repository, project: Path
+) -> None:
+    put(project, "experiments/a/experiment.yaml", HEADER.format(name="a"))
+    put(project, "experiments/a/parameters.yaml", "anything: 1\n")
+    put(project, "gitexp.yaml", "format: 1\nid: bot\nparameters: {x: {type: nothing}}\n")
+    (found,) = problems(repository, "bot/experiments/a/parameters.yaml")
+    assert found.startswith('gitexp.yaml:3: parameters.x.type: "nothing" is not one of')
+    assert problems(repository) == [found]
+    put(project, "gitexp.yaml", "format: 1\nid: bot\nparameters: {x: {type: enum, options: []}}\n")
+    assert len(problems(repository, "bot/experiments/a")) == 1
+    assert problems(repository, "bot/experiments/a/experiment.yaml") == []
+
+
+def test_a_definition_that_is_a_link_is_a_problem(
+    project: Path, tmp_path: Path, surroundings
+) -> None:
+    (tmp_path / "elsewhere.yaml").write_bytes((project / "gitexp.yaml").read_bytes())
+    (project / "gitexp.yaml").unlink()
+    (project / "gitexp.yaml").symlink_to(tmp_path / "elsewhere.yaml")
+    report = validate_directory(project, surroundings=surroundings)
+    assert [str(problem) for problem in report.problems] == [
+        "gitexp.yaml: a symbolic link, and links are never followed"
+    ]
+
+
+@pytest.mark.parametrize("revision", [None, "HEAD"])
+def test_links_in_the_place_of_directories_are_problems(
+    repository: Repository, project: Path, tmp_path: Path, git, revision: str | None
+) -> None:
+    put(project, "elsewhere/a/experiment.yaml", HEADER.format(name="a"))
+    put(project, "datasets/data.txt", "")
+    (project / "experiments").mkdir()
+    (project / "experiments/a").symlink_to("../elsewhere/a")
+    (project / "evaluators").symlink_to("elsewhere")
+    (project / "datasets/raw").symlink_to("../elsewhere")
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message=links")
+    found = [p.removeprefix("HEAD:") for p in problems(repository, revision=revision)]
+    assert found == [
+        "evaluators: a symbolic link, and links are never followed",
+        "experiments/a: a symbolic link, and links are never followed",
+    ]
+
+
+@pytest.mark.parametrize("revision", [None, "HEAD"])
+def test_misnamed_documents_are_problems(
+    repository: Repository, project: Path, git, revision: str | None
+) -> None:
+    put(project, "experiments/a/experiment.yaml", HEADER.format(name="a"))
+    put(project, "experiments/a/paramters.yaml", "model: small\n")
+    put(project, "experiments/BAD NAME/parameters.yaml", "model: small\n")
+    put(project, "experiments/con/experiment.yaml", "id: xbcdefghabcdefgha\n\nname: con\n")
+    put(project, "datasets/Mine.csv", "input\n1\n")
+    put(project, "endpoints/e.yml", "type: python\n")
+    put(project, "experiments/a/notes.md", "")
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message=misnamed")
+    found = [p.removeprefix("HEAD:") for p in problems(repository, revision=revision)]
+    assert found == [
+        (
+            'datasets/Mine.csv: "Mine" is not a usable name in datasets: '
+            "it must match [a-z0-9][a-z0-9._-]{0,62}"
+        ),
+        'endpoints/e.yml: unknown file; did you mean "e.yaml"?',
+        (
+            'experiments/BAD NAME/parameters.yaml: "BAD NAME" is not a usable experiment name: '
+            "it must match [a-z0-9][a-z0-9._-]{0,62}"
+        ),
+        'experiments/a/paramters.yaml: unknown file; did you mean "parameters.yaml"?',
+        (
+            'experiments/con/experiment.yaml: "con" is not a usable experiment name: '
+            "it is the name of a device on Windows"
+        ),
+    ]
+
+
+def test_values_without_a_header_are_no_experiment(repository: Repository, project: Path) -> None:
+    put(project, "experiments/a/parameters.yaml", "model: small\n")
+    assert problems(repository) == [
+        (
+            "experiments/a/parameters.yaml: there is no experiment.yaml beside it, "
+            "so this is no experiment"
+        )
+    ]
+
+
+def test_what_cannot_be_read_is_a_problem(repository: Repository, project: Path) -> None:
+    (project / "endpoints/e.yaml").mkdir(parents=True)
+    assert problems(repository) == ["endpoints/e.yaml: a directory, not a file"]
+
+
+def test_two_projects_with_one_id_are_told_apart(tmp_path: Path, surroundings, git) -> None:
+    git(tmp_path, "init", "--quiet", "--initial-branch=main", "mono")
+    for name in ("one", "two"):
+        Repository.init(tmp_path / "mono" / name, surroundings=surroundings)
+    definition = tmp_path / "mono/two/gitexp.yaml"
+    definition.write_text(definition.read_text().replace("id: two", "id: one"))
+    git(tmp_path / "mono", "commit", "--quiet", "--all", "--message=copy")
+    repository = Repository.open(tmp_path / "mono/one", surroundings=surroundings)
+    line = 1 + definition.read_text().splitlines().index("id: one")
+    message = "'one' is the id of the project in two/gitexp.yaml too; each needs one of its own"
+    assert problems(repository) == [f"gitexp.yaml:{line}: id: {message}"]
+    assert problems(repository, revision="HEAD") == [f"HEAD:one/gitexp.yaml:{line}: id: {message}"]
+    assert problems(repository, revision="HEAD~1") == []

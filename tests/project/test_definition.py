@@ -36,6 +36,68 @@ def test_a_default_that_does_not_fit_its_slot_is_refused() -> None:
     )
 
 
+def test_a_pattern_that_cannot_be_matched_in_bounded_time_is_refused() -> None:
+    with pytest.raises(InvalidDocuments) as caught:
+        project(
+            a={"type": "string", "pattern": r"^(a+)\1$"},
+            b={"type": "list", "items": {"properties": {"c": {"pattern": "(?P<x>a)(?P=x)"}}}},
+            c={"type": "object", "schema": {"patternProperties": {"(": True}}},
+        )
+    assert str(caught.value).splitlines() == [
+        (
+            r'gitexp.yaml: parameters.a.pattern: "^(a+)\\1$" cannot be matched in bounded time: '
+            "it refers back to a group"
+        ),
+        (
+            "gitexp.yaml: parameters.b.items: not a JSON Schema: items/properties/c: the pattern "
+            '"(?P<x>a)(?P=x)" cannot be matched in bounded time: it refers back to a group'
+        ),
+        (
+            "gitexp.yaml: parameters.c.schema: not a JSON Schema: patternProperties/(: the key "
+            '"(" is not a valid regex'
+        ),
+    ]
+
+
+BOMB = "^(a+)+$"
+
+
+@pytest.mark.parametrize(
+    ("slot", "refused"),
+    [
+        ({"type": "string", "pattern": BOMB}, ["a"]),
+        ({"type": "string", "pattern": "^(a|a|ab?)*$"}, ["a"]),
+        ({"type": "object", "properties": {"k": {"pattern": BOMB}}}, ["a.k"]),
+        ({"type": "object", "schema": {"patternProperties": {BOMB: False}}}, []),
+        (
+            {
+                "type": "object",
+                "schema": {"patternProperties": {BOMB: True}, "additionalProperties": False},
+            },
+            ["a.k", 'a["'],
+        ),
+    ],
+)
+def test_a_pattern_with_exponentially_many_ways_is_answered_all_the_same(
+    slot: dict[str, Any], refused: list[str]
+) -> None:
+    hostile = "a" * 5_000 + "!"
+    value = hostile if slot["type"] == "string" else {"k": hostile, hostile: 1}
+    found = project(a=slot).problems_of({"a": value}, file="f")
+    assert [problem.place[:3] for problem in found] == refused
+
+
+def test_a_text_that_is_too_long_for_a_pattern_is_a_problem() -> None:
+    slots = {
+        "a": {"type": "text", "pattern": "^a+$"},
+        "b": {"type": "list", "items": {"pattern": "^a+$"}},
+    }
+    text = "a" * 200_001
+    found = project(**slots).problems_of({"a": text, "b": [text]}, file="f")
+    message = 'text of 200001 characters is too long to be matched with "^a+$"'
+    assert [str(problem) for problem in found] == [f"f: a: {message}", f"f: b[0]: {message}"]
+
+
 def test_every_problem_of_a_set_of_values_is_found() -> None:
     found = project(a={"type": "integer", "required": True}, b={"type": "list"})
     problems = found.problems_of({"c": 1, "b": {}}, file="f")

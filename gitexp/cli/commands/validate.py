@@ -50,9 +50,8 @@ def validate_command(
     if len(paths) == 1 and revision is None and not os.path.lexists(session.directory / paths[0]):
         revision, paths = paths[0], ()
     session.refuse_another_repository(session.directory)
-    chosen = [session.directory / path for path in paths]
     report = validate_directory(
-        session.directory, chosen, revision=revision, surroundings=session.surroundings
+        session.directory, paths, revision=revision, surroundings=session.surroundings
     )
     if not quiet:
         write_out(WRITERS[form](report, session.terminal))
