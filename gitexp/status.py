@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitexp.documents import layout
+from gitexp.documents.problems import shell_word
 from gitexp.experiments.catalog import known_experiments
 from gitexp.experiments.headers import Header
 from gitexp.experiments.homes import Home
 from gitexp.experiments.sharing import Sharing, SharingState, sharing_of
 from gitexp.project.reading import current_project
 from gitexp.project.workspace import Workspace
+from gitexp.project.worktree_files import as_stored
 from gitexp.store.trees import blob_at, tree_of
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ class ExperimentStatus:
     Attributes:
         uncommitted: files of it that were edited in the working tree and not saved.
         hint: what to do next, or None where nothing is to be done.
+        note: what is odd about it beside others, or None where nothing is.
     """
 
     name: str
@@ -44,6 +48,7 @@ class ExperimentStatus:
     lifecycle: str
     uncommitted: tuple[str, ...]
     hint: str | None
+    note: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +115,7 @@ def _experiment_status(
         lifecycle=header.lifecycle,
         uncommitted=uncommitted,
         hint=_next_step(home.name, sharing, uncommitted),
+        note=header.note,
     )
 
 
@@ -136,9 +142,15 @@ def _edited_files(workspace: Workspace) -> list[str]:
     for path in found:
         inside = path.relative_to(workspace.directory).as_posix()
         known = layout.kind_of(inside) is not None and path.is_file() and not path.is_symlink()
-        if known and path.read_bytes() != _committed(workspace, inside):
+        if known and _is_edited(workspace, path, inside):
             edited.append(inside)
     return edited
+
+
+def _is_edited(workspace: Workspace, file: Path, path: str) -> bool:
+    committed = _committed(workspace, path)
+    inside = layout.join(workspace.root, path)
+    return as_stored(workspace, inside, file.read_bytes(), before=committed) != committed
 
 
 def _committed(workspace: Workspace, path: str) -> bytes | None:
@@ -162,9 +174,10 @@ def _hints(
             f"{workspace.trunk}: `git commit {layout.PROJECT_FILE}`"
         )
     if remote.url is None:
-        hints.append(f"there is no shared remote: `git remote add {remote.name} URL`")
+        hints.append(f"there is no shared remote: `git remote add {shell_word(remote.name)} URL`")
     elif not remote.fetched:
         hints.append("the shared remote was not fetched yet: `gitexp fetch`")
+    hints += [f"{e.name}: {e.note}" for e in experiments if e.note]
     if not experiments:
         hints.append("there is no experiment yet: `gitexp experiment create NAME`")
     return tuple(hints)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from gitexp.documents import layout
 from gitexp.errors import NotFound
+from gitexp.experiments.sharing import fetch_project
 from gitexp.ids import Name, ObjectId, name_fault, parse_name
 from gitexp.project.workspace import Workspace
 from gitexp.store.protocol import Store
@@ -85,7 +86,8 @@ def synchronize(
     """Bring over what moving an environment depends on, and return the remote's references.
 
     These are the environment's branch, the trunk and the experiment's branch; among the
-    references returned are also the pins. Tracking references of branches that are gone go too.
+    references returned are also the pins. Tracking references of branches that are gone go too;
+    where the experiment's is gone, all of the project comes over, since it may have been renamed.
 
     Raises:
         NotFound: no shared remote is configured.
@@ -93,16 +95,23 @@ def synchronize(
     """
     remote, store = workspace.remote(), workspace.store
     branches = [branch_of(workspace, environment), workspace.trunk_ref]
-    if experiment and not name_fault(experiment):
-        project = Name(workspace.project_id)
-        branches.append(layout.experiment_branch(project, Name(experiment)))
+    own = _own_branch(workspace, experiment)
+    branches += [own] if own else []
     there = remote.list_refs([*branches, layout.PINS])
     here = {branch: store.ref(workspace.tracking(branch)) for branch in branches}
     moved = [branch for branch in branches if there.get(branch) not in (None, here[branch])]
     if moved:
         remote.fetch([_refspec(workspace, branch) for branch in moved])
     _forget(workspace, {b: here[b] for b in branches if b not in there})
+    if own and here[own] and own not in there:
+        fetch_project(workspace)
     return there
+
+
+def _own_branch(workspace: Workspace, experiment: str | None) -> str | None:
+    if not experiment or name_fault(experiment):
+        return None
+    return layout.experiment_branch(Name(workspace.project_id), Name(experiment))
 
 
 def _refspec(workspace: Workspace, branch: str) -> str:

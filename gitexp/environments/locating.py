@@ -9,7 +9,7 @@ from gitexp.environments.binding import Binding
 from gitexp.environments.branches import environment_name
 from gitexp.environments.live import live_snapshot
 from gitexp.errors import InvalidInput, NotBound, NotFound
-from gitexp.experiments.catalog import known_experiments
+from gitexp.experiments.catalog import known_experiments, superseding_name
 from gitexp.experiments.headers import Header, header_at, read_header
 from gitexp.experiments.versions import Version, resolve_version
 from gitexp.ids import Name, ObjectId, name_fault
@@ -39,7 +39,8 @@ def find_experiment(workspace: Workspace, binding: Binding) -> Header | None:
         except NotFound:
             header = None
         if header and header.id == binding.experiment_id:
-            return header
+            now = superseding_name(workspace, header.name)
+            return read_header(workspace, now) if now else header
     return _by_id(workspace, binding.experiment_id)
 
 

@@ -76,7 +76,10 @@ def binding_plan(
 ) -> Plan:
     """Return the plan of a promotion; no updates when this version is live already."""
     if version.checked().digest != digest_of(version.values):
-        raise InvalidInput(f"the values of version {version.version[:10]} lack their digest")
+        raise InvalidInput(
+            f"the values of version {version.version[:10]} are not those of its digest",
+            hint="Save them again with `gitexp commit`, then promote that version.",
+        )
     live = _readable(tx, workspace, move.environment)
     if live and (live.experiment_id, live.version) == (header.id, version.version):
         return Plan(binding=live)

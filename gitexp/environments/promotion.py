@@ -36,6 +36,7 @@ from gitexp.errors import (
 )
 from gitexp.experiments.headers import Header, read_header
 from gitexp.experiments.publishing import PlanPromotion
+from gitexp.experiments.refusals import refuse_former_name
 from gitexp.experiments.sharing import is_shared
 from gitexp.experiments.versions import Version, resolve_version
 from gitexp.ids import Name, ObjectId
@@ -98,7 +99,8 @@ def promote(
 
     Raises:
         NotFound: no such environment, experiment or version, or no shared remote.
-        NotAllowed: the experiment is deleted, or the version is not shared.
+        NotAllowed: the experiment is deleted or has another name now, or the version is not
+            shared.
         InvalidInput: the version's values are not valid.
         Conflict: somebody else moved the environment meanwhile; nothing was changed.
         PushRejected: the remote refused the push; nothing was changed.
@@ -115,6 +117,7 @@ def promote(
     def plan(tx: Transaction, move: Move) -> Plan:
         current_project(workspace, reader=tx).environment(environment)
         header = read_header(workspace, experiment, reader=tx)
+        refuse_former_name(workspace, experiment, reader=tx)
         _refuse_deleted(header)
         chosen = resolve_version(workspace, experiment, version or "latest", reader=tx)
         shared = _shared(tx, workspace, experiment, chosen.checked())

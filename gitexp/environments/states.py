@@ -10,6 +10,7 @@ from gitexp.environments.branches import environment_name, names_with_branches, 
 from gitexp.environments.live import live_snapshot
 from gitexp.environments.locating import find_experiment
 from gitexp.errors import AlreadyExists, GitexpError, NotFound
+from gitexp.experiments.headers import Header
 from gitexp.experiments.versions import list_versions
 from gitexp.ids import Name, ObjectId
 from gitexp.project.reading import current_project, project_at, read_document
@@ -25,7 +26,8 @@ class EnvironmentState:
 
     Attributes:
         bound: whether a version is live.
-        binding: what its branch says; None when it has none, or when it cannot be read.
+        binding: what its branch says, with the name that the experiment has today; None when it
+            has none, or when it cannot be read.
         commit: the tip of its branch; None when it has none.
         newer_versions: how many versions of the bound experiment came after the live one; None
             when that is not known.
@@ -81,15 +83,26 @@ def _state(
         state = _broken(workspace, name, exc)
         return replace(state, description=description, declared=declared)
     binding = snapshot.binding if snapshot else None
+    header = _experiment_today(workspace, binding) if binding and binding.bound else None
+    if binding and header:
+        binding = replace(binding, experiment=header.name)
     return EnvironmentState(
         name=name,
         description=description,
         bound=binding is not None and binding.bound,
         binding=binding,
         commit=binding.commit if binding else None,
-        newer_versions=_newer_versions(workspace, binding) if binding else None,
+        newer_versions=_newer_versions(workspace, binding, header) if binding and header else None,
         declared=declared,
     )
+
+
+def _experiment_today(workspace: Workspace, binding: Binding) -> Header | None:
+    """Return the header of what is bound; None where the experiment is not here to be read."""
+    try:
+        return find_experiment(workspace, binding)
+    except (*UNREADABLE, NotFound):
+        return None
 
 
 def _broken(workspace: Workspace, name: Name, error: GitexpError) -> EnvironmentState:
@@ -104,13 +117,10 @@ def _broken(workspace: Workspace, name: Name, error: GitexpError) -> Environment
     )
 
 
-def _newer_versions(workspace: Workspace, binding: Binding) -> int | None:
+def _newer_versions(workspace: Workspace, binding: Binding, header: Header) -> int | None:
     """Return how many versions came after the live one, which a rewrite may have rehashed."""
-    if not binding.bound:
-        return None
     try:
-        header = find_experiment(workspace, binding)
-        versions = list_versions(workspace, header.name) if header else []
+        versions = list_versions(workspace, header.name)
     except (*UNREADABLE, NotFound):
         return None
     by_hash = [i for i, v in enumerate(versions) if binding.version in (v.version, *v.aliases)]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gitexp.documents import layout
+from gitexp.documents.problems import shell_word
 from gitexp.errors import Conflict, Diverged, InvalidDocuments
 from gitexp.experiments.homes import Home, on_commit
 from gitexp.experiments.uniting import Union, United
@@ -158,9 +159,8 @@ def _common(
 
 def _unclean(workspace: Workspace, home: Home, united: United) -> Conflict:
     branch = layout.branch_name(home.branch)
-    hint = (
-        f"Merge it by hand, then save again: `git switch {branch} && git merge {workspace.trunk}`."
-    )
+    trunk = shell_word(workspace.trunk)
+    hint = f"Merge it by hand, then save again: `git switch {branch} && git merge {trunk}`."
     if united.parameters:
         names = ", ".join(united.parameters)
         return Diverged(

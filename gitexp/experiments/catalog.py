@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Any, Literal
 
 from gitexp.clock import iso, parse_iso
-from gitexp.experiments.headers import Header, listed_header
-from gitexp.experiments.homes import Home, all_homes, find_home
+from gitexp.experiments.headers import Header
+from gitexp.experiments.homes import Home
+from gitexp.experiments.namesakes import known_experiments as known_experiments
+from gitexp.experiments.namesakes import superseding_name as superseding_name
 from gitexp.experiments.sharing import SharingState, Visibility, sharing_of
 from gitexp.experiments.versions import count_versions, latest_at
 from gitexp.ids import VersionId
 from gitexp.project.workspace import Workspace
-from gitexp.store.history import is_ancestor
 
 LifecycleFilter = Literal["active", "archived", "deleted", "all"]
 
@@ -78,29 +79,6 @@ class Selection:
         )
 
 
-def known_experiments(workspace: Workspace) -> list[tuple[Home, Header]]:
-    """Return every experiment's home and header, sorted by name.
-
-    What stands under two names with one id was renamed: only the line of history that is ahead
-    counts, and a branch before the trunk.
-    """
-    found: dict[str, tuple[Home, Header]] = {}
-    for home in all_homes(workspace):
-        header = listed_header(workspace, home)
-        known = found.get(header.id)
-        if known is None or _ahead_of(workspace, known[0], home):
-            found[header.id] = (home, header)
-    return sorted(found.values(), key=lambda pair: pair[0].name)
-
-
-def _ahead_of(workspace: Workspace, known: Home, other: Home) -> bool:
-    return (
-        other.kind != "trunk"
-        and known.tip != other.tip
-        and is_ancestor(workspace.store, known.tip, other.tip)
-    )
-
-
 def list_experiments(
     workspace: Workspace, selection: Selection, *, bound: Mapping[str, tuple[str, ...]]
 ) -> Page:
@@ -132,7 +110,7 @@ def summary(
     return ExperimentSummary(
         name=home.name,
         id=header.id,
-        description=f"cannot be read: {header.problem}" if header.problem else header.description,
+        description=_described(header),
         visibility=sharing.visibility,
         sharing=sharing.state,
         lifecycle=header.lifecycle,
@@ -145,22 +123,21 @@ def summary(
     )
 
 
+def _described(header: Header) -> str:
+    """Return the description, or what is wrong, which whoever lists must see."""
+    if header.problem:
+        return f"cannot be read: {header.problem}"
+    return (
+        f"{header.note}. {header.description}".rstrip(". ") if header.note else header.description
+    )
+
+
 _NO_VERSIONS: Mapping[str, Any] = {"count": 0, "version": None, "at": None, "message": None}
-
-
-def superseding_name(workspace: Workspace, name: str) -> str | None:
-    """Return the name that an experiment has now, where this one is its former; else None."""
-    homes = known_experiments(workspace)
-    if any(home.name == name for home, _ in homes):
-        return None
-    home = find_home(workspace, name)
-    header = listed_header(workspace, home) if home else None
-    return next((h.name for h, known in homes if header and known.id == header.id), None)
 
 
 def _versions_in_brief(workspace: Workspace, home: Home) -> dict[str, Any]:
     """Return how many versions a tip has and what the latest is, as JSON data."""
-    key = f"brief/1/{home.tip}/{workspace.root}/{home.name}"
+    key = f"brief/2/{home.tip}/{workspace.root}/{home.name}"
     known = workspace.cache.get(key)
     if known is None:
         latest = latest_at(workspace, home.tip, home.name)

@@ -29,6 +29,7 @@ class Header:
         evaluators: the evaluators of a run that names none.
         metrics: the direction in which each metric is better.
         problem: why the file cannot be read, in a list; None for a good one.
+        note: what is odd about it beside others, in a list; None where nothing is.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Header:
     metrics: Mapping[str, Direction] = field(default_factory=dict)
     artifact_location: str = ""
     problem: str | None = None
+    note: str | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Header:
@@ -80,10 +82,10 @@ class Header:
         return replace(self, **changes)
 
 
-def listed_header(workspace: Workspace, home: Home) -> Header:
+def listed_header(workspace: Workspace, home: Home, *, reader: Store | None = None) -> Header:
     """Return an experiment's header, or one that says why it cannot be read."""
     try:
-        return header_at(workspace, home.tip, home.name)
+        return header_at(workspace, home.tip, home.name, reader=reader)
     except (NotFound, InvalidInput) as exc:
         return Header(id=f"unreadable:{home.branch}", name=home.name, problem=exc.message)
 
@@ -107,7 +109,7 @@ def header_at(
         NotFound: the commit holds no such experiment.
     """
     path = layout.header_path(workspace.root, Name(name))
-    key = f"header/1/{commit}/{path}"
+    key = f"header/2/{commit}/{path}"
     data = workspace.cache.get(key)
     if data is None:
         tree = tree_of(reader or workspace.store, commit)
@@ -119,3 +121,13 @@ def header_at(
             )
         workspace.cache.put(key, data)
     return Header.from_dict(data)
+
+
+def id_at(
+    workspace: Workspace, commit: ObjectId, name: str, *, reader: Store | None = None
+) -> str | None:
+    """Return an experiment's id in a commit; None where there is none that can be read."""
+    try:
+        return header_at(workspace, commit, name, reader=reader).id
+    except (NotFound, InvalidInput):
+        return None

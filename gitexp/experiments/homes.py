@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gitexp.documents import layout
-from gitexp.errors import NotFound
+from gitexp.errors import NotFound, StoreError
 from gitexp.ids import Name, ObjectId, name_fault
 from gitexp.project.workspace import Workspace, further
 from gitexp.store.history import is_ancestor
@@ -117,6 +117,15 @@ def _tips(store: Store, start: str) -> dict[str, ObjectId]:
     return {name: tip for name, tip in found if not name_fault(name)}
 
 
+def branch_tips(
+    workspace: Workspace, *, reader: Store | None = None
+) -> dict[tuple[str, ObjectId], None]:
+    """Return the tips of all experiment branches with their names, local and shared, each once."""
+    store = reader or workspace.store
+    starts = _branch_prefixes(workspace)
+    return {(n, tip): None for start in starts for n, tip in _tips(store, start).items()}
+
+
 def get_home(workspace: Workspace, name: str, *, reader: Store | None = None) -> Home:
     """Return an experiment's home.
 
@@ -130,9 +139,24 @@ def get_home(workspace: Workspace, name: str, *, reader: Store | None = None) ->
             f"no experiment {name!r} in project {workspace.project_id!r}",
             hint=f"Did you mean {close[0]!r}?"
             if close
-            else "List them with `gitexp experiment list`, or fetch others' with `gitexp fetch`.",
+            else _renamed_hint(workspace, name, reader)
+            or "List them with `gitexp experiment list`, or fetch others' with `gitexp fetch`.",
         )
     return home
+
+
+def _renamed_hint(workspace: Workspace, name: str, reader: Store | None) -> str | None:
+    """Return what to use instead of a name that some experiment had when it was saved."""
+    from gitexp.experiments.lineage import lineage
+
+    for home in all_homes(workspace, reader=reader):
+        try:
+            saves = lineage(workspace, home.tip, home.name, reader=reader).saves
+        except StoreError:
+            continue  # a shallow clone does not tell
+        if any(save.name == name for save in saves):
+            return f"It is named {home.name!r} now: `gitexp experiment show {home.name}`."
+    return None
 
 
 def on_commit(

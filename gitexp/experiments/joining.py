@@ -6,16 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from gitexp.documents import layout
+from gitexp.documents.problems import shell_word
 from gitexp.errors import Conflict, Diverged
+from gitexp.experiments.headers import header_at, id_at
 from gitexp.experiments.homes import Home, get_home
 from gitexp.experiments.merging import Side
+from gitexp.experiments.refusals import refuse_former_name
 from gitexp.experiments.sharing import refuse_namesake
 from gitexp.experiments.uniting import Union, United
+from gitexp.ids import Name, ObjectId
 from gitexp.project.workspace import Workspace
 from gitexp.store.history import is_ancestor, merge_base
 from gitexp.store.model import TreeId
 from gitexp.store.transaction import Transaction, transact
-from gitexp.store.trees import tree_of
+from gitexp.store.trees import entry_at, list_dir, tree_of
 
 
 def pull(
@@ -33,11 +37,13 @@ def pull(
     Raises:
         Diverged: both sides changed the same parameters; nothing was written.
         Conflict: other files of the branch conflict.
+        NotAllowed: the experiment has another name now.
     """
     signature = workspace.signature()
 
     def work(tx: Transaction) -> None:
         home = get_home(workspace, name, reader=tx)
+        refuse_former_name(workspace, name, reader=tx)
         if home.shared is None or home.local is None or is_ancestor(tx, home.shared, home.local):
             return
         refuse_namesake(workspace, home, reader=tx)
@@ -67,7 +73,7 @@ def _united(
         workspace=workspace,
         tx=tx,
         name=home.name,
-        base=tree_of(tx, fork) if fork else None,
+        base=_common(tx, workspace, home, fork) if fork else None,
         ours=tree_of(tx, local),
         theirs=tree_of(tx, shared),
         take=take,
@@ -76,6 +82,20 @@ def _united(
     if united.tree is None:
         raise _diverged(workspace, home, united)
     return united.tree
+
+
+def _common(tx: Transaction, workspace: Workspace, home: Home, fork: ObjectId) -> TreeId:
+    """Return the tree that both sides come from, with the experiment under its present name."""
+    tree = tree_of(tx, fork)
+    own = layout.experiment_dir(workspace.root, home.name)
+    if entry_at(tx, tree, own) is not None:
+        return tree
+    mine = header_at(workspace, home.tip, home.name, reader=tx).id
+    for entry in list_dir(tx, tree, layout.experiments_dir(workspace.root)):
+        if id_at(workspace, fork, entry.name, reader=tx) == mine:
+            former = layout.experiment_dir(workspace.root, Name(entry.name))
+            return tx.tree(tree, {former: None, own: entry})
+    return tree
 
 
 def _diverged(workspace: Workspace, home: Home, united: United) -> Conflict:
@@ -90,5 +110,5 @@ def _diverged(workspace: Workspace, home: Home, united: United) -> Conflict:
     return Conflict(
         f"the two sides of {branch} conflict in " + ", ".join(united.paths),
         hint=f"Merge them by hand: `git switch {branch} && "
-        f"git merge {workspace.remote_name}/{branch}`.",
+        f"git merge {shell_word(workspace.remote_name)}/{branch}`.",
     )

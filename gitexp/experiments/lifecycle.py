@@ -1,4 +1,4 @@
-"""The life of an experiment: create, describe, archive, delete, restore, purge."""
+"""The life of an experiment: create, describe, rename, archive, delete, restore, purge."""
 
 from __future__ import annotations
 
@@ -6,11 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitexp.documents import layout
-from gitexp.errors import AlreadyExists, Conflict, NotAllowed
+from gitexp.documents.problems import shell_word
+from gitexp.errors import Conflict, NotAllowed
 from gitexp.experiments.bases import base_of
-from gitexp.experiments.headers import Header, header_at, read_header
-from gitexp.experiments.homes import Home, find_home, get_home, trunk_names
-from gitexp.experiments.saving import move_branch, refuse_deleted
+from gitexp.experiments.headers import Direction, Header, header_at
+from gitexp.experiments.homes import Home, get_home, trunk_names
+from gitexp.experiments.refusals import (
+    refuse_checked_out,
+    refuse_deleted,
+    refuse_former_name,
+    refuse_taken,
+)
+from gitexp.experiments.renaming import rename as rename
+from gitexp.experiments.saving import move_branch
 from gitexp.experiments.sharing import push, sharing_of
 from gitexp.ids import ObjectId, new_experiment_id, parse_name
 from gitexp.project.reading import current_project
@@ -24,12 +32,19 @@ Change = Callable[[Header], Header]
 
 @dataclass(frozen=True, kw_only=True)
 class NewExperiment:
-    """What an experiment begins with."""
+    """What an experiment begins with.
+
+    Attributes:
+        artifact_location: where its runs keep their artifacts; empty keeps them in Git.
+        metrics: the direction in which each metric is better.
+    """
 
     name: str
     description: str = ""
     hypothesis: str = ""
     tags: Mapping[str, str] | None = None
+    artifact_location: str = ""
+    metrics: Mapping[str, Direction] | None = None
 
 
 def create(workspace: Workspace, new: NewExperiment) -> Header:
@@ -62,6 +77,8 @@ def create_in(
         description=new.description,
         hypothesis=new.hypothesis,
         tags=dict(new.tags or {}),
+        artifact_location=new.artifact_location,
+        metrics=dict(new.metrics or {}),
     )
     trunk = workspace.trunk_tip(tx)
     assert trunk is not None  # current_project has read it
@@ -78,32 +95,19 @@ def create_in(
     return header, commit
 
 
-def refuse_taken(workspace: Workspace, name: str, tx: Transaction) -> None:
-    home = find_home(workspace, name, reader=tx)
-    if home is None:
-        return
-    lifecycle = header_at(workspace, home.tip, name, reader=tx).lifecycle
-    raise AlreadyExists(
-        f"experiment {name!r} exists already" + (" and is deleted" * (lifecycle == "deleted")),
-        hint=f"Bring it back with `gitexp experiment restore {name}`, or remove it for good with "
-        f"`gitexp experiment purge {name}`."
-        if lifecycle == "deleted"
-        else "Choose another name.",
-    )
-
-
 def change_header(
     workspace: Workspace, name: str, change: Change, *, message: str, revive: bool = False
 ) -> Header:
     """Apply a change to an experiment's header in one commit; without a difference, in none.
 
     Raises:
-        NotAllowed: the experiment is deleted (unless `revive`).
+        NotAllowed: the experiment is deleted (unless `revive`), or has another name now.
     """
     signature = workspace.signature()
 
     def work(tx: Transaction) -> Header:
         home = get_home(workspace, name, reader=tx)
+        refuse_former_name(workspace, name, reader=tx)
         if not revive:
             refuse_deleted(workspace, home, tx)
         return header_commit(tx, workspace, home, change, message=message, signature=signature)
@@ -250,52 +254,65 @@ def _plan_deletion(
 def purge(workspace: Workspace, name: str) -> tuple[str, ...]:
     """Remove a deleted experiment's branches, its runs included; returns what was removed.
 
+    The shared branches go first, in one atomic push. A local branch that moved meanwhile stays.
+
     Raises:
         NotAllowed: it was not deleted first, or the trunk still holds it.
+        Conflict: somebody wrote to it meanwhile.
     """
-    home = get_home(workspace, name)
-    _refuse_purge(workspace, home)
-    branches = [home.branch, layout.runs_branch(workspace.project_id, home.name)]
-    store = workspace.store
-    gone = [
-        PushUpdate(ref=branch, old=shared, new=None)
-        for branch in branches
-        if (shared := store.ref(workspace.tracking(branch))) is not None
-    ]
+    plan = transact(workspace.store, lambda tx: _plan_purge(tx, workspace, name))
+    gone = [PushUpdate(ref=ref, old=old, new=None) for ref, old in plan.shared.items()]
     if gone:
         push(workspace, gone, what=f"purging {name!r}")
-
-    def work(tx: Transaction) -> list[str]:
-        local = [branch for branch in branches if tx.ref(branch) is not None]
-        for branch in local:
-            tx.set_ref(branch, old=tx.ref(branch), new=None)
-        return local
-
-    local = transact(store, work)
-    return tuple(local + [workspace.tracking(update.ref) for update in gone])
+    transact(workspace.store, lambda tx: _remove(tx, name, plan.local))
+    return (*plan.local, *(workspace.tracking(update.ref) for update in gone))
 
 
-def _refuse_purge(workspace: Workspace, home: Home) -> None:
+@dataclass(frozen=True, kw_only=True)
+class _Purge:
+    """The branches of an experiment that is to go, here and on the shared remote."""
+
+    local: Mapping[str, ObjectId]
+    shared: Mapping[str, ObjectId]
+
+
+def _plan_purge(tx: Transaction, workspace: Workspace, name: str) -> _Purge:
+    """Return what is to go; where nothing is shared, it goes in this very transaction."""
+    home = get_home(workspace, name, reader=tx)
+    _refuse_purge(tx, workspace, home)
+    branches = [home.branch, layout.runs_branch(workspace.project_id, home.name)]
+    local = {branch: tip for branch in branches if (tip := tx.ref(branch))}
+    shared = {b: tip for b in branches if (tip := tx.ref(workspace.tracking(b)))}
+    if not shared:
+        _remove(tx, name, local)
+    return _Purge(local=local, shared=shared)
+
+
+def _remove(tx: Transaction, name: str, branches: Mapping[str, ObjectId]) -> None:
+    """Stage the removal of local branches that stand where they stood; of what is gone, nothing."""
+    moved = [b for b, old in branches.items() if tx.ref(b) not in (None, old)]
+    if moved:
+        listed = ", ".join(map(layout.branch_name, moved))
+        raise Conflict(
+            f"experiment {name!r} was written to while it was purged: {listed}",
+            hint="What is shared is gone, what is here was kept: see `gitexp status`.",
+        )
+    for branch, old in branches.items():
+        if tx.ref(branch) is not None:
+            tx.set_ref(branch, old=old, new=None)
+
+
+def _refuse_purge(tx: Transaction, workspace: Workspace, home: Home) -> None:
     name = home.name
-    if read_header(workspace, name).lifecycle != "deleted":
+    if header_at(workspace, home.tip, name, reader=tx).lifecycle != "deleted":
         raise NotAllowed(
             f"experiment {name!r} is not deleted",
             hint=f"Delete it first, which can be undone: `gitexp experiment delete {name}`.",
         )
-    if name in trunk_names(workspace):
+    if name in trunk_names(workspace, reader=tx):
         path = layout.experiment_dir(workspace.root, name)
         raise NotAllowed(
             f"{workspace.trunk} still holds {path}",
-            hint=f"Remove it there first: `git rm -r {path}` on {workspace.trunk}.",
+            hint=f"Remove it there first: `git rm -r {shell_word(path)}` on {workspace.trunk}.",
         )
     refuse_checked_out(workspace, home)
-
-
-def refuse_checked_out(workspace: Workspace, home: Home) -> None:
-    """Raise NotAllowed when a working tree has the branch checked out; it cannot go then."""
-    if workspace.store.checked_out(home.branch):
-        branch = layout.branch_name(home.branch)
-        raise NotAllowed(
-            f"the branch {branch} is checked out",
-            hint=f"Switch to another one there first: `git switch {workspace.trunk}`.",
-        )

@@ -66,7 +66,8 @@ def publish(
     def move(tx: Transaction) -> None:
         home = replace(plan.home, local=plan.local)
         # A save that came between keeps the branch; what was published is joined by a pull.
-        if plan.version.created and tx.ref(home.branch) == plan.local:
+        moved = plan.home.local not in (None, plan.local)
+        if moved and tx.ref(home.branch) == plan.local:
             move_branch(tx, home, plan.home.tip, f"gitexp publish {new.name}")
 
     transact(workspace.store, move)

@@ -7,24 +7,25 @@ from dataclasses import dataclass
 
 from gitexp.documents import layout
 from gitexp.errors import NotAllowed
-from gitexp.experiments.bases import base_of
+from gitexp.experiments.following import follow, renamed
 from gitexp.experiments.headers import Header, header_at
-from gitexp.experiments.homes import Home, get_home
-from gitexp.experiments.lifecycle import refuse_checked_out, refuse_taken
-from gitexp.experiments.saving import refuse_deleted
+from gitexp.experiments.homes import get_home
+from gitexp.experiments.namesakes import superseding_name
+from gitexp.experiments.refusals import refuse_checked_out, refuse_deleted, refuse_taken
 from gitexp.experiments.sharing import is_namesake, push, sharing_of
 from gitexp.ids import Name, ObjectId, parse_name
 from gitexp.project.workspace import Workspace, further
 from gitexp.store.history import is_ancestor
 from gitexp.store.model import PushUpdate, Signature
 from gitexp.store.transaction import Transaction, transact
-from gitexp.store.trees import blob_at, entry_at
 
 
 def rename(workspace: Workspace, name: str, new_name: str) -> Header:
     """Give an experiment another name; it stays the same experiment, with its history and runs.
 
     Where it is shared, the new branches are pushed and the old ones removed in one atomic step.
+    Where it has the new name already, because somebody else renamed it or an earlier call ended
+    half-way, the branches here follow; what was saved under the former name goes along.
 
     Raises:
         AlreadyExists: the new name is taken.
@@ -34,6 +35,8 @@ def rename(workspace: Workspace, name: str, new_name: str) -> Header:
     target = parse_name(new_name, "experiment name")
     home = get_home(workspace, name)
     refuse_checked_out(workspace, home)
+    if home.local and superseding_name(workspace, name) == target:
+        return follow(workspace, name, target)
     namesake = is_namesake(workspace, home)
     if not namesake and sharing_of(workspace, home).state in ("behind", "diverged"):
         raise NotAllowed(
@@ -84,7 +87,7 @@ def _plan_rename(
             new_ref=layout.experiment_branch(workspace.project_id, Name(target)),
             local=home.local,
             shared=home.shared,
-            tip=_renamed(tx, workspace, home, header, signature),
+            tip=renamed(tx, workspace, home, header, signature),
         )
     ]
     old_runs, new_runs = (layout.runs_branch(workspace.project_id, Name(n)) for n in (name, target))
@@ -114,25 +117,6 @@ def _all_runs(
             hint="Join them with `gitexp push` first.",
         )
     return tip
-
-
-def _renamed(
-    tx: Transaction, workspace: Workspace, home: Home, header: Header, signature: Signature
-) -> ObjectId:
-    from gitexp.documents.yaml_editor import edit_yaml
-
-    base = base_of(tx, workspace, home)
-    old = layout.experiment_dir(workspace.root, home.name)
-    new = layout.experiment_dir(workspace.root, Name(header.name))
-    path = layout.header_path(workspace.root, home.name)
-    content = edit_yaml(blob_at(tx, base.tree, path) or b"", header.to_dict(), file=path)
-    edited = tx.tree(base.tree, {path: content})
-    return tx.commit(
-        tree=tx.tree(edited, {old: None, new: entry_at(tx, edited, old)}),
-        parents=base.parents,
-        message=f"{header.name}: rename from {home.name}",
-        author=signature,
-    )
 
 
 def _apply_moves(tx: Transaction, moves: Sequence[_Move]) -> None:

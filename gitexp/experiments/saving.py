@@ -10,15 +10,16 @@ from gitexp.documents import layout
 from gitexp.documents.canonical import digest_of
 from gitexp.documents.problems import ProblemCollector
 from gitexp.documents.yaml_writer import dump_yaml
-from gitexp.errors import Conflict, InvalidInput, NotAllowed
+from gitexp.errors import Conflict, InvalidInput
 from gitexp.experiments.bases import Base, base_of
-from gitexp.experiments.headers import header_at
 from gitexp.experiments.homes import Home, get_home
-from gitexp.experiments.versions import Version, resolve_version
+from gitexp.experiments.refusals import refuse_deleted, refuse_former_name
+from gitexp.experiments.versions import Version, latest_at, resolve_version
 from gitexp.ids import Name, ObjectId, VersionId
 from gitexp.project.definition import Project
 from gitexp.project.reading import remember_document
 from gitexp.project.workspace import Workspace
+from gitexp.project.worktree_files import as_stored
 from gitexp.store.transaction import Transaction, transact
 from gitexp.store.trees import blob_at, read_commit
 
@@ -56,18 +57,20 @@ def save(
 ) -> Version:
     """Return the version that holds the edited values; `created` tells whether it is new.
 
-    Values equal to the latest make no commit.
+    Values equal to the latest make no commit; where the trunk has to be joined, values that it
+    holds already make a merge and no version.
 
     Raises:
         InvalidDocuments: unknown, missing or mistyped values, all of them at once.
         Conflict: `parent_version` is no longer the latest, or the trunk does not merge cleanly.
-        NotAllowed: the experiment is deleted.
+        NotAllowed: the experiment is deleted, or has another name now.
         UncommittedWork: the branch is checked out and its file was edited.
     """
     signature = workspace.signature()
 
     def work(tx: Transaction) -> Version:
         home = get_home(workspace, name, reader=tx)
+        refuse_former_name(workspace, name, reader=tx)
         refuse_deleted(workspace, home, tx)
         base = base_of(tx, workspace, home)
         _check_parent(workspace, name, base, parent_version, tx)
@@ -76,7 +79,7 @@ def save(
         if base.latest and base.latest.digest == digest_of(values) and _stands(base):
             return base.latest
         path = layout.parameters_path(workspace.root, Name(name))
-        tree = tx.tree(base.tree, {path: edit.text or _encoded(tx, base, path, values)})
+        tree = tx.tree(base.tree, {path: _content(tx, workspace, base, edit, path, values)})
         if edit.text is None:
             remember_document(workspace, tree, path, "parameters", values, reader=tx)
         commit = tx.commit(
@@ -86,7 +89,7 @@ def save(
             author=signature,
         )
         move_branch(tx, home, commit, f"gitexp commit {name}")
-        return _created(tx, commit, base, values)
+        return _joined_only(tx, workspace, commit, home) or _created(tx, commit, base, values)
 
     return transact(workspace.store, work)
 
@@ -101,18 +104,19 @@ def _stands(base: Base) -> bool:
     return base.latest.digest == digest_of(base.project.resolve(base.values, file=path))
 
 
-def refuse_deleted(workspace: Workspace, home: Home, tx: Transaction) -> None:
-    """Raise NotAllowed when the experiment is deleted."""
-    if header_at(workspace, home.tip, home.name, reader=tx).lifecycle == "deleted":
-        raise NotAllowed(
-            f"experiment {home.name!r} is deleted",
-            hint=f"Bring it back with `gitexp experiment restore {home.name}`.",
-        )
-
-
 def move_branch(tx: Transaction, home: Home, commit: ObjectId, message: str) -> None:
     """Stage the move of an experiment's local branch, which is opened where there was none."""
     tx.set_ref(home.branch, old=home.local, new=commit, message=message)
+
+
+def _joined_only(
+    tx: Transaction, workspace: Workspace, commit_id: ObjectId, home: Home
+) -> Version | None:
+    """Return the version whose values a merge took over; None for a commit that saved its own."""
+    if len(read_commit(tx, commit_id).parents) < 2:
+        return None
+    latest = latest_at(workspace, commit_id, home.name, reader=tx)
+    return latest if latest and latest.version != commit_id else None
 
 
 def _created(
@@ -188,6 +192,20 @@ def _still_declared(base: Base) -> Mapping[str, Any]:
             hint="Save complete values instead: `gitexp commit EXPERIMENT --values FILE`.",
         )
     return {name: value for name, value in base.values.items() if name in base.project.slots}
+
+
+def _content(
+    tx: Transaction,
+    workspace: Workspace,
+    base: Base,
+    edit: Edit,
+    path: str,
+    values: Mapping[str, Any],
+) -> bytes:
+    """Return the bytes of `parameters.yaml`: as a person wrote them, else as gitexp does."""
+    if edit.text is None:
+        return _encoded(tx, base, path, values)
+    return as_stored(workspace, path, edit.text, before=blob_at(tx, base.tree, path))
 
 
 def _encoded(tx: Transaction, base: Base, path: str, values: Mapping[str, Any]) -> bytes:

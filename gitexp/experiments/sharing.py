@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gitexp.documents import layout
-from gitexp.errors import Conflict, GitexpError, InvalidInput, NotAllowed, NotFound, PushRejected
-from gitexp.experiments.headers import header_at
+from gitexp.errors import Conflict, GitexpError, NotAllowed, NotFound, PushRejected
+from gitexp.experiments.headers import header_at, id_at
 from gitexp.experiments.homes import Home, get_home, on_commit
+from gitexp.experiments.namesakes import superseding_name
 from gitexp.ids import ObjectId, VersionId
 from gitexp.project.workspace import Workspace
 from gitexp.store.history import ahead_behind, is_ancestor
@@ -109,16 +110,19 @@ def is_shared(
 def fetch_project(workspace: Workspace) -> tuple[RefChange, ...]:
     """Bring the project's branches over from the shared remote, and return what moved.
 
+    One connection does, unless the trunk is not there, which only the remote can tell.
+
     Raises:
         RemoteUnavailable: it cannot be reached.
     """
     remote = workspace.remote()
     before = _tracked(workspace)
     branches = [f"refs/heads/{kind}/{workspace.project_id}/*" for kind in ("exp", "env", "runs")]
-    specs = [f"+{branch}:{workspace.tracking(branch)}" for branch in branches]
-    remote.fetch(specs, prune=True)
-    if remote.list_refs([workspace.trunk_ref]).get(workspace.trunk_ref):
-        remote.fetch([f"+{workspace.trunk_ref}:{workspace.tracking(workspace.trunk_ref)}"])
+    *others, trunk = (f"+{b}:{workspace.tracking(b)}" for b in (*branches, workspace.trunk_ref))
+    try:
+        remote.fetch([*others, trunk], prune=True)
+    except NotFound:
+        remote.fetch(others, prune=True)
     return _moved(before, _tracked(workspace))
 
 
@@ -193,19 +197,13 @@ def _refuse_former_name(workspace: Workspace, home: Home) -> None:
     prefix = workspace.tracking(layout.experiment_branches(workspace.project_id))
     for ref, tip in workspace.store.refs(prefix).items():
         other = ref.removeprefix(prefix)
-        if _id_on(workspace, tip, other) == mine:
+        if id_at(workspace, tip, other) == mine:
             raise Conflict(
                 f"experiment {home.name!r} is shared under the name {other!r}",
-                hint=f"Save on {other} instead; `gitexp diff {home.name} {other}` compares them.",
+                hint=f"Follow it with `gitexp experiment rename {home.name} {other}`."
+                if superseding_name(workspace, home.name) == other
+                else f"Save on {other} instead; `gitexp diff {home.name} {other}` compares them.",
             )
-
-
-def _id_on(workspace: Workspace, tip: ObjectId, name: str) -> str | None:
-    """Return the id of an experiment in a commit; None where there is none that can be read."""
-    try:
-        return header_at(workspace, tip, name).id
-    except (NotFound, InvalidInput):
-        return None
 
 
 def push(workspace: Workspace, updates: Sequence[PushUpdate], *, what: str) -> None:

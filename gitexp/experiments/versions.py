@@ -187,7 +187,7 @@ def _named(line: Lineage, text: str) -> Save | None:
 def entry_of(workspace: Workspace, save: Save, *, reader: Store | None = None) -> Version:
     """Return the version entry of a save, worked out once for each commit."""
     path = layout.parameters_path(workspace.root, Name(save.name))
-    key = f"version/1/{save.commit}/{path}"
+    key = f"version/2/{save.commit}/{path}"
     known = workspace.cache.get(key)
     if known is None:
         version = _read_entry(workspace, save, path, reader)

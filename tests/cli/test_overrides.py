@@ -27,7 +27,15 @@ def refusal(variable: str, named: Path, directory: Path, found: Path | None) -> 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["status"], ["experiment", "create", "tone"], ["init"], ["validate"], ["push"]],
+    [
+        ["status"],
+        ["experiment", "create", "tone"],
+        ["init"],
+        ["validate"],
+        ["push"],
+        ["env", "get", "production"],
+        ["env", "resolve", "production"],
+    ],
 )
 def test_a_git_dir_of_another_repository_is_refused(
     arguments: list[str],

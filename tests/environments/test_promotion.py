@@ -19,9 +19,9 @@ from gitexp.errors import (
     PushRejected,
     RemoteUnavailable,
 )
-from gitexp.experiments.lifecycle import NewExperiment, create, delete
+from gitexp.experiments.lifecycle import NewExperiment, create, delete, rename
 from gitexp.experiments.saving import Edit, save
-from gitexp.experiments.sharing import share
+from gitexp.experiments.sharing import fetch_project, share
 from gitexp.ids import Name
 from gitexp.project.workspace import Workspace
 from gitexp.store.model import PushUpdate
@@ -350,3 +350,16 @@ def test_an_environment_declared_only_here_can_be_bound(world: World, ada: Works
     assert promote(ada, "checkout", "eu-west").created
     push_trunk(ada)
     assert promote(world.clone("Grace"), "checkout", "eu-west").created is False
+
+
+def test_a_former_name_is_not_promoted(ada: Workspace, grace: Workspace) -> None:
+    saved(ada)
+    fetch_project(grace)
+    save(grace, "checkout", Edit(patch={"retries": 9}))
+    rename(ada, "checkout", "payment")
+    with pytest.raises(NotAllowed) as caught:
+        promote(grace, "checkout", "production")
+    assert str(caught.value) == "experiment 'checkout' is named 'payment' now"
+    assert caught.value.hint is not None
+    assert "gitexp experiment rename checkout payment" in caught.value.hint
+    assert promote(grace, "payment", "production").experiment == "payment"

@@ -9,7 +9,9 @@ import pytest
 from gitexp.environments.promotion import promote, unbind
 from gitexp.environments.states import create, get_environment, list_environments
 from gitexp.errors import AlreadyExists, InvalidInput, NotFound
+from gitexp.experiments import sharing
 from gitexp.experiments.lifecycle import rename
+from gitexp.experiments.saving import Edit, save
 from gitexp.project.reading import current_project
 from gitexp.project.workspace import Workspace
 from gitexp.store.trees import blob_at, read_commit, tree_of
@@ -78,6 +80,21 @@ def test_newer_versions_are_counted(ada: Workspace) -> None:
     assert get_environment(ada, "production").newer_versions == 2
     rename(ada, "checkout", "payment")
     assert get_environment(ada, "production").newer_versions == 2
+
+
+def test_a_bound_experiment_is_shown_under_the_name_that_it_has_today(
+    ada: Workspace, grace: Workspace
+) -> None:
+    promoted(ada)
+    for clone in (ada, grace):
+        sharing.fetch_project(clone)
+    save(grace, "checkout", Edit(patch={"retries": 9}))
+    rename(ada, "checkout", "payment")
+    sharing.fetch_project(grace)
+    for clone in (ada, grace):
+        binding = get_environment(clone, "production").binding
+        assert binding is not None
+        assert binding.experiment == "payment"
 
 
 def test_an_unbound_environment_keeps_its_last_binding_in_sight(ada: Workspace) -> None:

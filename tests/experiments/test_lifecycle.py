@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gitexp.documents import layout
-from gitexp.errors import AlreadyExists, InvalidInput, NotAllowed, NotFound
+from gitexp.errors import AlreadyExists, Conflict, InvalidInput, NotAllowed, NotFound
 from gitexp.experiments import lifecycle
 from gitexp.experiments.catalog import Selection, list_experiments
 from gitexp.experiments.headers import read_header
@@ -115,6 +117,31 @@ def test_a_purge_stops_at_the_trunk(workspace: Workspace) -> None:
     delete(workspace, "tuning")
     with pytest.raises(NotAllowed, match="main still holds experiments/tuning"):
         lifecycle.purge(workspace, "tuning")
+
+
+def test_a_purge_keeps_what_was_saved_meanwhile(workspace: Workspace) -> None:
+    create(workspace, NewExperiment(name="tuning"))
+    share(workspace, "tuning")
+    delete(workspace, "tuning")
+    real = workspace.open_remote("origin")
+
+    class Slow:
+        """A remote that takes so long that somebody restores the experiment meanwhile."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(real, name)
+
+        def push(self, updates: object) -> None:
+            real.push(updates)
+            lifecycle.restore(workspace, "tuning")
+
+    slow = replace(workspace, open_remote=lambda name: Slow())
+    with pytest.raises(Conflict) as caught:
+        lifecycle.purge(slow, "tuning")
+    assert str(caught.value) == (
+        "experiment 'tuning' was written to while it was purged: exp/bot/tuning"
+    )
+    assert read_header(workspace, "tuning").lifecycle == "active"
 
 
 def test_a_rename_keeps_id_and_versions(workspace: Workspace) -> None:

@@ -14,6 +14,7 @@ from gitexp.experiments.headers import read_header
 from gitexp.experiments.homes import get_home
 from gitexp.experiments.lifecycle import NewExperiment, create
 from gitexp.experiments.lineage import lineage
+from gitexp.experiments.publishing import publish
 from gitexp.experiments.saving import Edit, save
 from gitexp.experiments.versions import latest_version, list_versions, resolve_version
 from gitexp.ids import ObjectId
@@ -51,7 +52,7 @@ def test_a_returned_value_is_the_callers_own(workspace: Workspace) -> None:
     version = resolve_version(workspace, "tuning")
     dict(version.values)["model"] = "changed"
     version.to_dict()["values"]["model"] = "changed"
-    workspace.cache.get(f"version/1/{version.version}/{PATH}")["values"]["model"] = "changed"
+    workspace.cache.get(f"version/2/{version.version}/{PATH}")["values"]["model"] = "changed"
     assert resolve_version(workspace, "tuning").values["model"] == "small"
 
 
@@ -84,6 +85,34 @@ def test_a_header_commit_that_joins_keeps_the_trunks_values(workspace: Workspace
     lifecycle.archive(workspace, "tuning")
     assert resolve_version(workspace, "tuning").values["retries"] == 9
     assert patch(workspace, model="large").values["retries"] == 9
+
+
+def test_values_that_the_trunk_has_already_make_a_merge_and_no_version(
+    workspace: Workspace,
+) -> None:
+    squashed = squash(workspace)
+    text = text_of(workspace, squashed, PATH).replace(b"retries: 3", b"retries: 9")
+    trunk = commit_files(workspace.store, {PATH: text})
+    saved = patch(workspace, retries=9)
+    assert (saved.version, saved.created) == (trunk, False)
+    latest = latest_version(workspace, "tuning")
+    assert latest is not None
+    assert latest.version == trunk
+    assert get_home(workspace, "tuning").tip != trunk
+    assert not patch(workspace, retries=9).created
+    assert [v.values["retries"] for v in list_versions(workspace, "tuning")] == [3, 9]
+
+
+def test_publishing_what_the_trunk_has_already_moves_the_local_branch_too(
+    workspace: Workspace,
+) -> None:
+    squashed = squash(workspace)
+    text = text_of(workspace, squashed, PATH).replace(b"retries: 3", b"retries: 9")
+    commit_files(workspace.store, {PATH: text})
+    push_trunk(workspace)
+    publish(workspace, NewExperiment(name="tuning"), {"retries": 9}, patch=True)
+    home = get_home(workspace, "tuning")
+    assert home.local == home.shared
 
 
 def test_a_revert_on_the_trunk_is_not_undone(workspace: Workspace) -> None:

@@ -1,19 +1,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from gitexp.errors import Conflict, Diverged, NotAllowed, NotFound, PushRejected
 from gitexp.experiments import joining, sharing
-from gitexp.experiments.catalog import known_experiments
 from gitexp.experiments.homes import experiment_names, get_home
 from gitexp.experiments.lifecycle import NewExperiment, create, rename
 from gitexp.experiments.publishing import publish
 from gitexp.experiments.saving import Edit, save
 from gitexp.experiments.versions import list_versions, resolve_version
 from gitexp.project.workspace import Workspace
+from gitexp.store.memory import MemoryStore
+from gitexp.store.protocol import Remote
 from gitexp.store.trees import read_commit
+from tests.builders import set_branch
 
 
 @pytest.fixture(autouse=True)
@@ -203,9 +206,39 @@ def test_an_experiment_that_was_renamed_elsewhere_is_not_shared_under_its_old_na
     sharing.share(workspace, "tuning")
     other = another_clone()
     rename(other, "tuning", "prompts")
-    sharing.fetch_project(workspace)
-    assert [home.name for home, _ in known_experiments(workspace)] == ["prompts"]
     patch(workspace, retries=9)
+    sharing.fetch_project(workspace)
     with pytest.raises(Conflict) as caught:
         sharing.share(workspace, "tuning")
     assert str(caught.value) == "experiment 'tuning' is shared under the name 'prompts'"
+
+
+class _Counted:
+    """A remote that counts its connections; everything else is the real one."""
+
+    def __init__(self, real: Remote) -> None:
+        self.real = real
+        self.asked = 0
+
+    def __getattr__(self, name: str) -> object:
+        self.asked += 1
+        return getattr(self.real, name)
+
+
+def test_a_fetch_connects_once(workspace: Workspace, another_clone) -> None:
+    sharing.share(workspace, "tuning")
+    counted = _Counted(workspace.remote())
+    sharing.fetch_project(replace(another_clone(), open_remote=lambda name: counted))
+    assert counted.asked == 1
+
+
+def test_a_remote_without_the_trunk_is_fetched_too(
+    workspace: Workspace, another_clone, remote_store: MemoryStore
+) -> None:
+    sharing.share(workspace, "tuning")
+    other = another_clone()
+    set_branch(remote_store, "main", None)
+    patch(workspace, retries=5)
+    sharing.share(workspace, "tuning")
+    moved = sharing.fetch_project(other)
+    assert [change.ref for change in moved] == ["refs/remotes/origin/exp/bot/tuning"]

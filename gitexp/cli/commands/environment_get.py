@@ -185,6 +185,7 @@ def _read_here(
     from gitexp.environments.resolving import Selectors
     from gitexp.serving import read_here
 
+    session.refuse_another_repository(session.directory)
     return read_here(
         session.directory,
         Selectors(**selectors),
