@@ -35,7 +35,6 @@ import contextlib
 import errno
 import os
 import random
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -43,7 +42,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from gitexp.errors import RepositoryBusy, StoreError
+from gitexp.errors import RepositoryBusy
+from gitexp.store.filelocks import lock_file_now, unlock_file
 from gitexp.store.files import (
     create_file,
     lstat_or_none,
@@ -64,7 +64,7 @@ GIT_WAIT = 3.0
 _LONGEST_PAUSE = 0.02
 _NEXT_PAUSE = 0.002
 _BOOT_MARGIN = 120.0
-_LOCKED_BYTE = 1 << 20
+
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _NO_LINKS = frozenset({errno.EPERM, errno.EXDEV, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
 
@@ -162,7 +162,7 @@ class RepositoryLock:
         """Return the descriptor of a file that is now locked, or None."""
         descriptor = os.open(path, _FLAGS, 0o666)
         try:
-            if _lock(descriptor) and _is_current(descriptor, path):
+            if lock_file_now(descriptor) and _is_current(descriptor, path):
                 return descriptor
         except BaseException:
             os.close(descriptor)
@@ -193,52 +193,11 @@ def _is_current(descriptor: int, path: str) -> bool:
     return found is not None and (found.st_dev, found.st_ino) == (mine.st_dev, mine.st_ino)
 
 
-if sys.platform == "win32":
-
-    def _lock(descriptor: int) -> bool:
-        import msvcrt
-
-        try:
-            os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-            os.lseek(descriptor, 0, os.SEEK_SET)
-        except OSError:
-            return False
-        return True
-
-    def _unlock(descriptor: int) -> None:
-        import msvcrt
-
-        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-
-else:
-
-    def _lock(descriptor: int) -> bool:
-        import fcntl
-
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError as exc:
-            raise StoreError(
-                f"the file system of the repository cannot lock files: {exc.strerror}",
-                hint="Keep the repository on a local disk, or mount it with locking enabled.",
-            ) from exc
-        return True
-
-    def _unlock(descriptor: int) -> None:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-
-
 def _release(descriptor: int) -> None:
     """Unlock a file and close it; closing alone waits for a child that is about to start."""
     try:
         with contextlib.suppress(OSError):
-            _unlock(descriptor)
+            unlock_file(descriptor)
     finally:
         os.close(descriptor)
 
