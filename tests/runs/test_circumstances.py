@@ -1,17 +1,20 @@
-"""What a run records without being asked, beside a real Git."""
+"""What a run records without being asked."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from gitexp.documents import layout
 from gitexp.project.workspace import Workspace
-from gitexp.runs.circumstances import code_reference, machine_of
-from gitexp.runs.run import CodeReference
+from gitexp.runs.circumstances import circumstances_of, machine_of
+from gitexp.runs.references import CodeReference
 from tests.builders import commit_files
+from tests.real_git import Git
 from tests.runs.making import disk_workspace
 
 
@@ -20,47 +23,60 @@ def checked_out(tmp_path: Path) -> Workspace:
     """A repository with one commit, checked out."""
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     workspace = disk_workspace(tmp_path / "project", environ=environ)
-    commit_files(workspace.store, {"app.py": b"1\n", ".gitignore": b"*.log\n"})
-    git(workspace, "reset", "-q", "--hard")
+    commit_files(workspace.store, {"app.py": b"1\n"})
+    Git(tmp_path / "project")("reset", "-q", "--hard")
     return workspace
 
 
-def git(workspace: Workspace, *arguments: str) -> None:
-    assert workspace.directory is not None
-    subprocess.run(["git", *arguments], cwd=workspace.directory, check=True)
+def digest(text: bytes) -> str:
+    return "sha256:" + hashlib.sha256(text).hexdigest()
 
 
-def test_files_as_committed_are_clean(checked_out: Workspace) -> None:
+def test_texts_stand_at_the_paths_that_their_digests_name(checked_out: Workspace) -> None:
+    assert checked_out.directory is not None
+    (checked_out.directory / "app.py").write_text("2\n")
+    found = circumstances_of(checked_out)
+    assert found.code.diff is not None
+    assert found.machine.packages is not None
+    assert set(found.texts) == {
+        layout.diff_path(found.code.diff),
+        layout.packages_path(found.machine.packages),
+    }
+    assert digest(found.texts[layout.diff_path(found.code.diff)]) == found.code.diff
+    packages = found.texts[layout.packages_path(found.machine.packages)]
+    assert digest(packages) == found.machine.packages
+    assert b"\ndulwich==" in packages
+
+
+def test_clean_code_has_no_difference(checked_out: Workspace) -> None:
+    found = circumstances_of(checked_out)
     head = checked_out.store.head().commit
-    assert code_reference(checked_out) == CodeReference(commit=head, dirty=False)
+    assert found.code == CodeReference(commit=head, dirty=False, branch="main")
+    assert len(found.texts) == 1
 
 
-@pytest.mark.parametrize(
-    ("path", "dirty"), [("app.py", True), ("new.py", True), ("sub/new.py", True), ("a.log", False)]
-)
-def test_files_that_differ_are_dirty_unless_they_are_ignored(
-    checked_out: Workspace, path: str, dirty: bool
+def test_secrets_are_masked_in_the_command_line_and_in_the_difference(
+    checked_out: Workspace,
 ) -> None:
     assert checked_out.directory is not None
-    target = checked_out.directory / path
-    target.parent.mkdir(exist_ok=True)
-    target.write_text("2\n")
-    assert code_reference(checked_out).dirty is dirty
+    (checked_out.directory / "app.py").write_text("key = 'hunter22'\n")
+    surroundings = replace(checked_out.surroundings, argv=("train", "--key=hunter22"))
+    found = circumstances_of(replace(checked_out, surroundings=surroundings), secrets=["hunter22"])
+    assert found.machine.argv == ("train", "--key=<secret>")
+    assert found.code.diff is not None
+    diff = found.texts[layout.diff_path(found.code.diff)]
+    assert b"+key = '<secret>'\n" in diff
+    assert b"hunter22" not in diff
+    assert digest(diff) == found.code.diff
 
 
-def test_asking_runs_nothing_that_the_repository_names(checked_out: Workspace) -> None:
-    assert checked_out.directory is not None
-    trace = checked_out.directory.parent / "ran"
-    git(checked_out, "config", "core.fsmonitor", f"touch {trace}")
-    assert code_reference(checked_out).dirty is False
-    assert not trace.exists()
-
-
-def test_before_the_first_commit_nothing_is_known(tmp_path: Path) -> None:
-    assert code_reference(disk_workspace(tmp_path / "project")) == CodeReference()
+def test_a_store_in_memory_has_circumstances_too(workspace: Workspace) -> None:
+    found = circumstances_of(workspace)
+    assert found.code == CodeReference(branch="main")
+    assert found.machine.argv == ("gitexp", "run", "tone")
 
 
 def test_the_machine_is_described() -> None:
-    machine = machine_of(["gitexp", "run"])
-    assert machine.argv == ("gitexp", "run")
+    machine = machine_of(["gitexp", "run", "\udcff"])
+    assert machine.argv == ("gitexp", "run", "\\udcff")
     assert all([machine.python, machine.platform, machine.gitexp])

@@ -1,0 +1,146 @@
+"""`gitexp run exec`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from gitexp.cli.arguments import (
+    experiment_argument,
+    patch_of,
+    set_file_option,
+    tags_of,
+    version_option,
+)
+from gitexp.cli.commands.run_evaluate import override_option
+from gitexp.cli.commands.run_track import (
+    description_option,
+    name_option,
+    push_option,
+    tag_option,
+)
+from gitexp.cli.groups import UsageFault, command
+from gitexp.cli.run_arguments import run_id_of
+from gitexp.cli.session import Session
+from gitexp.errors import GitexpError
+
+if TYPE_CHECKING:
+    from gitexp.runs.active import ActiveRun
+    from gitexp.runs.executing import Executed
+    from gitexp.runs.handover import Handover
+    from gitexp.runs.tracking import NewRun
+
+_GRACE = 30.0
+
+
+@command(
+    "exec",
+    examples=[
+        "gitexp run exec tone -- python train.py --epochs 3",
+        "gitexp run exec tone --set temperature=0.9 --push -- ./train.sh",
+        "gitexp run exec tone -- sh -c 'gitexp run log --metric loss=0.3'",
+    ],
+)
+@experiment_argument()
+@click.argument("words", metavar="-- PROGRAM [ARGS]...", nargs=-1, type=click.UNPROCESSED)
+@version_option
+@override_option
+@set_file_option
+@name_option
+@description_option
+@tag_option
+@click.option("--parent", metavar="RUN", help="Make it a part of this run")
+@click.option("--retry", metavar="RUN", help="Make it another attempt at this run's work")
+@click.option(
+    "--grace",
+    type=click.FloatRange(min=0),
+    default=_GRACE,
+    metavar="SECONDS",
+    help="Kill it so long after it was told to stop  [default: 30]",
+)
+@push_option
+@click.option("--silent", is_flag=True, help="Say nothing beside the program")
+@click.pass_context
+def exec_command(
+    context: click.Context,
+    experiment: str,
+    words: tuple[str, ...],
+    version: str | None,
+    settings: tuple[str, ...],
+    files: tuple[str, ...],
+    name: str | None,
+    description: str | None,
+    tags: tuple[str, ...],
+    parent: str | None,
+    retry: str | None,
+    grace: float,
+    push: bool,
+    silent: bool,
+) -> None:
+    """Run any program as a run
+
+    The program gets each parameter as the variable GITEXP_PARAM_ and its slot in capitals, all of
+    them in the JSON file that GITEXP_PARAMETERS_FILE names, and the run in GITEXP_RUN_ID, so that
+    `gitexp run log` inside it logs to the run. Secrets are in their variables alone.
+
+    Its output is passed on as it comes, and the last 64 KiB are recorded. The exit code is that of
+    the program, or 128 and the number of the signal that ended it.
+    """
+    from gitexp.runs.tracking import NewRun
+
+    session: Session = context.obj
+    if not words:
+        raise UsageFault("no program to run", hint="Name it after `--`.")
+    new = NewRun(
+        experiment=session.experiment(experiment).name,
+        version=version,
+        overrides=patch_of(session, settings, files),
+        name=name or "",
+        description=description or "",
+        tags=tags_of(tags),
+        parent=parent and run_id_of(session, parent),
+        retry_of=retry and run_id_of(session, retry),
+    )
+    done = _execute(session, new, words, grace=grace, silent=silent)
+    if push:
+        _push(session, done)
+    context.exit(done.ending.exit_code)
+
+
+def _execute(
+    session: Session, new: NewRun, words: tuple[str, ...], *, grace: float, silent: bool
+) -> Executed:
+    from gitexp.runs.executing import Program, execute
+
+    def begun(active: ActiveRun, handover: Handover) -> None:
+        if not silent:
+            session.say(f"run {active.id}")
+            for slot, reason in handover.left_out.items():
+                session.warn(f"parameter {slot} has no variable: {reason}")
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+
+    program = Program(words=words, directory=session.directory, grace=grace)
+    done = execute(session.repository.workspace, new, program, begun=begun)
+    if not silent or done.ending.fault:
+        session.say(_summary(done))
+    return done
+
+
+def _summary(done: Executed) -> str:
+    run = done.run
+    reason = f": {run.error.message}" if run.error else ""
+    return f"run {run.id} {run.status} in {run.duration_seconds or 0.0:.1f} s{reason}"
+
+
+def _push(session: Session, done: Executed) -> None:
+    """Send the run; where the program failed, its exit code says more than that of the push."""
+    try:
+        session.repository.push_runs([done.run.experiment])
+    except GitexpError as exc:
+        if done.ending.exit_code == 0:
+            raise
+        session.warn(f"the run was not sent: {exc.message}")
