@@ -1,23 +1,26 @@
-"""Rates over several runs: pooled, with an interval that repeats do not narrow, and compared."""
+"""Rates over several runs: pooled, with an interval that repeats do not narrow, and compared.
+
+Only runs that finished count, which a tally has seen to.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from gitexp.runs.run import Run
+from gitexp.runs.aggregating import Tally
 from gitexp.runs.tallies import Stats
 from gitexp.stats.intervals import Interval, wilson_interval
 
 Comparable = tuple["str | None", tuple[tuple[str, str], ...]]
-"""What two runs must share for their pass rates to be compared: samples and evaluators."""
+"""What runs must share for their pass rates to be compared: samples and evaluators."""
 
 
-def pooled(runs: Iterable[Run]) -> Stats:
+def pooled(tallies: Iterable[Tally]) -> Stats:
     """Return the sum of the stats of runs."""
-    return sum((run.stats for run in runs), Stats())
+    return sum((tally.stats for tally in tallies), Stats())
 
 
-def distinct_samples(runs: Iterable[Run]) -> int:
+def distinct_samples(tallies: Iterable[Tally]) -> int:
     """Return how many different samples were judged, of each dataset the most that one run judged.
 
     Runs over the same dataset ask the same samples again; their answers are not independent, and
@@ -25,20 +28,19 @@ def distinct_samples(runs: Iterable[Run]) -> int:
     to hold no samples but those of its largest run.
     """
     largest: dict[str | None, int] = {}
-    for run in runs:
-        path = run.dataset.path if run.dataset else None
-        judged = min(run.stats.total, run.dataset.samples) if run.dataset else run.stats.total
-        largest[path] = max(largest.get(path, 0), judged)
+    for tally in tallies:
+        path = tally.subject.dataset_path
+        largest[path] = max(largest.get(path, 0), tally.judged)
     return sum(largest.values())
 
 
-def pass_rate_interval(runs: Sequence[Run]) -> Interval | None:
+def pass_rate_interval(tallies: Sequence[Tally]) -> Interval | None:
     """Return the 95 % Wilson interval of the pooled pass rate over the distinct samples."""
-    rate, samples = pooled(runs).pass_rate, distinct_samples(runs)
+    rate, samples = pooled(tallies).pass_rate, distinct_samples(tallies)
     return None if rate is None else wilson_interval(rate * samples, samples)
 
 
-def change_points(before: Iterable[Run], after: Iterable[Run]) -> float | None:
+def change_points(before: Iterable[Tally], after: Iterable[Tally]) -> float | None:
     """Return by how many percentage points the pass rate changed, None when nothing compares.
 
     Only runs over the same samples, scored by the same evaluators, are compared with each other.
@@ -54,10 +56,9 @@ def change_points(before: Iterable[Run], after: Iterable[Run]) -> float | None:
     return 100 * sum(n * change for n, change in weighed) / weight if weight else None
 
 
-def _by_comparable(runs: Iterable[Run]) -> dict[Comparable, list[Run]]:
-    found: dict[Comparable, list[Run]] = {}
-    for run in runs:
-        evaluators = tuple(sorted((e.name, e.digest) for e in run.evaluators))
-        key = (run.dataset.digest if run.dataset else None, evaluators)
-        found.setdefault(key, []).append(run)
+def _by_comparable(tallies: Iterable[Tally]) -> dict[Comparable, list[Tally]]:
+    found: dict[Comparable, list[Tally]] = {}
+    for tally in tallies:
+        key = (tally.subject.dataset_digest, tally.subject.evaluators)
+        found.setdefault(key, []).append(tally)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,9 +13,12 @@ from gitexp.documents.canonical import digest_of
 from gitexp.errors import InvalidInput
 from gitexp.experiments.versions import Version, list_versions
 from gitexp.project.workspace import Workspace
-from gitexp.results.groups import grouped
+from gitexp.results.groups import Group, Key, grouped
 from gitexp.results.rates import change_points, distinct_samples, pass_rate_interval
-from gitexp.results.summaries import by_run, by_version, summarize
+from gitexp.results.summaries import ResultsQuery, by_run, by_version, results, summarize
+from gitexp.runs import ledger
+from gitexp.runs.aggregating import MAX_BRIEFS, Tally, aggregate_of
+from gitexp.runs.records import record_of
 from gitexp.runs.run import Run
 from gitexp.runs.tallies import Stats
 from gitexp.stats.intervals import wilson_interval
@@ -82,6 +86,16 @@ def items(workspace: Workspace, *runs: Run) -> list[dict[str, Any]]:
     return by_version(workspace, "tone", runs)
 
 
+def tallies(*runs: Run) -> tuple[Tally, ...]:
+    """Return a tally for each run."""
+    return aggregate_of(by_run(runs)).tallies
+
+
+def groups_of(versions: list[Version], *runs: Run) -> dict[Key | None, Group]:
+    at_hand = {run.id: run.to_dict() for run in runs}
+    return grouped(versions, tallies(*runs), documents=lambda ids: at_hand)
+
+
 def version_of(number: int, values: Mapping[str, Any], parent: int | None = None) -> Version:
     """Return a version whose hash is a digit, repeated."""
     return Version(
@@ -116,8 +130,10 @@ def test_by_run_is_the_runs_themselves(workspace: Workspace) -> None:
 
 def test_other_groupings_are_refused(workspace: Workspace) -> None:
     with pytest.raises(InvalidInput) as caught:
-        summarize(workspace, "tone", [], group_by="day")  # type: ignore[arg-type]
-    assert str(caught.value) == "results cannot be grouped by 'day'"
+        summarize(workspace, "tone", [], group_by="hour")
+    assert str(caught.value) == "results cannot be grouped by 'hour'"
+    with pytest.raises(InvalidInput):
+        results(workspace, "tone", ResultsQuery(group_by="tag:"))
 
 
 # --- by version
@@ -141,6 +157,7 @@ def test_an_item_says_all_about_its_version(workspace: Workspace) -> None:
         "message": "heat: 2",
         "parent_version": first.version,
         "datasets": ["q"],
+        "run_count": 1,
         "runs": [
             {
                 "id": run_id(2),
@@ -206,8 +223,8 @@ def test_a_rewritten_commit_still_finds_its_results(workspace: Workspace) -> Non
 def test_of_versions_with_equal_values_the_one_that_was_named_counts() -> None:
     same = {"heat": 1}
     versions = [version_of(1, same), version_of(2, {"heat": 2}, 1), version_of(3, same, 2)]
-    groups = grouped(versions, [run_of(versions[0]), run_of(versions[0], version="f" * 40)])
-    assert [len(groups[version.version, None].runs) for version in versions] == [1, 0, 1]
+    groups = groups_of(versions, run_of(versions[0]), run_of(versions[0], 1, version="f" * 40))
+    assert [len(groups[version.version, None].tallies) for version in versions] == [1, 0, 1]
 
 
 def test_overrides_are_apart_and_marked(workspace: Workspace) -> None:
@@ -252,13 +269,13 @@ A = version_of(1, {"heat": 1})
 
 
 def test_asking_the_same_samples_again_makes_the_rate_no_surer() -> None:
-    once, thrice = [run_of(A)], [run_of(A, n) for n in range(3)]
+    once, thrice = tallies(run_of(A)), tallies(*(run_of(A, n) for n in range(3)))
     assert pass_rate_interval(once) == pass_rate_interval(thrice)
     assert distinct_samples(thrice) == 10
 
 
 def test_samples_of_other_datasets_make_it_surer() -> None:
-    runs = [run_of(A), run_of(A, dataset=dataset_reference("other", digit="2"))]
+    runs = tallies(run_of(A), run_of(A, dataset=dataset_reference("other", digit="2")))
     assert distinct_samples(runs) == 20
     wide, narrow = pass_rate_interval(runs[:1]), pass_rate_interval(runs)
     assert wide is not None
@@ -268,7 +285,7 @@ def test_samples_of_other_datasets_make_it_surer() -> None:
 
 def test_a_part_of_a_dataset_adds_no_samples() -> None:
     part = run_of(A, dataset=dataset_reference(samples=4, digit="2"), stats=Stats(passed=4))
-    assert distinct_samples([run_of(A), part]) == 10
+    assert distinct_samples(tallies(run_of(A), part)) == 10
 
 
 def test_no_runs_have_no_interval() -> None:
@@ -286,20 +303,20 @@ def test_no_runs_have_no_interval() -> None:
     ],
 )
 def test_what_does_not_compare_is_not_compared(fields: dict[str, Any]) -> None:
-    assert change_points([run_of(A)], [run_of(A, **fields)]) is None
+    assert change_points(tallies(run_of(A)), tallies(run_of(A, **fields))) is None
 
 
 def test_the_order_of_evaluators_does_not_matter() -> None:
     before = run_of(A, evaluators=references("a", "b"))
     after = run_of(A, evaluators=references("b", "a"), stats=Stats(passed=10))
-    assert change_points([before], [after]) == pytest.approx(50)
+    assert change_points(tallies(before), tallies(after)) == pytest.approx(50)
 
 
 def test_only_what_both_have_in_common_is_compared() -> None:
     other = dataset_reference("other", digit="2")
     before = [run_of(A)]
     after = [run_of(A, stats=Stats(passed=6, failed=4)), run_of(A, dataset=other)]
-    assert change_points(before, after) == pytest.approx(10)
+    assert change_points(tallies(*before), tallies(*after)) == pytest.approx(10)
 
 
 def test_several_datasets_count_by_their_samples() -> None:
@@ -309,4 +326,105 @@ def test_several_datasets_count_by_their_samples() -> None:
         run_of(A, stats=Stats(passed=10)),
         run_of(A, dataset=large, stats=Stats(passed=15, failed=15)),
     ]
-    assert change_points(before, after) == pytest.approx(50 * 10 / 40)
+    assert change_points(tallies(*before), tallies(*after)) == pytest.approx(50 * 10 / 40)
+
+
+# --- over all recorded runs
+
+
+@pytest.fixture
+def recorded(workspace: Workspace) -> Workspace:
+    """The workspace with runs of all versions, of two datasets and three days, some unfinished."""
+    first, second, third = list_versions(workspace, "tone")
+    other = dataset_reference("other", samples=4, digit="2")
+    broken = replace(make_run(run_id(9), status="killed"), stats=Stats(failed=3))
+    values = {"heat": 7}
+    changed = {"digest": digest_of(values), "parameters": values, "overrides": values}
+    runs = [
+        run_of(first, 1, tags={"team": "a"}),
+        run_of(first, 2, stats=Stats(passed=8, errors=2), tags={"team": "b"}),
+        run_of(second, 3, dataset=other, stats=Stats(passed=4)),
+        replace(run_of(third, 4, tags={"team": "a"}), created_at=MOMENT - timedelta(days=1)),
+        run_of(second, 5, version="f" * 40),
+        run_of(third, 6, **changed),
+        replace(broken, version=first.version, digest=first.digest),
+        run_of(first, 7, dataset=None, tags={"team": "a"}),
+    ]
+    ledger.append(workspace, "tone", [record_of(run) for run in runs])
+    deleted = replace(run_of(first, 8), lifecycle="deleted")
+    ledger.append(workspace, "tone", [record_of(deleted)])
+    return workspace
+
+
+def runs_in(workspace: Workspace) -> list[Run]:
+    return [run for run in ledger.read(workspace, "tone") if run.lifecycle == "active"]
+
+
+@pytest.mark.parametrize("group_by", ["run", "version", "dataset", "day", "tag:team", "tag:none"])
+def test_sums_by_the_index_are_those_over_the_runs(recorded: Workspace, group_by: str) -> None:
+    found = results(recorded, "tone", ResultsQuery(group_by=group_by))
+    newest_first = sorted(runs_in(recorded), key=lambda run: run.created_at, reverse=True)
+    assert found == summarize(recorded, "tone", newest_first, group_by=group_by)
+    limited = results(recorded, "tone", ResultsQuery(group_by=group_by, limit=3))
+    assert limited == summarize(recorded, "tone", newest_first[:3], group_by=group_by)
+
+
+def test_runs_of_a_dataset_or_those_that_fit_count_alone(recorded: Workspace) -> None:
+    query = ResultsQuery(group_by="version", dataset="other")
+    [item] = results(recorded, "tone", query)["items"]
+    assert (item["datasets"], item["run_count"], item["pass_rate"]) == (["other"], 1, 1.0)
+    query = ResultsQuery(group_by="dataset", filter="tags.team = 'a' OR tags.team = 'b'")
+    assert [(i["dataset"], i["run_count"]) for i in results(recorded, "tone", query)["items"]] == [
+        ("q", 3),
+        (None, 1),
+    ]
+    query = ResultsQuery(filter="tags.team = 'a' OR tags.team = 'b'", dataset="q")
+    assert len(results(recorded, "tone", query)["items"]) == 3
+
+
+def test_a_wrong_filter_is_refused_with_its_own_column(recorded: Workspace) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        results(recorded, "tone", ResultsQuery(filter="statis = 'x'", dataset="q"))
+    assert str(caught.value) == "filter, column 1: unknown attribute 'statis'"
+
+
+def test_a_dataset_s_item_says_all_about_it(recorded: Workspace) -> None:
+    items = results(recorded, "tone", ResultsQuery(group_by="dataset"))["items"]
+    assert [item["dataset"] for item in items] == ["other", "q", None]
+    interval = wilson_interval(4, 4)
+    assert interval is not None
+    assert items[0] == {
+        "dataset": "other",
+        "versions": 1,
+        "datasets": ["other"],
+        "run_count": 1,
+        "unfinished": 0,
+        "stats": {"total": 4, "passed": 4, "failed": 0, "errors": 0, "unscored": 0},
+        "pass_rate": 1.0,
+        "pass_rate_interval": [pytest.approx(interval.low), pytest.approx(interval.high)],
+        "samples": 4,
+        "scored_pass_rate": 1.0,
+    }
+    assert (items[2]["run_count"], items[2]["unfinished"]) == (2, 1)
+
+
+def test_days_come_newest_first_and_tags_by_their_values(recorded: Workspace) -> None:
+    days = results(recorded, "tone", ResultsQuery(group_by="day"))["items"]
+    assert [item["day"] for item in days] == ["2026-01-02", "2026-01-01"]
+    teams = results(recorded, "tone", ResultsQuery(group_by="tag:team"))["items"]
+    assert [(item["tag"], item["value"], item["run_count"]) for item in teams] == [
+        ("team", "a", 3),
+        ("team", "b", 1),
+        ("team", None, 4),
+    ]
+
+
+def test_of_many_runs_the_newest_are_named(workspace: Workspace) -> None:
+    first = list_versions(workspace, "tone")[0]
+    many = [record_of(run_of(first, n)) for n in range(MAX_BRIEFS + 5)]
+    ledger.append(workspace, "tone", many)
+    [item] = results(workspace, "tone", ResultsQuery(group_by="version"))["items"]
+    assert item["run_count"] == MAX_BRIEFS + 5
+    assert [run["id"] for run in item["runs"]] == [
+        run_id(n) for n in reversed(range(5, MAX_BRIEFS + 5))
+    ]
