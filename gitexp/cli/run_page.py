@@ -1,0 +1,132 @@
+"""A run as people read it: its header, then all that it holds, section by section."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gitexp.cli.tables import percent, read, value_text
+
+Document = Mapping[str, Any]
+
+
+def run_page(document: Document) -> str:
+    """Return everything of a run; a section that holds nothing is left out."""
+    lines = _aligned({title: text for title, text in _header(document) if text})
+    for title, values in _sections(document).items():
+        if values:
+            lines += ["", f"{title}:", *(f"    {line}" for line in _aligned(values))]
+    tail = (document.get("exit") or {}).get("output_tail")
+    if tail:
+        lines += ["", "end of the output:", *(f"    {line}" for line in tail.splitlines())]
+    return "\n".join(lines) + "\n"
+
+
+def _aligned(values: Mapping[str, str]) -> list[str]:
+    width = max(map(len, values), default=0)
+    return [line for name, text in values.items() for line in _value_lines(name, text, width)]
+
+
+def _value_lines(name: str, text: str, width: int) -> list[str]:
+    if "\n" in text:
+        return [f"{name}:", *(f"    {line}" for line in text.rstrip("\n").split("\n"))]
+    return [f"{name:<{width}}  {text}".rstrip()]
+
+
+def _header(document: Document) -> Iterator[tuple[str, str]]:
+    yield "run", document["id"]
+    yield "experiment", document["experiment"]["name"]
+    yield "name", document.get("name", "")
+    yield "status", _status(document)
+    yield "created", f"{read(document['created_at'], 'time')} by {document['who']}"
+    yield "took", read(document.get("duration_seconds"), "duration")
+    yield "version", document["version"] or ""
+    yield "digest", document["digest"] or ""
+    yield "parent", document.get("parent") or ""
+    yield "attempt", _attempt(document)
+    yield "dataset", _dataset(document)
+    yield "endpoint", (document.get("endpoint") or {}).get("name", "")
+    yield "evaluators", ", ".join(e["name"] for e in document.get("evaluators", ()))
+    yield "results", _results(document.get("stats") or {})
+    yield "code", _code(document["code"])
+    yield "command", " ".join(document.get("argv", ()))
+    yield "python", document.get("python", "")
+    yield "platform", document.get("platform", "")
+    yield "gitexp", document.get("gitexp", "")
+    yield "packages", document.get("packages") or ""
+    yield "description", document.get("description", "")
+
+
+def _status(document: Document) -> str:
+    ending = document.get("exit") or {}
+    parts = [document["status"]]
+    if ending.get("signal"):
+        parts.append(f"by {ending['signal']}")
+    elif ending.get("code"):
+        parts.append(f"with exit code {ending['code']}")
+    error = document.get("error")
+    text = " ".join(parts) + (f": {error['type']}: {error['message']}" if error else "")
+    return f"{text} (deleted)" if document.get("lifecycle") == "deleted" else text
+
+
+def _attempt(document: Document) -> str:
+    if document.get("retry_of") is None:
+        return ""
+    return f"{document.get('attempt', 1)}, of {document['retry_of']}"
+
+
+def _dataset(document: Document) -> str:
+    dataset = document.get("dataset")
+    if not dataset:
+        return ""
+    return f"{dataset['name']} ({dataset['samples']} samples, {dataset['digest']})"
+
+
+def _results(stats: Mapping[str, int]) -> str:
+    total = stats.get("total", 0)
+    if not total and not stats.get("unscored"):
+        return ""
+    counts = [f"{stats.get(n, 0)} {n}" for n in ("passed", "failed", "errors", "unscored")]
+    rate = f", pass rate {percent(stats['passed'] / total)}" if total else ""
+    return ", ".join(counts) + f" of {total}{rate}"
+
+
+def _code(code: Mapping[str, Any]) -> str:
+    if not code.get("commit"):
+        return ""
+    parts = [code["commit"]]
+    if code.get("branch"):
+        parts.append(f"on {code['branch']}")
+    if code.get("dirty"):
+        parts.append("with changes that are not committed")
+    return " ".join(parts)
+
+
+def _sections(document: Document) -> dict[str, dict[str, str]]:
+    overrides = document["overrides"]
+    return {
+        "metrics": {n: _point(p) for n, p in sorted(document.get("metrics", {}).items())},
+        "scores": {n: _score(s) for n, s in document.get("scores", {}).items()},
+        "params": {n: value_text(v) for n, v in document.get("params", {}).items()},
+        "parameters": {
+            name: value_text(value) + (" (for this run)" if name in overrides else "")
+            for name, value in document["parameters"].items()
+        },
+        "tags": dict(document.get("tags", {})),
+        "inputs": {i["name"]: i["digest"] for i in document.get("inputs", ())},
+        "artifacts": {
+            a["path"]: f"{a['size']} bytes, {a['stored']}" for a in document.get("artifacts", ())
+        },
+    }
+
+
+def _point(point: Mapping[str, Any]) -> str:
+    return f"{read(point['value'], 'value')} at step {point['step']}"
+
+
+def _score(numbers: Mapping[str, Any]) -> str:
+    mean = numbers.get("mean")
+    counts = ", ".join(f"{n} {numbers[n]}" for n in ("passed", "failed", "errors") if n in numbers)
+    return ", ".join(
+        part for part in (f"mean {mean:.6g}" if mean is not None else "", counts) if part
+    )
