@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: help demo test check lint types unit faults interop bench wheel clean
+.PHONY: help demo test check lint types unit faults interop pressure bench wheel clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ faults: $(READY) ## Run the tests that kill, race and starve processes
 
 interop: $(READY) ## Run the tests against real servers and other programs
 	$(BIN)/python -m pytest -m interop
+
+pressure: $(READY) ## Kill and race tracked runs for longer, with a seed: PRESSURE='--seed 7 --seconds 600'
+	$(BIN)/python -m tests.faults.run_pressure $(PRESSURE)
 
 bench: $(READY) ## Measure, beside what one would otherwise use
 	$(BIN)/python -m tests.benchmarks.peers

@@ -9,6 +9,9 @@ experiment.share()
 experiment.promote("production")
 
 gitexp.parameters(environment="production")["temperature"]
+
+with experiment.start_run() as run:
+    run.log_metrics({"loss": 0.3}, step=10)
 """
 
 from __future__ import annotations
@@ -21,10 +24,47 @@ if TYPE_CHECKING:
     from gitexp.experiment import Experiment
     from gitexp.repository import Repository
     from gitexp.serving import parameters
+    from gitexp.tracker import (
+        active_run,
+        end_run,
+        log_artifact,
+        log_artifacts,
+        log_batch,
+        log_figure,
+        log_metric,
+        log_metrics,
+        log_param,
+        log_params,
+        log_table,
+        log_text,
+        set_tags,
+        start_run,
+    )
 
 __version__ = "0.1.0"
 
-__all__ = ["Experiment", "GitexpError", "Parameters", "Repository", "__version__", "parameters"]
+__all__ = [
+    "Experiment",
+    "GitexpError",
+    "Parameters",
+    "Repository",
+    "__version__",
+    "active_run",
+    "end_run",
+    "log_artifact",
+    "log_artifacts",
+    "log_batch",
+    "log_figure",
+    "log_metric",
+    "log_metrics",
+    "log_param",
+    "log_params",
+    "log_table",
+    "log_text",
+    "parameters",
+    "set_tags",
+    "start_run",
+]
 
 _HOMES = {
     "Experiment": "gitexp.experiment",
@@ -32,6 +72,25 @@ _HOMES = {
     "Parameters": "gitexp.environments.parameters",
     "Repository": "gitexp.repository",
     "parameters": "gitexp.serving",
+    **dict.fromkeys(
+        (
+            "active_run",
+            "end_run",
+            "log_artifact",
+            "log_artifacts",
+            "log_batch",
+            "log_figure",
+            "log_metric",
+            "log_metrics",
+            "log_param",
+            "log_params",
+            "log_table",
+            "log_text",
+            "set_tags",
+            "start_run",
+        ),
+        "gitexp.tracker",
+    ),
 }
 
 

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
     from gitexp.environments.binding import Binding
     from gitexp.evaluation.runner import Progress
+    from gitexp.experiments.headers import Direction
     from gitexp.experiments.sharing import RefChange, Visibility
     from gitexp.repository import Repository
+    from gitexp.runs.active import ActiveRun
     from gitexp.runs.run import Run
 
 GroupBy = Literal["run", "version"]
@@ -310,13 +312,24 @@ class Experiment:
         description: str | None = None,
         hypothesis: str | None = None,
         tags: Mapping[str, str | None] | None = None,
+        artifact_location: str | None = None,
+        metrics: Mapping[str, Direction | None] | None = None,
     ) -> Header:
-        """Change the header, and return it; a tag whose value is None is removed."""
+        """Change the header, and return it; a tag or metric whose value is None is removed.
+
+        Args:
+            artifact_location: where runs that begin later keep their artifacts.
+            metrics: the direction in which each metric is better.
+        """
         from gitexp.experiments import lifecycle
 
         def change(header: Header) -> Header:
             merged = {**header.tags, **(tags or {})}
+            directions = {**header.metrics, **(metrics or {})}
+            place = header.artifact_location if artifact_location is None else artifact_location
             return header.having(
+                artifact_location=place,
+                metrics={name: way for name, way in directions.items() if way is not None},
                 description=header.description if description is None else description,
                 hypothesis=header.hypothesis if hypothesis is None else hypothesis,
                 tags={key: value for key, value in merged.items() if value is not None},
@@ -516,11 +529,44 @@ class Experiment:
             self.repository.push_runs([self._name])
         return run
 
+    def start_run(
+        self,
+        *,
+        version: str | None = None,
+        name: str | None = None,
+        description: str | None = None,
+        tags: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        parent: str | None = None,
+        retry_of: str | None = None,
+    ) -> ActiveRun:
+        """Return a new run of this experiment, to log to; end it, or use it in `with`.
+
+        Args:
+            version: a revision; the latest version, if there is any, by default.
+            parameters: values that replace the version's for this run alone.
+            parent: the id of the run that this one is a part of.
+            retry_of: the id of a run whose work this one does again.
+        """
+        from gitexp.runs.tracking import NewRun, start_run
+
+        new = NewRun(
+            experiment=self._name,
+            version=version,
+            overrides=dict(parameters or {}),
+            name=name or "",
+            description=description or "",
+            tags=dict(tags or {}),
+            parent=parent,
+            retry_of=retry_of,
+        )
+        return start_run(self.repository.workspace, new)
+
     def runs(self, *, limit: int | None = 100) -> list[Run]:
         """Return the recorded runs, newest first; one whose process died is closed first."""
-        from gitexp.runs import journals, ledger
+        from gitexp.runs import closing, ledger
 
-        journals.reap(self.repository.workspace)
+        closing.reap_before_reading(self.repository.workspace)
         found = ledger.read(self.repository.workspace, self._name, limit=limit)
         self.repository.flush()
         return found

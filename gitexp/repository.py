@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
     from gitexp.environments.diffing import Diff
     from gitexp.experiments.catalog import LifecycleFilter, Page
+    from gitexp.experiments.headers import Direction
     from gitexp.experiments.sharing import FetchReport, PushReport, RefChange, Visibility
     from gitexp.status import Status
+    from gitexp.tracker import Runs
     from gitexp.validation import ValidationReport
 
 
@@ -129,6 +131,13 @@ class Repository:
         return current_project(self.workspace)
 
     @property
+    def runs(self) -> Runs:
+        """The runs of the project."""
+        from gitexp.tracker import Runs
+
+        return Runs(self)
+
+    @property
     def root_directory(self) -> Path | None:
         """The project's directory in the working tree, or None in a bare repository."""
         return self.workspace.directory
@@ -218,8 +227,15 @@ class Experiments:
         description: str | None = None,
         hypothesis: str | None = None,
         tags: Mapping[str, str] | None = None,
+        artifact_location: str | None = None,
+        metrics: Mapping[str, Direction] | None = None,
     ) -> Experiment:
         """Return a new experiment, on a branch of its own that begins at the trunk.
+
+        Args:
+            artifact_location: where its runs keep their artifacts, such as `s3://bucket/path`;
+                in Git, and large ones as Git LFS objects, by default.
+            metrics: `minimize` or `maximize` for each metric, so that runs can be compared.
 
         Raises:
             InvalidInput: the name is not usable.
@@ -232,6 +248,8 @@ class Experiments:
             description=description or "",
             hypothesis=hypothesis or "",
             tags=tags,
+            artifact_location=artifact_location or "",
+            metrics=metrics,
         )
         create(self._workspace, new)
         return Experiment(name, repository=self._repository)

@@ -31,7 +31,9 @@ LAYERS = [
         "experiment",
         "environment",
         "repository",
+        "tracker",
     },
+    {"integrations"},
     {"cli", "__main__"},
 ]
 RANK = {room: rank for rank, layer in enumerate(LAYERS) for room in layer}
@@ -42,10 +44,13 @@ OUTSIDE = {
     "rich": {"cli"},
     "yaml": {"documents"},
     "jsonschema": {"documents", "project"},
-    "pandas": {"results"},
-    "subprocess": {"store", "cli"},
-    "sqlite3": {"store"},
+    "pandas": {"results", "runs"},
+    "subprocess": {"store", "runs", "cli"},
+    "sqlite3": {"store", "runs", "integrations"},
     "scipy": {"stats"},
+    "matplotlib": {"results"},
+    "fsspec": {"runs"},
+    "mlflow": {"integrations"},
 }
 
 
@@ -165,7 +170,10 @@ def imported_by(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-HEAVY = {"dulwich", "yaml", "jsonschema", "pandas", "rich", "asyncio", "numpy", "scipy"}
+HEAVY = {
+    "dulwich", "yaml", "jsonschema", "pandas", "rich", "asyncio", "numpy", "scipy", "matplotlib",
+    "fsspec", "mlflow", "sqlite3",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(

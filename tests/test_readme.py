@@ -89,11 +89,25 @@ def test_the_walk_through_runs_and_the_python_after_it(
     assert done.returncode == 0, done.stderr
     assert "3 of 3" in done.stdout
     assert "Hello 6" in done.stdout
+    track(project, environ)
     status = subprocess.run(
         ["git", "status", "--porcelain"], cwd=project, env=environ, capture_output=True, text=True,
         check=True,
     )  # fmt: skip
     assert status.stdout.replace("?? __pycache__/\n", "") == ""
+
+
+def track(project: Path, environ: dict[str, str]) -> None:
+    """Run the program and the script that the section on tracking shows."""
+    blocks = {kind: block for kind, _, block in FENCE.findall(section("Tracking runs"))}
+    for command in ([sys.executable, "-c", blocks["python"]], ["sh", "-e", "-c", blocks["sh"]]):
+        done = subprocess.run(
+            command, cwd=project, env=environ, capture_output=True, text=True, timeout=120,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, (done.stdout, done.stderr)
+    assert "0.25" in done.stdout
+    assert "from-a-script" in done.stdout
 
 
 def test_the_files_of_the_walk_through_are_valid() -> None:

@@ -120,6 +120,8 @@ def parse_values(project: Project, texts: Iterable[tuple[str, str]]) -> dict[str
     Raises:
         InvalidDocuments: every unknown name and every text that is no value of its slot.
     """
+    from gitexp.project.slots import within
+
     found, values, hints = ProblemCollector(), {}, []
     for name, text in texts:
         try:
@@ -135,7 +137,7 @@ def parse_values(project: Project, texts: Iterable[tuple[str, str]]) -> dict[str
             hints.append(error.hint or _slot_hint(slot))
             continue
         for place, message in _told_faults(slot, values[name]):
-            found.add("--set", f"{name}.{place}" if place else name, message)
+            found.add("--set", within(name, place), message)
             hints.append(_slot_hint(slot))
     found.raise_if_any(hint=next((hint for hint in hints if hint), None))
     return values

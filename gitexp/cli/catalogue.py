@@ -33,9 +33,12 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("promote", promote="Make a version live in an environment"),
     },
     "Runs and results": {
-        **entries("run", run="Run an endpoint over a dataset with a version's values"),
+        **entries("run", run="Evaluate an experiment, or track and read runs"),
         **entries("runs", runs="List the runs of an experiment"),
-        **entries("results", results="Compare results by run or by version"),
+        **entries("results", results="Compare results by run, version, dataset, tag or day"),
+        **entries("plot", plot="Draw metrics of runs"),
+        **entries("index", index="Check or rebuild the index of runs"),
+        **entries("import_mlflow", **{"import": "Bring runs in from another tracker"}),
     },
     "Shell": {
         **entries("completion", completion="Print a completion script for a shell"),
@@ -76,4 +79,33 @@ ENVIRONMENT_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
             lock="Pin environments in gitexp.lock",
         ),
     }
+}
+
+RUN_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
+    "Evaluate": {
+        **entries("run_evaluate", evaluate="Run an endpoint over a dataset"),
+    },
+    "Track": {
+        **entries("run_exec", exec="Run any program as a run"),
+        **entries("run_track", start="Begin a run and print its id"),
+        **entries("run_track", log="Log metrics, params, tags and artifacts"),
+        **entries("run_track", end="End a run and record it"),
+        **entries("run_track", checkpoint="Record what a run logged so far"),
+    },
+    "Read": {
+        **entries("run_list", list="List runs"),
+        **entries("run_search", search="Find runs by their metrics, params and tags"),
+        **entries("run_show", show="Show a run"),
+        **entries("run_compare", compare="Compare runs side by side"),
+        **entries("run_history", history="List the points of a metric"),
+        **entries("run_artifacts", artifacts="List the artifacts of a run"),
+        **entries("run_artifacts", download="Copy artifacts out of the repository"),
+    },
+    "Keep": {
+        **entries("run_keep", tag="Set or remove tags of a run"),
+        **entries("run_keep", delete="Delete a run, so that it can be restored"),
+        **entries("run_keep", restore="Bring a deleted run back"),
+        **entries("run_keep", reap="Record runs whose processes are gone"),
+        **entries("run_keep", sync="Send runs to the shared remote and fetch others'"),
+    },
 }

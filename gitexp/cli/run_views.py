@@ -90,16 +90,36 @@ def version_result_table(items: Sequence[Mapping[str, Any]], *, note: str = "") 
 
 
 def _version_row(item: dict[str, Any]) -> dict[str, Any]:
-    runs = item.get("runs")
     return (
         item
         | (item.get("stats") or {})
         | {
-            "run_count": len(runs) if isinstance(runs, list) else runs,
             "changed_slots": changed_slots(item.get("changed")),
             "subject": (item.get("message") or "").split("\n", 1)[0],
         }
     )
+
+
+_GROUP_COLUMNS = (
+    Column(key="run_count", title="runs", kind="number"),
+    Column(key="unfinished", title="unfinished", kind="number", optional=True, spare=7),
+    Column(key="versions", title="versions", kind="number", spare=6),
+    Column(key="datasets", title="datasets", kind="names", spare=5),
+    *_TALLIES,
+    Column(key="pass_rate", title="pass rate", kind="percent"),
+    Column(key="pass_rate_interval", title="95 % interval", kind="range", spare=4),
+    Column(key="scored_pass_rate", title="of scored", kind="percent", spare=8),
+)
+
+
+def group_result_table(items: Sequence[Mapping[str, Any]], *, note: str = "") -> Table:
+    """Return a row for each dataset, day or value of a tag."""
+    rows = [item | item["stats"] for item in map(plain, items)]
+    first = rows[0] if rows else {}
+    key = "value" if "tag" in first else "day" if "day" in first else "dataset"
+    title = first.get("tag", key)
+    rest = [c for c in _GROUP_COLUMNS if (key, c.key) != ("dataset", "datasets")]
+    return Table(columns=[Column(key=key, title=title, kind="code"), *rest], rows=rows, note=note)
 
 
 def run_hint(experiment: str) -> str:

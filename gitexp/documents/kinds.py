@@ -15,8 +15,10 @@ DocumentKind = Literal[
     "evaluator",
     "run",
     "result",
+    "metric",
+    "event",
 ]
-"""What a document is; `sample` and `result` are the rows of a table."""
+"""What a document is; `sample`, `result`, `metric` and `event` are the lines of a file."""
 
 KINDS: tuple[DocumentKind, ...] = get_args(DocumentKind)
 

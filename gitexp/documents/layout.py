@@ -22,6 +22,9 @@ BINDING_FILE = "environment.yaml"
 RESULTS_FILE = "results.jsonl"
 METRICS_FILE = "metrics.jsonl"
 ARTIFACTS_DIR = "artifacts"
+EVENTS_DIR = "events"
+PACKAGES_DIR = "packages"
+DIFFS_DIR = "diffs"
 
 EXPERIMENTS_DIR = "experiments"
 DATASETS_DIR = "datasets"
@@ -89,7 +92,7 @@ def evaluator_path(root: str, name: Name) -> str:
 
 def run_dir(run_id: RunId) -> str:
     """Return the directory, on a runs branch, of what a run has beside its record."""
-    return f"{RUNS_DIR}/{run_id[:4]}/{run_id[4:6]}/{run_id[6:8]}/{run_id}"
+    return f"{RUNS_DIR}/{run_id[:4]}/{run_id[4:6]}/{run_id[6:8]}/{run_id[9:13]}/{run_id}"
 
 
 def run_path(run_id: RunId) -> str:
@@ -100,6 +103,36 @@ def run_path(run_id: RunId) -> str:
 def results_path(run_id: RunId) -> str:
     """Return the path, on a runs branch, of a run's results: a line a sample."""
     return f"{run_dir(run_id)}/{RESULTS_FILE}"
+
+
+def metrics_path(run_id: RunId) -> str:
+    """Return the path, on a runs branch, of the points of a run's metrics."""
+    return f"{run_dir(run_id)}/{METRICS_FILE}"
+
+
+def events_dir(run_id: RunId) -> str:
+    """Return the directory, on a runs branch, of the segments of a run's history."""
+    return f"{run_dir(run_id)}/{EVENTS_DIR}"
+
+
+def segment_path(run_id: RunId, segment: str) -> str:
+    """Return the path, on a runs branch, of one segment of a run's history."""
+    return f"{events_dir(run_id)}/{segment}.jsonl"
+
+
+def artifacts_dir(run_id: RunId) -> str:
+    """Return the directory, on a runs branch, of the artifacts of a run."""
+    return f"{run_dir(run_id)}/{ARTIFACTS_DIR}"
+
+
+def packages_path(digest: str) -> str:
+    """Return the path, on a runs branch, of a list of packages, by its digest."""
+    return f"{PACKAGES_DIR}/{digest.removeprefix('sha256:')}.txt"
+
+
+def diff_path(digest: str) -> str:
+    """Return the path, on a runs branch, of a difference of code, by its digest."""
+    return f"{DIFFS_DIR}/{digest.removeprefix('sha256:')}.patch"
 
 
 def experiment_branches(project: Name) -> str:
@@ -163,7 +196,7 @@ def branch_name(ref: str) -> str:
 
 
 _NAME = r"[a-z0-9][a-z0-9._-]{0,62}"
-_RUN = r"runs/\d{4}/\d{2}/\d{2}/\d{8}T\d{6}-[a-z2-7]{8}"
+_RUN = r"runs/\d{4}/\d{2}/\d{2}/\d{4}/\d{8}T\d{6}-[a-z2-7]{8}"
 _KINDS: dict[Place, tuple[tuple[str, DocumentKind], ...]] = {
     "project": (
         (re.escape(PROJECT_FILE), "project"),
@@ -181,6 +214,8 @@ _KINDS: dict[Place, tuple[tuple[str, DocumentKind], ...]] = {
     "runs": (
         (rf"{_RUN}\.json", "run"),
         (rf"{_RUN}/{re.escape(RESULTS_FILE)}", "result"),
+        (rf"{_RUN}/{re.escape(METRICS_FILE)}", "metric"),
+        (rf"{_RUN}/{EVENTS_DIR}/[a-zA-Z0-9-]+\.jsonl", "event"),
     ),
 }
 

@@ -8,10 +8,8 @@ from typing import Any
 
 from gitexp.documents.limits import MAX_DEPTH, MAX_JSON_BYTES
 from gitexp.documents.values import require_plain
-from gitexp.environments.parameters import MASK, Parameters
-from gitexp.errors import InvalidInput, NotFound
-
-_SHORTEST_SECRET = 4
+from gitexp.environments.parameters import MASK
+from gitexp.errors import InvalidInput
 
 
 def plain_output(output: Any) -> Any:
@@ -49,21 +47,6 @@ def _plain_scalar(value: Any) -> Any:
     if isinstance(value, float):
         return float(value)
     return int(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def secrets_of(parameters: Parameters) -> tuple[str, ...]:
-    """Return the secrets that the values refer to and that are set, the longest first.
-
-    A text of fewer than 4 characters is no secret worth masking: it would be found everywhere.
-    """
-    found = []
-    for name in parameters:
-        if parameters.is_secret(name):
-            try:
-                found.append(parameters.secret(name))
-            except NotFound:
-                continue
-    return tuple(sorted((s for s in found if len(s) >= _SHORTEST_SECRET), key=len, reverse=True))
 
 
 def masked(value: Any, secrets: Sequence[str]) -> Any:

@@ -7,23 +7,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from gitexp.documents import schemas
 from gitexp.documents.canonical import digest_of
-from gitexp.documents.parsed import ParsedDocument
-from gitexp.documents.values import same
 from gitexp.environments.parameters import Parameters, Provenance
-from gitexp.errors import InvalidDocuments, InvalidInput, NotAllowed
+from gitexp.errors import InvalidInput, NotAllowed
 from gitexp.evaluation.datasets import Dataset, load
 from gitexp.evaluation.endpoints import Endpoint, load_endpoint
 from gitexp.evaluation.evaluators import DEFAULT_EVALUATOR, Evaluator, load_evaluators
-from gitexp.experiments.headers import Header, read_header
-from gitexp.experiments.versions import Version, resolve_version
-from gitexp.ids import new_run_id
-from gitexp.project.reading import project_at
+from gitexp.experiments.headers import Header
 from gitexp.project.workspace import Workspace
-from gitexp.runs.circumstances import code_reference, machine_of
+from gitexp.runs import texts
+from gitexp.runs.circumstances import circumstances_of
+from gitexp.runs.masking import secrets_among
+from gitexp.runs.origins import Values, checked, new_run, runnable, values_of
 from gitexp.runs.run import DatasetReference, Run
-from gitexp.store.trees import tree_of
 
 CONCURRENCY = 15
 """Calls in flight at once, unless a request says otherwise."""
@@ -79,16 +75,6 @@ class Plan:
     parameters: Parameters
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Values:
-    """The values of a run: complete, and those of them that differ from the version's."""
-
-    version: Version
-    complete: Mapping[str, Any]
-    overrides: Mapping[str, Any]
-    types: Mapping[str, str]
-
-
 def make_plan(workspace: Workspace, request: RunRequest) -> Plan:
     """Return what a request comes to; nothing is called and nothing is written.
 
@@ -100,12 +86,12 @@ def make_plan(workspace: Workspace, request: RunRequest) -> Plan:
     """
     _check_numbers(request)
     directory = _directory(workspace)
-    header = _runnable(read_header(workspace, request.experiment))
-    values = _values(workspace, request)
+    header = runnable(workspace, request.experiment)
+    values = values_of(workspace, request.experiment, request.version, request.overrides)
     names = request.evaluators or header.evaluators or (DEFAULT_EVALUATOR,)
     dataset = load(directory, request.dataset, root=workspace.root).first(request.limit)
     plan = Plan(
-        run=_checked(_run(workspace, request, header, values, dataset)),
+        run=checked(_run(workspace, request, header, values, dataset)),
         request=request,
         directory=directory,
         dataset=dataset,
@@ -132,73 +118,42 @@ def _directory(workspace: Workspace) -> Path:
     return workspace.directory
 
 
-def _runnable(header: Header) -> Header:
-    if header.lifecycle == "deleted":
-        raise NotAllowed(
-            f"experiment {header.name!r} is deleted",
-            hint=f"Bring it back with `gitexp experiment restore {header.name}`.",
-        )
-    return header
-
-
-def _values(workspace: Workspace, request: RunRequest) -> _Values:
-    version = resolve_version(workspace, request.experiment, request.version).checked()
-    project = project_at(workspace, tree_of(workspace.store, version.version))
-    complete = project.resolve({**version.values, **request.overrides}, file="parameters")
-    changed = {
-        name: complete[name]
-        for name in request.overrides
-        if name not in version.values or not same(complete[name], version.values[name])
-    }
-    return _Values(version=version, complete=complete, overrides=changed, types=project.types())
-
-
 def _run(
-    workspace: Workspace, request: RunRequest, header: Header, values: _Values, dataset: Dataset
+    workspace: Workspace, request: RunRequest, header: Header, values: Values, dataset: Dataset
 ) -> Run:
-    now = workspace.surroundings.clock.now()
-    return Run(
-        id=new_run_id(now, workspace.surroundings.random_bits),
-        experiment=request.experiment,
-        experiment_id=header.id,
-        project=workspace.project_id,
-        version=values.version.version,
-        digest=digest_of(values.complete),
+    environ = workspace.surroundings.environ
+    secrets = secrets_among(values.complete, values.types, environ)
+    found = circumstances_of(workspace, secrets=secrets)
+    for text in found.texts.values():
+        texts.keep(workspace, text)
+    return new_run(
+        workspace,
+        header,
+        values,
         name=request.name,
         description=request.description,
-        created_at=now,
-        parameters=values.complete,
-        overrides=values.overrides,
         dataset=DatasetReference(
             name=dataset.name,
             path=dataset.path,
             digest=dataset.digest,
             samples=len(dataset.samples),
         ),
-        code=code_reference(workspace),
-        who=str(workspace.signature()),
-        machine=machine_of(workspace.surroundings.argv),
+        code=found.code,
+        machine=found.machine,
         tags=request.tags,
     )
 
 
-def _checked(run: Run) -> Run:
-    """Return the run, when its record could be read back."""
-    document = ParsedDocument(value=run.to_dict())
-    problems = schemas.check("run", document, file="run")
-    if problems:
-        raise InvalidDocuments(problems)
-    return run
-
-
-def _parameters(workspace: Workspace, header: Header, values: _Values) -> Parameters:
+def _parameters(workspace: Workspace, header: Header, values: Values) -> Parameters:
+    version = values.version
+    assert version is not None  # a revision was resolved
     return Parameters(
         values.complete,
         types=values.types,
         provenance=Provenance(
             experiment=header.name,
             experiment_id=header.id,
-            version=values.version.version,
+            version=version.version,
             digest=digest_of(values.complete),
             source="version",
         ),

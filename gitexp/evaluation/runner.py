@@ -11,15 +11,16 @@ from typing import Any
 
 from gitexp.clock import Clock
 from gitexp.documents.problems import MISSING
-from gitexp.errors import GitexpError
 from gitexp.evaluation.datasets import Sample
 from gitexp.evaluation.endpoints import Function, asker, imported
-from gitexp.evaluation.interrupts import Terminated, termination_raised
-from gitexp.evaluation.outputs import masked, plain_output, secrets_of
+from gitexp.evaluation.outputs import masked, plain_output
 from gitexp.evaluation.planning import Plan, RunRequest, make_plan
 from gitexp.project.workspace import Workspace
-from gitexp.runs import ledger
-from gitexp.runs.journals import Journal, open_journal, reap
+from gitexp.runs.closing import close, ending_fields, reap
+from gitexp.runs.endings import ending_of, failure_of
+from gitexp.runs.interrupts import termination_raised
+from gitexp.runs.journals import Journal, create_journal
+from gitexp.runs.masking import secrets_of
 from gitexp.runs.rows import Failure, ResultRow, Score, status_of
 from gitexp.runs.run import Run, RunStatus
 from gitexp.runs.tallies import Stats, count_rows
@@ -27,11 +28,6 @@ from gitexp.runs.tallies import Stats, count_rows
 __all__ = ["Progress", "RunRequest", "evaluate"]
 
 Report = Callable[["Progress"], None]
-
-_STOPPED: Mapping[type[BaseException], str] = {
-    KeyboardInterrupt: "stopped by Ctrl-C",
-    Terminated: "stopped by SIGTERM",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +83,7 @@ class _Evaluation:
         from gitexp.evaluation.loops import run_in_thread
         from gitexp.evaluation.window import Window
 
-        journal = open_journal(self._workspace, self._run)
+        journal = create_journal(self._workspace, self._run.id, {"run": self._run.to_dict()})
         rows = _RowMaker(self._plan, self._clock)
         window = Window(
             samples=self._plan.dataset.samples,
@@ -100,7 +96,7 @@ class _Evaluation:
             self._report()
             run_in_thread(lambda: window.work(lambda threads: rows.answering(function, threads)))
         except BaseException as exc:
-            self._record(journal, *_ending(exc))
+            self._record(journal, *ending_of(unwrapped(exc)))
             raise
         return self._record(journal, "finished")
 
@@ -108,7 +104,7 @@ class _Evaluation:
         """Take in a finished row; a call that answers after the run's end changes nothing."""
         if self._over.is_set():
             return
-        journal.add(position, row)
+        journal.append({"position": position, "row": row.to_dict()})
         self._rows[position] = row
         self._stats += count_rows([row])
         self._report()
@@ -129,36 +125,16 @@ class _Evaluation:
 
     def _record(self, journal: Journal, status: RunStatus, error: Failure | None = None) -> Run:
         self._over.set()
-        rows = [row for _, row in sorted(self._rows.items())]
         seconds = round(self._clock.monotonic() - self._began, 6)
-        run = self._run.ended(status, self._clock.now(), duration_seconds=seconds, error=error)
-        try:
-            record = ledger.record_of(run, rows)
-            journal.end(run)
-            ledger.append(self._workspace, run.experiment, [record])
-        except BaseException:
-            journal.close()
-            raise
-        journal.discard()
-        return record.run
+        fields = ending_fields(status, self._clock.now(), seconds, error=error)
+        return close(self._workspace, journal, {"set": fields})
 
 
-def _ending(exc: BaseException) -> tuple[RunStatus, Failure]:
-    for kind, message in _STOPPED.items():
-        if isinstance(exc, kind):
-            return "killed", Failure(type=kind.__name__, message=message)
-    return "failed", failure_of(exc)
-
-
-def failure_of(exc: BaseException) -> Failure:
-    """Return the type and the message of an exception, for a record."""
+def unwrapped(exc: BaseException) -> BaseException:
+    """Return what ended a call, where it was wrapped so that it could not end anything else."""
     from gitexp.evaluation.calls import CallEnded
 
-    cause = exc.reason if isinstance(exc, CallEnded) else exc
-    message = exc.message if isinstance(exc, GitexpError) else str(cause)
-    # A record is text in UTF-8, and an exception may say anything.
-    readable = message.encode("utf-8", "backslashreplace").decode("utf-8")
-    return Failure(type=type(cause).__name__, message=readable)
+    return exc.reason if isinstance(exc, CallEnded) else exc
 
 
 class _RowMaker:
@@ -184,7 +160,7 @@ class _RowMaker:
                 given = copy.deepcopy(sample.input)
                 output = plain_output(await within(self._plan.endpoint.timeout, ask(given)))
             except Exception as exc:
-                failure = failure_of(exc)
+                failure = failure_of(unwrapped(exc))
             seconds = round(self._clock.monotonic() - began, 6)
             return self._row(sample, output, failure, started, seconds)
 

@@ -12,6 +12,7 @@ from gitexp.errors import Conflict, MissingObject, PushRejected
 from gitexp.experiments.sharing import RefChange
 from gitexp.ids import Name, ObjectId
 from gitexp.project.workspace import Workspace
+from gitexp.runs.large_files import share_objects
 from gitexp.store.history import merge_base
 from gitexp.store.model import PushUpdate, TreeId
 from gitexp.store.transaction import Transaction, transact
@@ -41,8 +42,8 @@ def push(
 ) -> tuple[RefChange, ...]:
     """Return what was moved on the shared remote to share the runs recorded here.
 
-    It is tried on top of what was last fetched. Where others were faster, their runs are
-    fetched and joined by union, and it is tried again.
+    Large artifacts are sent first. It is tried on top of what was last fetched. Where others
+    were faster, their runs are fetched and joined by union, and it is tried again.
 
     Args:
         names: the experiments whose runs are shared; None shares all of them.
@@ -59,6 +60,7 @@ def push(
         updates = _plan(workspace, names)
         if not updates:
             return ()
+        share_objects(workspace, updates)
         try:
             workspace.remote().push(updates)
         except PushRejected as exc:

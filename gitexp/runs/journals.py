@@ -1,135 +1,291 @@
 """Journals: what a running run has so far, safe from the death of its process.
 
-A journal is a file under `.git/gitexp/journals/`, a line for the run and a line for each finished
-row, each with a checksum. A line is appended by one system call, so what was appended survives
-the process; it is fsynced at least once a second, so a power cut costs at most that. When the
-run ends it becomes a commit on the runs branch, and the journal goes.
+A journal is a file under `.git/gitexp/journals/`, a line an event, each with a checksum. A line
+is appended by one system call, so what was appended survives the process; it is fsynced within a
+second, so a power cut costs at most that. Several threads and processes append to one journal.
+Every line begins with a line break as well: what a failed write left of a line cannot spoil the
+next one.
 
-The process that writes a journal holds a lock on it, which the kernel frees with the process
-however that dies. So whether a journal was left behind is never a guess: `reap` can lock it.
+The process that began a run holds a lock on its journal, which the kernel frees with the process
+however that dies; so whether a run was left behind is never a guess. A run that no process holds,
+as one of a shell script, has a lease instead: every event renews it.
+
+Whoever appends without being the holder takes the journal's gate, and so does whoever ends the run,
+who shuts it before the last event. The holder appends without it and looks afterwards whether it
+was shut meanwhile. So what was acknowledged stands before the end, and what came later was refused.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
-import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gitexp.errors import StoreError
+from gitexp.errors import NotAllowed, StoreError
 from gitexp.project.workspace import Workspace
-from gitexp.runs import ledger
-from gitexp.runs.rows import Failure, ResultRow, RowKey
-from gitexp.runs.run import Run
-from gitexp.store.files import make_directories, read_all, sync_directory, write_all, write_errors
-from gitexp.store.model import Signature
-
-_SUFFIX = ".journal"
-_FLAGS = os.O_RDWR | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-_NOT_CLOSED = Failure(
-    type="Killed", message="the process ended without closing the run; its finished rows are here"
+from gitexp.runs import gates, syncing
+from gitexp.runs.contents import Contents as Contents
+from gitexp.runs.contents import contents_of as contents_of
+from gitexp.runs.contents import encoded, line_of
+from gitexp.runs.contents import entries as entries
+from gitexp.runs.contents import is_damaged as is_damaged
+from gitexp.runs.journal_files import OPEN as OPEN
+from gitexp.runs.journal_files import directory_of as directory_of
+from gitexp.runs.journal_files import events_of as events_of
+from gitexp.runs.journal_files import is_current as is_current
+from gitexp.runs.journal_files import live as live
+from gitexp.runs.journal_files import paths_of as paths_of
+from gitexp.runs.journal_files import read_journal as read_journal
+from gitexp.runs.journal_files import remove as remove
+from gitexp.runs.journal_files import sweep as sweep
+from gitexp.runs.journal_files import unreadable as unreadable
+from gitexp.store.filelocks import lock_file_now
+from gitexp.store.files import (
+    make_directories,
+    sync_directory,
+    write_all,
+    write_errors,
 )
+
+_FLAGS = os.O_RDWR | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_APPENDS_AT_ONCE = sys.platform != "win32"
+"""Whether finding the end of a file and writing there is one step for all processes."""
 
 
 class Journal:
-    """The journal of one running run, held by this process; without a directory it keeps nothing.
+    """The journal of one run, open in this process.
 
     Attributes:
-        path: the file, or None where the repository has no private directory.
+        name: the run's id, and what else tells its journal from others of the same run.
+        path: the file, or None where the repository has no private directory: then the journal
+            is in memory, and gone with the process.
     """
 
-    def __init__(self, path: Path | None, descriptor: int | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        path: Path | None,
+        descriptor: int | None,
+        *,
+        held: bool,
+        gate: int | None = None,
+    ) -> None:
+        self.name = name
         self.path = path
         self._descriptor = descriptor
-        self._unsynced = False
+        self._gate = gate
+        self._memory = bytearray()
+        self._held = held
+        self._closed = False
+        self._lock = threading.Lock()
+        self._generation = syncing.generation()
+        self._ticking = False
+        self._is_entered = held is False
+        self._known = 0
+        syncing.remember(self)
 
-    def add(self, position: int, row: ResultRow) -> None:
-        """Append a finished row, which then survives the death of this process.
+    @property
+    def is_open(self) -> bool:
+        """Whether something can be appended."""
+        return not self._closed
 
-        Args:
-            position: the place of the row among all rows of the run.
+    @property
+    def is_held(self) -> bool:
+        """Whether the run began in this process or one that this was forked from."""
+        return self._held
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether the run began in this very process."""
+        return self._held and self._generation == syncing.generation()
+
+    def append(self, event: Mapping[str, Any]) -> None:
+        """Append an event, which then survives the death of this process.
 
         Raises:
             StoreError: it cannot be written, for example because the disk is full.
+            NotAllowed: the run is over.
         """
-        if self._descriptor is not None:
-            self._write({"position": position, "row": row.to_dict()})
+        self.write(encoded(event))
 
-    def end(self, run: Run) -> None:
-        """Write down how the run ended, so that a death before it is recorded changes nothing.
+    def write(self, payload: bytes) -> None:
+        """Append an event that is encoded already; see `append`."""
+        line = line_of(payload)
+        with self._lock:
+            if self._closed:
+                raise _is_over(self.name)
+            if self.is_mine and _APPENDS_AT_ONCE:
+                self._put(line)
+                if self._gate is not None and not gates.is_open(self._gate):
+                    raise self._found_over()
+            else:
+                with self._at_the_gate():
+                    self._put(line)
+
+    def append_checked(
+        self, event: Mapping[str, Any], check: Callable[[bytes | None], None]
+    ) -> None:
+        """Append an event unless a check raises, as one step for everybody.
+
+        Args:
+            check: called with the whole journal, or with None where nobody else has appended
+                anything since the last time.
 
         Raises:
-            StoreError: it cannot be written.
+            StoreError, NotAllowed: as `append`.
         """
-        if self._descriptor is not None:
-            self._write({"run": run.to_dict()})
-            self.sync()
+        with self._lock:
+            if self._closed:
+                raise _is_over(self.name)
+            with self._at_the_gate():
+                known = self._known == self._size()
+                check(None if known else self.read())
+                self._known = self._size()
+                self._put(line_of(encoded(event)))
+
+    def _size(self) -> int:
+        return len(self._memory) if self._descriptor is None else os.fstat(self._descriptor).st_size
+
+    def _put(self, line: bytes) -> None:
+        if self._descriptor is None:
+            self._memory += line
+            self._known += len(line)
+            return
+        known, self._known = self._known, -1  # whoever checks has to look again if this fails
+        with write_errors("what was logged last is lost"):
+            write_all(self._descriptor, line)
+        self._known = known + len(line) if known >= 0 else known
+        if not self._ticking:
+            self._ticking = True
+            syncing.sync_soon(self)
 
     def sync(self) -> None:
-        """Make what was added safe from a power cut as well."""
-        if self._descriptor is not None and self._unsynced:
-            self._unsynced = False
-            with write_errors("the run's last second may be lost"):
-                os.fsync(self._descriptor)
+        """Make what was appended safe from a power cut as well."""
+        self._ticking = False
+        descriptor = self._descriptor
+        if descriptor is not None and self.path is not None:
+            with write_errors("the last second of the run may be lost"):
+                os.fsync(descriptor)
+                if not self._is_entered:
+                    sync_directory(str(self.path.parent))
+                    self._is_entered = True
+
+    def read(self) -> bytes:
+        """Return all of it.
+
+        Raises:
+            NotAllowed: the run was ended elsewhere, and its journal is gone.
+        """
+        if self.path is None:
+            return bytes(self._memory)
+        data = read_journal(self.path)
+        if data is None:
+            raise _is_over(self.name)
+        return data
+
+    def end(self, event: Mapping[str, Any]) -> bytes:
+        """Append the last event and return the whole journal; nobody can append after that.
+
+        Raises:
+            NotAllowed: the run was ended elsewhere.
+            StoreError: it cannot be written, and the run goes on; or it cannot be read.
+        """
+        with self._lock:
+            if self._closed:
+                raise _is_over(self.name)
+            with self._at_the_gate() as gate:
+                if gate is None or self._descriptor is None:
+                    self._put(line_of(encoded(event)))
+                    self._closed = True
+                    return self.read()
+                with gates.shut(gate):
+                    self._put(line_of(encoded(event)))
+                self._closed = True
+                with write_errors("the run is recorded later"):
+                    os.ftruncate(gate, self._size())
+                return self.read()
+
+    def forked(self) -> None:
+        """Take note that this process was forked, perhaps while another thread was appending."""
+        self._lock = threading.Lock()
+        self._ticking = False
+
+    @contextlib.contextmanager
+    def _at_the_gate(self) -> Iterator[int | None]:
+        """Hold the gate, and find the journal still open; yields the gate where there is one."""
+        if self.path is None:
+            yield None
+            return
+        with gates.gate_of(self.path) as gate:
+            if (
+                gate is None
+                or not gates.is_open(gate)
+                or self._descriptor is None
+                or not is_current(self.path, self._descriptor)
+            ):
+                raise self._found_over()
+            yield gate
+
+    def _found_over(self) -> NotAllowed:
+        """Return the error for a run that was ended elsewhere, after letting go of its journal."""
+        self._let_go()
+        return _is_over(self.name)
 
     def discard(self) -> None:
         """Remove the journal: its run is recorded."""
+        self._ticking = False
         self.close()
         if self.path is not None:
-            _remove(self.path)
+            remove(self.path)
 
     def close(self) -> None:
-        """Let go of the journal and leave it where it is, for `reap`."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        """Let go of the journal and leave it where it is, safe from a power cut."""
+        with self._lock:
+            if self._ticking:
+                with contextlib.suppress(StoreError):
+                    self.sync()
+            self._let_go()
 
-    def begin(self, run: Run) -> None:
-        """Write the first line, the run itself, and make it durable.
-
-        Raises:
-            StoreError: it cannot be written.
-        """
-        if self._descriptor is not None and self.path is not None:
-            self._write({"run": run.to_dict()})
-            self.sync()
-            with write_errors():
-                sync_directory(str(self.path.parent))
-
-    def _write(self, entry: Mapping[str, Any]) -> None:
-        assert self._descriptor is not None
-        with write_errors("the row is lost"):
-            write_all(self._descriptor, _encode(entry))
-        self._unsynced = True
+    def _let_go(self) -> None:
+        self._closed = True
+        mine, self._descriptor, self._gate = (self._descriptor, self._gate), None, None
+        for descriptor in mine:
+            if descriptor is not None:
+                os.close(descriptor)
 
 
-def open_journal(workspace: Workspace, run: Run) -> Journal:
-    """Return the new journal of a run that begins, held by this process.
+def _is_over(name: str) -> NotAllowed:
+    return NotAllowed(
+        f"run {name.partition('+')[0]} is over: nothing can be added to it",
+        hint="Start another run; a run's tags can still be changed with `gitexp run tag`.",
+    )
+
+
+def create_journal(workspace: Workspace, name: str, first: Mapping[str, Any]) -> Journal:
+    """Return a new journal with its first event, held by this process.
 
     Raises:
         StoreError: it cannot be made.
     """
-    directory = _directory(workspace)
+    directory = directory_of(workspace)
     if directory is None:
-        return Journal(None, None)
-    path = directory / f"{run.id}{_SUFFIX}"
-    with write_errors("the run did not begin"):
-        make_directories(str(directory))
-        descriptor = _create(path)
-    journal = Journal(path, descriptor)
-    journal.begin(run)
+        journal = Journal(name, None, None, held=True)
+    else:
+        path = directory / f"{name}{OPEN}"
+        with write_errors("the run did not begin"):
+            descriptor = _create(path)
+            gate = _with_gate(path, descriptor)
+        journal = Journal(name, path, descriptor, held=True, gate=gate)
+    try:
+        journal.append(first)
+    except BaseException:
+        journal.discard()
+        raise
     return journal
-
-
-def _directory(workspace: Workspace) -> Path | None:
-    private = workspace.store.private_dir
-    return private / "journals" if private is not None else None
 
 
 def _create(path: Path) -> int:
@@ -138,181 +294,38 @@ def _create(path: Path) -> int:
     Between its creation and its lock, somebody who reaps may take it for a dead one and remove it.
     """
     while True:
-        descriptor = os.open(path, _FLAGS | os.O_CREAT, 0o666)
-        if _lock(descriptor) and _is_current(path, descriptor):
+        try:
+            descriptor = os.open(path, _FLAGS | os.O_CREAT, 0o666)
+        except FileNotFoundError:
+            make_directories(str(path.parent))
+            continue
+        if lock_file_now(descriptor) and is_current(path, descriptor):
             return descriptor
         os.close(descriptor)
 
 
-# --- what was left behind -------------------------------------------------------------------
+def _with_gate(path: Path, descriptor: int) -> int:
+    """Return the gate of a journal that was created; when there cannot be one, neither is there."""
+    try:
+        return gates.make_gate(path)
+    except OSError:
+        os.close(descriptor)
+        remove(path)
+        raise
 
 
-@dataclass(frozen=True, kw_only=True)
-class LeftJournal:
-    """What the journal of a dead process says: the run as it was last, and its finished rows."""
-
-    run: Run
-    rows: tuple[ResultRow, ...]
-
-    def closed(self) -> Run:
-        """Return the run as it ended; if it did not, as killed when its last row was finished."""
-        if self.run.is_over:
-            return self.run
-        began = self.run.started_at or self.run.created_at
-        ended = max((_finished_at(row, began) for row in self.rows), default=began)
-        seconds = max((ended - began).total_seconds(), 0.0)
-        return self.run.ended("killed", ended, duration_seconds=seconds, error=_NOT_CLOSED)
-
-
-def reap(workspace: Workspace) -> list[Run]:
-    """Return the runs of this project whose processes died, now recorded with their rows.
-
-    They are killed runs, unless a run had ended and its process died before it was recorded.
-
-    It costs nothing where no journal was left behind.
+def open_journal(path: Path) -> Journal | None:
+    """Return the journal of a run that is going on, to append to; None when there is none.
 
     Raises:
-        StoreError: a run cannot be recorded; its journal stays.
+        StoreError: it cannot be opened.
     """
-    directory = _directory(workspace)
-    if directory is None or not directory.is_dir():
-        return []
-    found = [_reap_one(workspace, path) for path in sorted(directory.glob(f"*{_SUFFIX}"))]
-    return [run for run in found if run is not None]
-
-
-def _reap_one(workspace: Workspace, path: Path) -> Run | None:
-    with _held(path) as descriptor:
-        if descriptor is None:
+    with write_errors("nothing was logged"):
+        try:
+            descriptor = os.open(path, _FLAGS)
+        except FileNotFoundError:
             return None
-        left = _read_left(path, descriptor)
-        if left is None or left.run.project != workspace.project_id:
-            return None
-        run = left.closed()
-        # A process that died after it had recorded the run left only its journal.
-        known = ledger.has(workspace, run.experiment, run.id)
-        if not known:
-            record = ledger.record_of(run, left.rows)
-            ledger.append(workspace, run.experiment, [record], author=_author(run))
-            run = record.run
-    _remove(path)
-    return None if known else run
-
-
-def _author(run: Run) -> Signature | None:
-    """Return whoever started the run: closing it needs no identity of its own."""
-    name, _, email = run.who.rpartition(" <")
-    if not name or run.ended_at is None:
-        return None
-    return Signature(name=name, email=email.removesuffix(">"), when=run.ended_at)
-
-
-@contextlib.contextmanager
-def _held(path: Path) -> Iterator[int | None]:
-    """Yield the descriptor of a journal that no process holds; None for any other."""
-    try:
-        descriptor = os.open(path, _FLAGS)
-    except (FileNotFoundError, PermissionError):
-        yield None
-        return
-    try:
-        held = _lock(descriptor) and _is_current(path, descriptor)
-        yield descriptor if held else None
-    finally:
+    if gates.is_shut(path):
         os.close(descriptor)
-
-
-def _read_left(path: Path, descriptor: int) -> LeftJournal | None:
-    """Return what a journal says; one that says nothing is put out of the way.
-
-    The first line was durable before the run began. So a journal without one is of a process that
-    died before that, or was damaged; what else it holds is kept for a person to look at.
-    """
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    data = read_all(descriptor)
-    entries = list(_entries(data))
-    if entries and "run" in entries[0]:
-        runs = [entry["run"] for entry in entries if "run" in entry]
-        return LeftJournal(run=Run.from_dict(runs[-1]), rows=_rows(entries))
-    if b"\n" in data:
-        with contextlib.suppress(PermissionError):
-            path.replace(path.with_suffix(".damaged"))
-    else:
-        _remove(path)
-    return None
-
-
-def _rows(entries: list[dict[str, Any]]) -> tuple[ResultRow, ...]:
-    """Return the rows in the order of the dataset; of several for one sample, the first."""
-    rows: dict[RowKey, tuple[int, ResultRow]] = {}
-    for entry in (entry for entry in entries if "row" in entry):
-        row = ResultRow.from_dict(entry["row"])
-        rows.setdefault(row.key, (entry["position"], row))
-    in_order = sorted(rows.values(), key=lambda found: (found[0], found[1].repeat))
-    return tuple(row for _, row in in_order)
-
-
-def _entries(data: bytes) -> Iterator[dict[str, Any]]:
-    """Yield the entries up to the first line that is torn or damaged."""
-    for line in data.split(b"\n")[:-1]:
-        payload = line[9:]
-        if line[:9] != _checksum(payload):
-            return
-        yield json.loads(payload)
-
-
-def _encode(entry: Mapping[str, Any]) -> bytes:
-    payload = json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
-    return _checksum(payload) + payload + b"\n"
-
-
-def _checksum(payload: bytes) -> bytes:
-    return b"%08x " % zlib.crc32(payload)
-
-
-def _finished_at(row: ResultRow, began: datetime) -> datetime:
-    return (row.started_at or began) + timedelta(seconds=row.duration_seconds or 0.0)
-
-
-def _is_current(path: Path, descriptor: int) -> bool:
-    try:
-        found, mine = path.lstat(), os.fstat(descriptor)
-    except FileNotFoundError:
-        return False
-    return (found.st_dev, found.st_ino) == (mine.st_dev, mine.st_ino)
-
-
-def _remove(path: Path) -> None:
-    with contextlib.suppress(FileNotFoundError, PermissionError):
-        path.unlink()
-
-
-if sys.platform == "win32":
-
-    def _lock(descriptor: int) -> bool:
-        """Return whether the file is locked now; nobody writes that far out."""
-        import msvcrt
-
-        try:
-            os.lseek(descriptor, 0x7FFFFFFE, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-
-    def _lock(descriptor: int) -> bool:
-        """Return whether the file is locked now, until the descriptor or the process ends."""
-        import fcntl
-
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError as exc:
-            raise StoreError(
-                f"the file system of the repository cannot lock files: {exc.strerror}",
-                hint="Keep the repository on a local disk, or mount it with locking enabled.",
-            ) from exc
-        return True
+        return None
+    return Journal(path.stem, path, descriptor, held=False)

@@ -10,12 +10,35 @@ from typing import Any, Literal
 from gitexp.clock import iso, parse_iso
 from gitexp.errors import NotAllowed
 from gitexp.ids import RunId
+from gitexp.runs.artifact import Artifact
+from gitexp.runs.metrics import MetricPoint
+from gitexp.runs.references import (
+    CodeReference,
+    DatasetReference,
+    Exit,
+    Machine,
+    Reference,
+    filled,
+)
 from gitexp.runs.rows import Failure
 from gitexp.runs.tallies import Stats
+
+__all__ = [
+    "TERMINAL",
+    "CodeReference",
+    "DatasetReference",
+    "Machine",
+    "Reference",
+    "Run",
+    "RunStatus",
+]
 
 FORMAT = 1
 
 RunStatus = Literal["scheduled", "running", "finished", "failed", "killed"]
+
+Lifecycle = Literal["active", "deleted"]
+Deleter = Literal["run", "experiment"]
 
 TERMINAL: frozenset[RunStatus] = frozenset(["finished", "failed", "killed"])
 """The states that no run leaves."""
@@ -24,76 +47,6 @@ _NEXT: Mapping[RunStatus, frozenset[RunStatus]] = {
     "scheduled": frozenset(["running", "killed"]),
     "running": TERMINAL,
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reference:
-    """A file that a run used, by name and by the digest of what it said."""
-
-    name: str
-    digest: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return name and digest."""
-        return {"name": self.name, "digest": self.digest}
-
-
-@dataclass(frozen=True, kw_only=True)
-class DatasetReference(Reference):
-    """The samples that a run used.
-
-    Attributes:
-        path: the file in the project.
-        digest: over the samples that were used, in whatever order.
-        samples: how many they are.
-    """
-
-    path: str
-    samples: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the mapping that the run's document holds."""
-        return {
-            "name": self.name,
-            "path": self.path,
-            "digest": self.digest,
-            "samples": self.samples,
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class CodeReference:
-    """The code that a run used: the commit checked out, and whether the files differed from it.
-
-    None stands for what is not known: no commit yet, or no `git` to ask.
-    """
-
-    commit: str | None = None
-    dirty: bool | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return commit and dirty flag."""
-        return {"commit": self.commit, "dirty": self.dirty}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Machine:
-    """Where and how a run was started."""
-
-    argv: tuple[str, ...] = ()
-    python: str = ""
-    platform: str = ""
-    gitexp: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields; what is not known is left out."""
-        data: dict[str, Any] = {
-            "argv": list(self.argv),
-            "python": self.python,
-            "platform": self.platform,
-            "gitexp": self.gitexp,
-        }
-        return {key: value for key, value in data.items() if value}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +63,15 @@ class Run:
         created_at, started_at, ended_at: moments in UTC.
         duration_seconds: by a clock that never runs backwards.
         stats: counted from its rows.
-        metrics: by evaluator, see `tallies.evaluator_metrics`.
+        scores: by evaluator, see `tallies.score_numbers`.
+        metrics: the latest point of every logged metric.
+        params: what was logged as such; immutable, typed as JSON.
+        inputs: the datasets that were logged as inputs.
+        parent: the run that this one is a part of.
+        retry_of: the first attempt at the same work; `attempt` counts from 1.
+        segments: the later or earlier pieces of its history that this record has taken in.
+        lifecycle: `deleted` hides it until it is restored; `deleted_by` says what deleted it.
+        exit: how the program ended that was executed as this run.
         error: why it failed or was killed.
     """
 
@@ -136,8 +97,19 @@ class Run:
     who: str = ""
     machine: Machine = field(default_factory=Machine)
     stats: Stats = field(default_factory=Stats)
-    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    metrics: Mapping[str, MetricPoint] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    artifacts: tuple[Artifact, ...] = ()
+    inputs: tuple[Mapping[str, Any], ...] = ()
+    parent: RunId | None = None
+    attempt: int = 1
+    retry_of: RunId | None = None
+    segments: tuple[str, ...] = ()
+    lifecycle: Lifecycle = "active"
+    deleted_by: Deleter | None = None
+    exit: Exit | None = None
     error: Failure | None = None
 
     @property
@@ -199,12 +171,23 @@ class Run:
             dataset=DatasetReference(**data["dataset"]) if data.get("dataset") else None,
             endpoint=Reference(**data["endpoint"]) if data.get("endpoint") else None,
             evaluators=tuple(Reference(**e) for e in data.get("evaluators", ())),
-            code=CodeReference(commit=data["code"]["commit"], dirty=data["code"]["dirty"]),
+            code=CodeReference.from_dict(data["code"]),
             who=data["who"],
-            machine=_machine(data),
+            machine=Machine.from_dict(data),
             stats=Stats.from_dict(data.get("stats", {})),
-            metrics=data.get("metrics", {}),
+            scores=data.get("scores", {}),
+            metrics={n: MetricPoint.from_dict(p) for n, p in data.get("metrics", {}).items()},
+            params=data.get("params", {}),
             tags=data.get("tags", {}),
+            artifacts=tuple(Artifact.from_dict(a) for a in data.get("artifacts", ())),
+            inputs=tuple(data.get("inputs", ())),
+            parent=data.get("parent"),
+            attempt=data.get("attempt", 1),
+            retry_of=data.get("retry_of"),
+            segments=tuple(data.get("segments", ())),
+            lifecycle=data.get("lifecycle", "active"),
+            deleted_by=data.get("deleted_by"),
+            exit=Exit.from_dict(data.get("exit")),
             error=Failure.from_dict(data.get("error")),
         )
 
@@ -218,20 +201,20 @@ class Run:
             "version": self.version,
             "digest": self.digest,
             "status": self.status,
-            **_filled(name=self.name, description=self.description),
+            **filled(name=self.name, description=self.description),
             "created_at": iso(self.created_at),
             "started_at": self.started_at and iso(self.started_at),
-            **_filled(ended_at=self.ended_at and iso(self.ended_at)),
+            **filled(ended_at=self.ended_at and iso(self.ended_at)),
         }
         if self.duration_seconds is not None:
             data["duration_seconds"] = self.duration_seconds
-        return data | self._made_with() | self._outcome()
+        return data | self._standing() | self._made_with() | self._outcome()
 
     def _made_with(self) -> dict[str, Any]:
         return {
             "parameters": dict(self.parameters),
             "overrides": dict(self.overrides),
-            **_filled(
+            **filled(
                 dataset=self.dataset and self.dataset.to_dict(),
                 endpoint=self.endpoint and self.endpoint.to_dict(),
                 evaluators=[evaluator.to_dict() for evaluator in self.evaluators],
@@ -244,26 +227,30 @@ class Run:
     def _outcome(self) -> dict[str, Any]:
         return {
             "stats": self.stats.to_dict(),
-            **_filled(
-                metrics={name: dict(numbers) for name, numbers in self.metrics.items()},
+            **filled(
+                scores={name: dict(numbers) for name, numbers in self.scores.items()},
+                metrics={name: self.metrics[name].to_dict() for name in sorted(self.metrics)},
+                params=dict(self.params),
                 tags=dict(self.tags),
+                artifacts=[artifact.to_dict() for artifact in self.artifacts],
+                inputs=[dict(given) for given in self.inputs],
+                segments=list(self.segments),
+                exit=self.exit and self.exit.to_dict(),
                 error=self.error and self.error.to_dict(),
             ),
         }
 
-
-def _filled(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value}
+    def _standing(self) -> dict[str, Any]:
+        """Return what links it to other runs, and whether it is deleted."""
+        deleted = self.lifecycle == "deleted"
+        return filled(
+            parent=self.parent,
+            attempt=self.attempt if self.attempt > 1 else None,
+            retry_of=self.retry_of,
+            lifecycle=self.lifecycle if deleted else None,
+            deleted_by=self.deleted_by if deleted else None,
+        )
 
 
 def _moment(text: str | None) -> datetime | None:
     return parse_iso(text) if text else None
-
-
-def _machine(data: Mapping[str, Any]) -> Machine:
-    return Machine(
-        argv=tuple(data.get("argv", ())),
-        python=data.get("python", ""),
-        platform=data.get("platform", ""),
-        gitexp=data.get("gitexp", ""),
-    )

@@ -81,7 +81,7 @@ def count_rows(rows: Iterable[ResultRow]) -> Stats:
     )
 
 
-def evaluator_metrics(rows: Iterable[ResultRow]) -> dict[str, dict[str, float]]:
+def score_numbers(rows: Iterable[ResultRow]) -> dict[str, dict[str, float]]:
     """Return the numbers of each evaluator over all rows.
 
     They are `count` (scores with a number or a verdict as their value), `mean` and

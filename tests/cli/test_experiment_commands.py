@@ -104,7 +104,7 @@ def test_nothing_to_change_is_a_usage_error(tone: Tone, gitexp: Run) -> None:
     result = gitexp("experiment", "update", "tone")
     assert (result.code, result.err) == (
         2,
-        "error: nothing to change\nhint: Give --description or --hypothesis.\n",
+        "error: nothing to change\nhint: Give `--description TEXT` or another option.\n",
     )
 
 

@@ -32,9 +32,10 @@ def test_a_dataset_is_looked_for_by_three_suffixes() -> None:
 
 
 def test_the_paths_of_a_run_follow_from_its_id() -> None:
-    assert layout.run_path(RUN) == "runs/2026/11/21/20261121T131502-k3f5q2x7.json"
-    assert layout.run_dir(RUN) == "runs/2026/11/21/20261121T131502-k3f5q2x7"
-    assert layout.results_path(RUN) == ("runs/2026/11/21/20261121T131502-k3f5q2x7/results.jsonl")
+    assert layout.run_path(RUN) == "runs/2026/11/21/1315/20261121T131502-k3f5q2x7.json"
+    assert layout.run_dir(RUN) == "runs/2026/11/21/1315/20261121T131502-k3f5q2x7"
+    assert layout.results_path(RUN) == layout.run_dir(RUN) + "/results.jsonl"
+    assert layout.segment_path(RUN, "s") == layout.run_dir(RUN) + "/events/s.jsonl"
 
 
 def test_references_of_branches_and_pins() -> None:

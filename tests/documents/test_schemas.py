@@ -58,12 +58,15 @@ RUN = {
     "dataset": {"name": "faq", "path": "datasets/faq.csv", "digest": DIGEST, "samples": 3},
     "endpoint": {"name": "bot", "digest": DIGEST},
     "evaluators": [{"name": "exact", "digest": DIGEST}],
-    "code": {"commit": COMMIT, "dirty": False, "diff_digest": None},
+    "code": {"commit": COMMIT, "dirty": True, "branch": "main", "diff": DIGEST, "untracked": ["a.py"]},
     "who": "Ada <ada@example.org>",
     "argv": ["gitexp", "run"],
     "stats": {"total": 3, "passed": 2, "failed": 1, "errors": 0, "unscored": 0},
-    "metrics": {"exact": {"mean": 0.5, "count": 3, "worst": "NaN"}},
+    "scores": {"exact": {"mean": 0.5, "count": 3, "worst": "NaN"}},
+    "metrics": {"loss": {"value": "NaN", "step": 3, "timestamp": 1763730000000}},
+    "params": {"lr": 0.1, "layers": [1, 2]},
     "tags": {"a": "b"},
+    "artifacts": [{"path": "a/b.txt", "size": 3, "digest": DIGEST, "stored": "git"}],
 }
 BINDING = {
     "format": 1,
@@ -106,6 +109,8 @@ VALID: dict[DocumentKind, tuple[str, str | bytes]] = {
             ' "scores": {"exact": {"value": 1, "passed": true}}}\n'
         ),
     ),
+    "metric": ("metrics.jsonl", '{"metric": "loss", "value": 0.5, "step": -1, "timestamp": 5}\n'),
+    "event": ("e.jsonl", '{"at": 5, "metrics": [["loss", "NaN", 1, 5]], "tags": {"a": null}}\n'),
 }
 
 
@@ -331,11 +336,11 @@ def test_a_dataset_is_a_list(text: str) -> None:
         load("sample", text, file="d.yaml")
 
 
-def test_a_metric_may_hold_what_json_has_no_number_for() -> None:
-    run = {**RUN, "metrics": {"a": {"x": "Infinity", "y": None, "z": "high", "l": []}}}
+def test_a_score_may_hold_what_json_has_no_number_for() -> None:
+    run = {**RUN, "scores": {"a": {"x": "Infinity", "y": None, "z": "high", "l": []}}}
     assert messages("run", run) == [
-        'metrics.a.z: "high" is not one of "NaN", "Infinity", "-Infinity"',
-        "metrics.a.l: expected a number, null or text, found []",
+        'scores.a.z: "high" is not one of "NaN", "Infinity", "-Infinity"',
+        "scores.a.l: expected a number, null or text, found []",
     ]
 
 

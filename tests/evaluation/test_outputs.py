@@ -11,8 +11,9 @@ import pytest
 from gitexp.environments.parameters import Parameters, Provenance
 from gitexp.errors import InvalidInput
 from gitexp.evaluation import outputs
-from gitexp.evaluation.outputs import masked, plain_output, secrets_of
+from gitexp.evaluation.outputs import masked, plain_output
 from gitexp.ids import Digest, VersionId
+from gitexp.runs.masking import secrets_of
 
 
 class Word(str, Enum):

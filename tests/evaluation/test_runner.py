@@ -16,13 +16,12 @@ from gitexp.errors import InvalidDocuments, InvalidInput, NotAllowed, NotFound
 from gitexp.evaluation.runner import Progress, evaluate
 from gitexp.ids import parse_run_id
 from gitexp.runs import ledger
-from gitexp.runs.journals import open_journal
 from gitexp.runs.rows import Failure
 from gitexp.runs.run import CodeReference
 from gitexp.runs.tallies import Stats
 from tests.builders import commit_files
 from tests.evaluation.projects import DEFINITION, Project, request
-from tests.runs.making import EXPERIMENT_ID, make_row, make_run, run_id
+from tests.runs.making import EXPERIMENT_ID, add_row, begin_journal, make_run, run_id
 
 # --- what is recorded
 
@@ -75,7 +74,7 @@ def test_a_run_says_what_it_was_made_with(project: Project) -> None:
     assert run.who == "Ada Example <ada@example.org>"
     assert run.machine.argv == ("gitexp", "run", "tone")
     assert run.machine.python.startswith("CPython") or run.machine.python
-    assert run.metrics["exact-match"]["count"] == 4
+    assert run.scores["exact-match"]["count"] == 4
     assert run.started_at is not None
     assert run.ended_at is not None
     assert run.created_at < run.started_at < run.ended_at
@@ -122,8 +121,8 @@ def test_a_sample_passes_when_every_evaluator_agrees(project: Project) -> None:
     project.dataset([{"input": 1, "expected": 2}, {"input": 1, "expected": 3}])
     run = project.run(evaluators=("exact-match", "near"))
     assert run.stats == Stats(passed=1, failed=1)
-    assert run.metrics["near"]["passed"] == 2
-    assert run.metrics["exact-match"]["passed"] == 1
+    assert run.scores["near"]["passed"] == 2
+    assert run.scores["exact-match"]["passed"] == 1
 
 
 def test_an_evaluator_that_breaks_is_an_error_and_no_failure(project: Project) -> None:
@@ -451,8 +450,8 @@ def test_the_journal_goes_when_the_run_is_recorded(on_disk: Project) -> None:
 
 
 def test_a_run_that_was_left_behind_is_closed_first(on_disk: Project) -> None:
-    journal = open_journal(on_disk.workspace, make_run(run_id(1), status="running"))
-    journal.add(0, make_row("a"))
+    journal = begin_journal(on_disk.workspace, make_run(run_id(1), status="running"))
+    add_row(journal, 0, "a")
     journal.close()
     run = on_disk.run()
     assert [(r.id, r.status) for r in on_disk.runs()] == [
@@ -468,7 +467,7 @@ def test_a_run_that_cannot_be_recorded_is_kept_and_recorded_later(
         raise OSError(28, "no space left on the disk")
 
     with monkeypatch.context() as broken:
-        broken.setattr(ledger, "append", full)
+        broken.setattr(ledger, "write", full)
         with pytest.raises(OSError, match="no space left"):
             on_disk.run()
     assert on_disk.runs() == []
@@ -481,7 +480,7 @@ def test_a_run_that_cannot_be_recorded_is_kept_and_recorded_later(
 def test_without_a_program_to_ask_the_dirty_flag_is_unknown(project: Project) -> None:
     run = project.run()
     head = project.workspace.store.head().commit
-    assert run.code == CodeReference(commit=head, dirty=None)
+    assert run.code == CodeReference(commit=head, dirty=None, branch="main")
 
 
 def test_importing_the_runner_is_cheap() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from gitexp.errors import NotFound
 from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
+from gitexp.runs.journals import Journal, create_journal
 from gitexp.runs.rows import ResultRow, RowStatus, Score
 from gitexp.runs.run import DatasetReference, Reference, Run, RunStatus
 from gitexp.store.disk import DiskStore
@@ -133,3 +134,13 @@ def references(*names: str) -> tuple[Reference, ...]:
 def ids_of(runs: Sequence[Run]) -> list[str]:
     """Return the ids of runs."""
     return [run.id for run in runs]
+
+
+def begin_journal(workspace: Workspace, run: Run) -> Journal:
+    """Return the journal of a run that begins, held by this process."""
+    return create_journal(workspace, run.id, {"run": run.to_dict()})
+
+
+def add_row(journal: Journal, position: int, sample: str, **fields: Any) -> None:
+    """Append the finished row of a sample."""
+    journal.append({"position": position, "row": make_row(sample, **fields).to_dict()})

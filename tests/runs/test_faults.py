@@ -13,7 +13,7 @@ import pytest
 
 from gitexp.project.workspace import Workspace
 from gitexp.runs import ledger
-from gitexp.runs.journals import reap
+from gitexp.runs.closing import reap
 from gitexp.runs.tallies import count_rows
 from gitexp.store.disk import DiskStore
 from tests.evaluation.projects import Project

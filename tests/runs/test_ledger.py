@@ -38,14 +38,14 @@ def files_of(workspace: Workspace) -> list[str]:
 def test_a_run_is_a_file_and_a_directory_of_its_rows(workspace: Workspace) -> None:
     ledger.append(workspace, "tone", [record()])
     assert files_of(workspace) == [
-        "runs/2026/01/02/20260102T000000-aaaaaaaa.json",
-        "runs/2026/01/02/20260102T000000-aaaaaaaa/results.jsonl",
+        "runs/2026/01/02/0000/20260102T000000-aaaaaaaa.json",
+        "runs/2026/01/02/0000/20260102T000000-aaaaaaaa/results.jsonl",
     ]
 
 
 def test_a_run_without_rows_has_no_directory(workspace: Workspace) -> None:
     ledger.append(workspace, "tone", [record_of(make_run(), [])])
-    assert files_of(workspace) == ["runs/2026/01/02/20260102T000000-aaaaaaaa.json"]
+    assert files_of(workspace) == ["runs/2026/01/02/0000/20260102T000000-aaaaaaaa.json"]
 
 
 def test_what_was_recorded_reads_back(workspace: Workspace) -> None:
@@ -86,7 +86,7 @@ def test_another_content_under_the_same_id_is_refused(workspace: Workspace) -> N
     with pytest.raises(Conflict) as caught:
         ledger.append(workspace, "tone", [other])
     assert str(caught.value) == (
-        "runs/bot/tone holds another runs/2026/01/02/20260102T000000-aaaaaaaa.json already"
+        "runs/bot/tone holds another runs/2026/01/02/0000/20260102T000000-aaaaaaaa.json already"
     )
     assert workspace.store.ref(BRANCH) == before
 
@@ -116,14 +116,15 @@ def test_runs_of_one_second_are_ordered_by_their_moments(workspace: Workspace) -
     assert ids_of(ledger.read(workspace, "tone", limit=1)) == [late]
 
 
-def test_a_limit_looks_only_into_the_newest_days() -> None:
+def test_a_limit_looks_only_into_the_newest_minutes() -> None:
     store = CountingStore(config=IDENTITY)
     workspace = workspace_on(store)
     ledger.append(workspace, "tone", [record(n, day=day) for day in range(1, 29) for n in range(3)])
     store.reads = 0
     ledger.read(workspace, "tone", limit=2)
-    # The commit, the root, `runs`, the year, the month, one day, and the records.
-    assert store.reads <= 7 + 3
+    # The commit, the root, `runs`, the year, the month, the day, one minute with three runs,
+    # and of each run its record and what stands beside it.
+    assert store.reads <= 8 + 3 * 2
 
 
 def test_a_second_reading_opens_no_record_again() -> None:
@@ -133,7 +134,7 @@ def test_a_second_reading_opens_no_record_again() -> None:
     first = ledger.read(workspace, "tone")
     store.reads = 0
     assert ledger.read(workspace, "tone") == first
-    assert store.reads <= 7
+    assert store.reads <= 8 + 5  # directories only
 
 
 def test_an_experiment_without_runs_has_none(workspace: Workspace) -> None:
@@ -192,7 +193,8 @@ def test_a_record_of_another_run_is_not_taken_for_it(workspace: Workspace) -> No
 
 
 @pytest.mark.parametrize(
-    "path", ["runs/2026/01/02/notes.json", "runs/2026/01/03/20260102T000000-aaaaaaaa.json"]
+    "path",
+    ["runs/2026/01/02/0000/notes.json", "runs/2026/01/03/0000/20260102T000000-aaaaaaaa.json"],
 )
 def test_a_json_file_that_is_no_record_is_an_error(workspace: Workspace, path: str) -> None:
     commit_files(workspace.store, {path: b"{}"}, branch="runs/bot/tone")

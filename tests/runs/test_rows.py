@@ -7,7 +7,7 @@ import pytest
 from gitexp.documents import schemas
 from gitexp.documents.json_codec import dump_jsonl, parse_json_lines
 from gitexp.runs.rows import Failure, ResultRow, Score, status_of
-from gitexp.runs.tallies import Stats, count_rows, evaluator_metrics
+from gitexp.runs.tallies import Stats, count_rows, score_numbers
 from tests.builders import MOMENT
 from tests.runs.making import make_row
 
@@ -80,7 +80,7 @@ def test_each_evaluator_has_its_own_numbers() -> None:
         make_row("b", scores={"match": FAILED, "size": Score(value=4.0, passed=False)}),
         make_row("c", scores={"match": UNSCORED, "size": BROKEN}),
     ]
-    metrics = evaluator_metrics(rows)
+    metrics = score_numbers(rows)
     assert metrics["match"] == {
         "count": 2,
         "mean": 0.5,
@@ -94,7 +94,7 @@ def test_each_evaluator_has_its_own_numbers() -> None:
 
 
 def test_a_mean_over_nothing_is_left_out() -> None:
-    assert evaluator_metrics([make_row("a", scores={"m": UNSCORED})]) == {
+    assert score_numbers([make_row("a", scores={"m": UNSCORED})]) == {
         "m": {"count": 0, "passed": 0, "failed": 0, "errors": 0, "unscored": 1}
     }
-    assert "standard_error" not in evaluator_metrics([make_row("a")])["exact-match"]
+    assert "standard_error" not in score_numbers([make_row("a")])["exact-match"]

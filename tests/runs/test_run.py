@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,11 +11,14 @@ import pytest
 from gitexp.documents import schemas
 from gitexp.documents.json_codec import dump_json, parse_json
 from gitexp.errors import NotAllowed
+from gitexp.runs.artifact import Artifact
+from gitexp.runs.metrics import MetricPoint
+from gitexp.runs.references import Exit
 from gitexp.runs.rows import Failure
 from gitexp.runs.run import TERMINAL, CodeReference, Machine, Run, RunStatus
 from gitexp.runs.tallies import Stats
 from tests.builders import MOMENT
-from tests.runs.making import dataset_reference, make_run, references, run_id
+from tests.runs.making import DIGEST, dataset_reference, make_run, references, run_id
 
 
 def full_run() -> Run:
@@ -30,7 +34,16 @@ def full_run() -> Run:
         code=CodeReference(commit="b" * 40, dirty=True),
         machine=Machine(argv=("gitexp", "run"), python="3.11", platform="Linux", gitexp="1"),
         stats=Stats(passed=3, failed=2, errors=1, unscored=4),
-        metrics={"exact-match": {"count": 5, "mean": 0.6}},
+        scores={"exact-match": {"count": 5, "mean": 0.6}},
+        metrics={"loss": MetricPoint(math.inf, 3, 17), "acc": MetricPoint(0.5, -1, 17)},
+        params={"lr": 0.1, "layers": [1, 2], "none": None},
+        artifacts=(Artifact(path="a/b.txt", size=3, digest=DIGEST),),
+        inputs=({"name": "train", "digest": "abc"},),
+        attempt=2,
+        retry_of=run_id(3),
+        parent=run_id(4),
+        segments=("20260102T030405000000-aaaaaaaa",),
+        exit=Exit(code=1, output_tail="no\n"),
         tags={"team": "search"},
         error=Failure(type="ValueError", message="no"),
     )

@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from gitexp.cli.arguments import experiment_argument, tags_of, yes_option
+from gitexp.cli.arguments import experiment_argument, pairs, tags_of, yes_option
 from gitexp.cli.catalogue import EXPERIMENT_COMMANDS
 from gitexp.cli.groups import LazyGroup, UsageFault, command, group
 from gitexp.cli.output import Output, output_options
 from gitexp.cli.session import Session
 from gitexp.cli.views import show_experiment, summary_table
 
+if TYPE_CHECKING:
+    from gitexp.experiments.headers import Direction
+
 LIFECYCLES = ("active", "archived", "deleted", "all")
 _PAGE = 100
 
 description_option = click.option("--description", metavar="TEXT", help="Say what it is about")
 hypothesis_option = click.option("--hypothesis", metavar="TEXT", help="Say what is expected")
+location_option = click.option(
+    "--artifact-location",
+    metavar="URL",
+    help="Keep the artifacts of runs there, such as s3://bucket/path",
+)
+metric_option = click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME=minimize|maximize",
+    help="Say which way a metric is better; may be repeated",
+)
 tag_option = click.option(
     "--tag", "tags", multiple=True, metavar="NAME=VALUE", help="Add a tag; may be repeated"
 )
+
+
+def directions_of(texts: tuple[str, ...]) -> dict[str, Direction | None]:
+    """Return the directions that `--metric NAME=DIRECTION` gives; an empty one removes it."""
+    found: dict[str, Direction | None] = {}
+    for name, text in pairs(texts, "--metric"):
+        if text not in ("minimize", "maximize", ""):
+            raise UsageFault(
+                f"--metric {name}: {text!r} is no direction", hint="It is minimize or maximize."
+            )
+        found[name] = text or None  # type: ignore[assignment]
+    return found
 
 
 @group("experiment", sections=EXPERIMENT_COMMANDS, cls=LazyGroup)
@@ -45,6 +72,8 @@ def experiment_command(context: click.Context) -> None:
 @description_option
 @hypothesis_option
 @tag_option
+@location_option
+@metric_option
 @output_options
 def create_command(
     output: Output,
@@ -52,13 +81,20 @@ def create_command(
     description: str | None,
     hypothesis: str | None,
     tags: tuple[str, ...],
+    artifact_location: str | None,
+    metrics: tuple[str, ...],
 ) -> None:
     """Create an experiment
 
     It starts on a branch of its own, private until it is shared.
     """
     created = output.session.repository.experiments.create(
-        name, description=description, hypothesis=hypothesis, tags=tags_of(tags) or None
+        name,
+        description=description,
+        hypothesis=hypothesis,
+        tags=tags_of(tags) or None,
+        artifact_location=artifact_location,
+        metrics=directions_of(metrics) or None,  # type: ignore[arg-type]
     )
     show_experiment(output, created)
 
@@ -149,19 +185,31 @@ def show_command(output: Output, experiment: str) -> None:
 @experiment_argument()
 @description_option
 @hypothesis_option
+@location_option
+@metric_option
 @output_options
 def update_command(
-    output: Output, experiment: str, description: str | None, hypothesis: str | None
+    output: Output,
+    experiment: str,
+    description: str | None,
+    hypothesis: str | None,
+    artifact_location: str | None,
+    metrics: tuple[str, ...],
 ) -> None:
-    """Change description or hypothesis
+    """Change description, hypothesis, artifact location or metrics
 
     Tags are changed with `gitexp experiment tag`.
     """
-    if description is None and hypothesis is None:
-        raise UsageFault("nothing to change", hint="Give --description or --hypothesis.")
-    updated = output.session.experiment(experiment)
-    updated.update(description=description, hypothesis=hypothesis)
-    show_experiment(output, updated)
+    if description is None and hypothesis is None and artifact_location is None and not metrics:
+        raise UsageFault("nothing to change", hint="Give `--description TEXT` or another option.")
+    changed = output.session.experiment(experiment)
+    changed.update(
+        description=description,
+        hypothesis=hypothesis,
+        artifact_location=artifact_location,
+        metrics=directions_of(metrics) or None,
+    )
+    show_experiment(output, changed)
 
 
 @command(

@@ -1,4 +1,4 @@
-"""`gitexp run`."""
+"""`gitexp run EXPERIMENT`: an evaluation."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ override_option = click.option(
 
 
 @command(
-    "run",
+    "evaluate",
     examples=[
         "gitexp run tone --dataset questions --endpoint bot",
         "gitexp run tone --dataset questions --endpoint bot --version latest~1",
@@ -64,7 +64,7 @@ override_option = click.option(
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N samples")
 @click.option("--push", is_flag=True, help="Send the run to the shared remote")
 @output_options
-def run_command(
+def evaluate_command(
     output: Output,
     experiment: str,
     dataset: str,

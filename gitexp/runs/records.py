@@ -1,0 +1,69 @@
+"""Records: what the ledger keeps of a run, as the files that stand on the runs branch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from gitexp.documents import layout
+from gitexp.documents.json_codec import dump_json, dump_jsonl
+from gitexp.runs.metrics import MetricPoint, NamedPoint, dump_points, in_order, take_in
+from gitexp.runs.rows import ResultRow
+from gitexp.runs.run import Run
+from gitexp.runs.tallies import count_rows, score_numbers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """A run as it goes into the ledger.
+
+    Attributes:
+        run: the run, which is over.
+        files: what stands beside it, by name, such as `results.jsonl`; nothing empty is written.
+        texts: what it shares with other runs, by path on the branch.
+    """
+
+    run: Run
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    texts: Mapping[str, bytes] = field(default_factory=dict)
+
+    def contents(self) -> dict[str, bytes]:
+        """Return the bytes of every file by its path on the runs branch."""
+        directory = layout.run_dir(self.run.id)
+        beside = {f"{directory}/{name}": data for name, data in self.files.items() if data}
+        return {
+            layout.run_path(self.run.id): dump_json(self.run.to_dict()),
+            **beside,
+            **self.texts,
+        }
+
+
+def record_of(
+    run: Run,
+    rows: Sequence[ResultRow] = (),
+    points: Sequence[NamedPoint] = (),
+    *,
+    files: Mapping[str, bytes] | None = None,
+    texts: Mapping[str, bytes] | None = None,
+) -> Record:
+    """Return the record of a run that is over.
+
+    Its totals are counted from its rows, and its latest metrics are those of its points.
+
+    Args:
+        files: what else stands beside it, by name.
+    """
+    counted = replace(run, stats=count_rows(rows), scores=score_numbers(rows)) if rows else run
+    if points:
+        counted = replace(counted, metrics=_latest(run, points))
+    own = {
+        layout.RESULTS_FILE: dump_jsonl(row.to_dict() for row in rows),
+        layout.METRICS_FILE: dump_points(in_order(points)),
+    }
+    return Record(run=counted, files={**own, **(files or {})}, texts=texts or {})
+
+
+def _latest(run: Run, points: Sequence[NamedPoint]) -> dict[str, MetricPoint]:
+    latest = dict(run.metrics)
+    take_in(latest, points)
+    return latest

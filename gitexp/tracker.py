@@ -1,0 +1,239 @@
+"""Tracking, as the library offers it: the runs of a repository, and the active run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gitexp.errors import NotAllowed
+from gitexp.runs.fluent import active_run as _active_run
+
+if TYPE_CHECKING:
+    from gitexp.experiments.sharing import RefChange
+    from gitexp.ids import RunId
+    from gitexp.repository import Repository
+    from gitexp.results.comparing import Comparison
+    from gitexp.runs.active import ActiveRun, Logged
+    from gitexp.runs.artifact import Artifact
+    from gitexp.runs.metrics import MetricPoint
+    from gitexp.runs.run import Run, RunStatus
+    from gitexp.runs.searching import RunPage
+
+
+class Runs:
+    """The runs of a project, of all its experiments."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+
+    def get(self, run_id: str) -> Run:
+        """Return a run, whether it is recorded or goes on on this machine.
+
+        Raises:
+            InvalidInput: the text is no run id.
+            NotFound: there is no such run here.
+        """
+        from gitexp.runs.tracking import find_run
+
+        return find_run(self._repository.workspace, run_id)
+
+    def resolve(self, text: str) -> RunId:
+        """Return the id of the run whose id a text is or begins.
+
+        Raises:
+            NotFound: there is no such run here.
+            InvalidInput: several runs begin so.
+        """
+        from gitexp.runs.tracking import resolve_run_id
+
+        return resolve_run_id(self._repository.workspace, text)
+
+    def open(self, run_id: str) -> ActiveRun:
+        """Return a run that goes on on this machine, to log to it from this process as well.
+
+        Raises:
+            NotAllowed: it is over.
+        """
+        from gitexp.runs.tracking import open_run
+
+        return open_run(self._repository.workspace, run_id)
+
+    def search(
+        self,
+        filter: str = "",
+        *,
+        order_by: Sequence[str] = (),
+        limit: int = 100,
+        page_token: str | None = None,
+        experiments: Sequence[str] = (),
+        lifecycle: str = "active",
+    ) -> RunPage:
+        """Return a page of the runs that a filter fits.
+
+        Args:
+            filter: such as `metrics.loss < 0.3 AND (params.lr > 0.1 OR tags.team = 'chat')`.
+            order_by: such as `metrics.loss ASC`; newest first by default.
+            page_token: the `next_page_token` of the page before.
+            experiments: only theirs; all by default.
+            lifecycle: `active`, `deleted` or `all`.
+
+        Raises:
+            InvalidInput: the filter, an order or the token is wrong; the message says where.
+        """
+        from gitexp.runs.closing import reap_before_reading
+        from gitexp.runs.searching import RunQuery, search
+
+        reap_before_reading(self._repository.workspace)
+        query = RunQuery(
+            filter=filter,
+            order_by=tuple(order_by),
+            limit=limit,
+            page_token=page_token,
+            experiments=tuple(experiments),
+            lifecycle=lifecycle,  # type: ignore[arg-type]
+        )
+        return search(self._repository.workspace, query)
+
+    def metric_history(self, run_id: str, metric: str) -> list[MetricPoint]:
+        """Return every point of a metric of a run, by step, then time."""
+        from gitexp.runs.ledger import metric_history
+
+        return metric_history(self._repository.workspace, run_id, metric)
+
+    def compare(self, run_ids: Sequence[str], *, baseline: str | None = None) -> Comparison:
+        """Return two or more runs side by side, with what differs and which is best."""
+        from gitexp.results.chosen_runs import compare_runs
+
+        return compare_runs(self._repository.workspace, run_ids, baseline=baseline)
+
+    def set_tags(self, run_id: str, tags: Mapping[str, Any]) -> Run:
+        """Set tags of a run, which may be over."""
+        from gitexp.runs.tracking import set_tags
+
+        return set_tags(self._repository.workspace, run_id, tags)
+
+    def delete_tags(self, run_id: str, names: Sequence[str]) -> Run:
+        """Remove tags of a run, which may be over."""
+        from gitexp.runs.tracking import delete_tags
+
+        return delete_tags(self._repository.workspace, run_id, list(names))
+
+    def delete(self, run_id: str) -> Run:
+        """Mark a run deleted, which hides it until it is restored."""
+        from gitexp.runs.tracking import delete_run
+
+        return delete_run(self._repository.workspace, run_id)
+
+    def restore(self, run_id: str) -> Run:
+        """Bring a deleted run back."""
+        from gitexp.runs.tracking import restore_run
+
+        return restore_run(self._repository.workspace, run_id)
+
+    def download(self, run_id: str, path: str | None = None, *, to: str | Path = ".") -> list[Path]:
+        """Copy artifacts of a run to a directory, their digests checked; returns the files."""
+        from gitexp.runs.artifacts import download
+
+        return download(self._repository.workspace, self.get(run_id), path, Path(to))
+
+    def reap(self) -> list[Run]:
+        """Record the runs that nobody continues; returns them."""
+        from gitexp.runs.closing import reap
+
+        return reap(self._repository.workspace)
+
+    def sync(self, experiments: Sequence[str] | None = None) -> tuple[RefChange, ...]:
+        """Send runs to the shared remote, joined with those of others; returns what moved."""
+        from gitexp.runs import exchange
+
+        self.reap()
+        exchange.fetch(self._repository.workspace)
+        return exchange.push(self._repository.workspace, experiments)
+
+
+# --- the active run -------------------------------------------------------------------------
+
+
+def start_run(experiment: str, *, repository: str | Path = ".", **options: Any) -> ActiveRun:
+    """Return a new run of an experiment of the project around a directory.
+
+    Args:
+        options: see `Experiment.start_run`.
+    """
+    from gitexp.repository import Repository
+
+    found = Repository.open(repository)
+    return found.experiments.get(experiment).start_run(**options)
+
+
+def active_run() -> ActiveRun | None:
+    """Return the run whose `with` block the caller is in, or None."""
+    return _active_run()
+
+
+def _current() -> ActiveRun:
+    run = _active_run()
+    if run is None:
+        raise NotAllowed("no run is active", hint="Log inside `with experiment.start_run(): ...`.")
+    return run
+
+
+def log_metric(name: str, value: float, step: int = 0, timestamp: int | None = None) -> None:
+    """Log one metric to the active run."""
+    _current().log_metric(name, value, step, timestamp)
+
+
+def log_metrics(metrics: Mapping[str, float], step: int = 0, timestamp: int | None = None) -> None:
+    """Log metrics to the active run."""
+    _current().log_metrics(metrics, step, timestamp)
+
+
+def log_param(name: str, value: Any) -> None:
+    """Log one param to the active run."""
+    _current().log_param(name, value)
+
+
+def log_params(params: Mapping[str, Any]) -> None:
+    """Log params to the active run."""
+    _current().log_params(params)
+
+
+def log_batch(**batch: Any) -> Logged:
+    """Log metrics, params and tags to the active run, all or nothing."""
+    return _current().log_batch(**batch)
+
+
+def set_tags(tags: Mapping[str, Any]) -> None:
+    """Set tags of the active run."""
+    _current().set_tags(tags)
+
+
+def log_artifact(file: str | Path, artifact_path: str | None = None) -> Artifact:
+    """Keep a file as an artifact of the active run."""
+    return _current().log_artifact(file, artifact_path)
+
+
+def log_artifacts(directory: str | Path, artifact_path: str | None = None) -> tuple[Artifact, ...]:
+    """Keep the files below a directory as artifacts of the active run."""
+    return _current().log_artifacts(directory, artifact_path)
+
+
+def log_text(text: str, artifact_file: str) -> Artifact:
+    """Keep a text as an artifact of the active run."""
+    return _current().log_text(text, artifact_file)
+
+
+def log_figure(figure: Any, artifact_file: str) -> Artifact:
+    """Keep a figure as an artifact of the active run."""
+    return _current().log_figure(figure, artifact_file)
+
+
+def log_table(table: Any, artifact_file: str) -> Artifact:
+    """Keep a table as an artifact of the active run."""
+    return _current().log_table(table, artifact_file)
+
+
+def end_run(status: RunStatus = "finished") -> Run:
+    """End the active run and return it."""
+    return _current().end(status)

@@ -1,0 +1,368 @@
+"""Tracking where several meet: nothing acknowledged is lost, and what comes too late is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from gitexp.errors import Conflict, NotAllowed, NotFound, StoreError
+from gitexp.experiment import Experiment
+from gitexp.ids import Name
+from gitexp.repository import Repository
+from gitexp.runs import closing, gates, journals, ledger, syncing
+from gitexp.runs.active import ActiveRun
+from gitexp.runs.closing import ending_fields
+from gitexp.runs.tracking import NewRun, open_run, resume_run, start_run
+from gitexp.store.filelocks import lock_file_now
+from tests.builders import MOMENT, FixedClock
+from tests.faults.injection import Fault, injected
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+
+@pytest.fixture
+def experiment(repository: Repository) -> Experiment:
+    """An experiment with one version."""
+    made = repository.experiments.create("tone")
+    made.commit({"model": "small"}, message="first")
+    return made
+
+
+def left(repository: Repository) -> list[str]:
+    directory = journals.directory_of(repository.workspace)
+    assert directory is not None
+    return sorted(path.name for path in directory.glob("*"))
+
+
+def failing(act: Callable[[], object], call: str, code: int) -> Fault:
+    """Return the fault that makes the first call of a name fail when `act` is repeated.
+
+    `act` is carried out once, to count the calls.
+    """
+    with injected(Fault(at=0, code=None)) as counted:
+        act()
+    return Fault(at=counted.calls.index(call) + 1, code=code)
+
+
+def is_over(run: ActiveRun) -> str:
+    return f"run {run.id} is over: nothing can be added to it"
+
+
+# --- ended by somebody else -----------------------------------------------------------------
+
+
+def test_a_run_that_another_process_ended_takes_nothing_more_of_its_own(
+    repository: Repository, experiment: Experiment
+) -> None:
+    run = experiment.start_run()
+    run.log_metric("x", 1.0)
+    repository.runs.open(run.id).end("failed")
+    for attempt in (lambda: run.log_metric("x", 2.0), lambda: run.log_param("p", 1), run.end):
+        with pytest.raises(NotAllowed) as caught:
+            attempt()
+        assert str(caught.value) == is_over(run)
+    found = repository.runs.get(run.id)
+    assert (found.status, found.metrics["x"].value) == ("failed", 1.0)
+    assert left(repository) == []
+
+
+def test_what_its_own_process_logged_before_another_one_ended_it_is_there(
+    repository: Repository, experiment: Experiment
+) -> None:
+    run = experiment.start_run()
+    acknowledged = 0
+    started = threading.Event()
+
+    def work() -> None:
+        nonlocal acknowledged
+        with contextlib.suppress(NotAllowed):
+            for number in range(1_000_000):
+                run.log_metric("x", number, step=number)
+                acknowledged = number + 1
+                if number == 50:
+                    started.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    started.wait()
+    repository.runs.open(run.id).end()
+    thread.join()
+    steps = [point.step for point in repository.runs.metric_history(run.id, "x")]
+    assert steps[:acknowledged] == list(range(acknowledged))
+
+
+def test_a_call_that_is_too_late_leaves_nothing_behind(
+    repository: Repository, experiment: Experiment
+) -> None:
+    run = experiment.start_run()
+    other = repository.runs.open(run.id)
+    run.end()
+    with pytest.raises(NotAllowed):
+        other.log_metric("late", 1.0)
+    assert left(repository) == []
+
+
+def test_a_run_that_ended_and_is_not_recorded_yet_is_over_for_everybody(
+    repository: Repository, experiment: Experiment
+) -> None:
+    run = experiment.start_run()
+    run._journal.end({"set": ending_fields("finished", MOMENT + timedelta(hours=1), 1.0)})
+    with pytest.raises(NotAllowed, match="is over"):
+        open_run(repository.workspace, run.id)
+    assert repository.runs.get(run.id).status == "finished"
+
+
+def test_a_tag_for_a_run_that_is_just_being_recorded_stands_beside_it(
+    repository: Repository, experiment: Experiment
+) -> None:
+    run = experiment.start_run()
+    other = repository.runs.open(run.id)
+    ending = {"set": ending_fields("finished", MOMENT + timedelta(hours=1), 1.0)}
+    contents = journals.contents_of(other._journal.end(ending))
+    assert contents is not None
+    repository.runs.set_tags(run.id, {"best": "yes"})
+    # Whoever ended it is done only now.
+    closing.record(repository.workspace, contents)
+    other._journal.discard()
+    run.close()
+    found = repository.runs.get(run.id)
+    assert (found.status, found.tags) == ("finished", {"best": "yes"})
+
+
+def test_a_run_of_another_project_cannot_be_opened(
+    repository: Repository, experiment: Experiment
+) -> None:
+    run = experiment.start_run()
+    with pytest.raises(NotFound):
+        open_run(replace(repository.workspace, project_id=Name("web")), run.id)
+    run.end()
+
+
+# --- forks and threads ----------------------------------------------------------------------
+
+
+@needs_fork
+def test_a_forked_process_does_not_keep_a_gate_locked(
+    repository: Repository, experiment: Experiment
+) -> None:
+    run = experiment.start_run()
+    path = run._journal.path
+    assert path is not None
+    read, write = os.pipe()
+    with gates.gate_of(path):
+        child = os.fork()
+        if child == 0:
+            os.close(write)
+            os.read(read, 1)
+            os._exit(0)
+    descriptor = os.open(path.with_suffix(gates.SUFFIX), os.O_RDWR)
+    assert lock_file_now(descriptor)
+    os.close(descriptor)
+    os.close(write)
+    os.waitpid(child, 0)
+    os.close(read)
+    run.end()
+
+
+@needs_fork
+def test_what_a_forked_process_logs_is_made_safe_as_well(experiment: Experiment) -> None:
+    run = experiment.start_run()
+    run.log_metric("x", 1.0)
+    child = os.fork()
+    if child == 0:
+        run.log_metric("y", 1.0)
+        os._exit(0 if run._journal in syncing._waiting else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    run.end()
+
+
+def test_letting_go_of_a_run_makes_it_safe_from_a_power_cut(
+    repository: Repository, experiment: Experiment
+) -> None:
+    run = start_run(repository.workspace, NewRun(experiment="tone", held=False))
+    run.log_metric("x", 1.0)
+    with injected(Fault(at=0, code=None)) as counted:
+        run.close()
+    assert "fsync" in counted.calls
+
+
+def test_letting_go_of_a_run_while_threads_log_loses_nothing(
+    repository: Repository, experiment: Experiment
+) -> None:
+    run = experiment.start_run()
+    acknowledged: list[int] = []
+    begun = threading.Barrier(5)
+
+    def work() -> None:
+        begun.wait()
+        with contextlib.suppress(NotAllowed):
+            for number in range(1_000_000):
+                run.log_metric("x", number, step=number)
+                acknowledged.append(number)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    begun.wait()
+    while len(acknowledged) < 100:
+        pass
+    run.close()
+    for thread in threads:
+        thread.join()
+    path = run._journal.path
+    assert path is not None
+    assert len(journals.entries(path.read_bytes())) == 1 + len(acknowledged)
+
+
+# --- failing disks --------------------------------------------------------------------------
+
+
+def test_a_param_that_could_not_be_logged_may_be_logged_with_another_value(
+    experiment: Experiment,
+) -> None:
+    run = experiment.start_run()
+    fault = failing(lambda: run.log_param("a", 1), "write", errno.ENOSPC)
+    with injected(fault), pytest.raises(StoreError):
+        run.log_param("lr", 0.1)
+    run.log_param("lr", 0.2)
+    assert run.end().params == {"a": 1, "lr": 0.2}
+
+
+def test_a_run_whose_end_could_not_be_written_goes_on(
+    repository: Repository, experiment: Experiment
+) -> None:
+    fault = failing(experiment.start_run().end, "write", errno.ENOSPC)
+    run = experiment.start_run()
+    with injected(fault), pytest.raises(StoreError):
+        run.end()
+    run.log_metric("x", 1.0)
+    assert run.end().metrics["x"].value == 1.0
+    assert left(repository) == []
+
+
+def test_a_journal_that_cannot_be_removed_makes_no_error_of_an_end(
+    repository: Repository, experiment: Experiment
+) -> None:
+    run = experiment.start_run()
+    ending = {"set": ending_fields("finished", MOMENT + timedelta(hours=1), 1.0)}
+    contents = journals.contents_of(run._journal.end(ending))
+    assert contents is not None
+    closing.record(repository.workspace, contents)
+    fault = Fault(at=2, code=errno.EIO)
+    with injected(fault):
+        run._journal.discard()
+    assert fault.calls == ["unlink", "unlink"]
+    assert left(repository) == [f"{run.id}.journal"]
+    assert repository.runs.reap() == []
+    assert left(repository) == []
+
+
+def test_journals_that_cannot_be_read_are_an_error_with_a_place(
+    repository: Repository, experiment: Experiment
+) -> None:
+    run = experiment.start_run()
+    directory = journals.directory_of(repository.workspace)
+    with injected(Fault(at=1, code=errno.EACCES)), pytest.raises(StoreError) as caught:
+        journals.live(repository.workspace)
+    assert str(caught.value) == f"{directory} cannot be read: Permission denied"
+    run.end()
+
+
+def test_a_journal_that_cannot_be_recorded_keeps_no_other_run_waiting(
+    repository: Repository, experiment: Experiment
+) -> None:
+    run = experiment.start_run()
+    run.close()
+    path = run._journal.path
+    assert path is not None
+    odd = path.with_name("0-odd.journal")
+    odd.mkdir()
+    with pytest.raises(StoreError) as caught:
+        repository.runs.reap()
+    assert str(caught.value) == f"{odd} cannot be read: Is a directory"
+    assert repository.runs.get(run.id).status == "killed"
+    experiment.start_run().end()
+
+
+# --- going on with a run --------------------------------------------------------------------
+
+
+def test_a_run_that_goes_on_twice_goes_on_once(
+    repository: Repository, experiment: Experiment
+) -> None:
+    run = experiment.start_run().end()
+    one = resume_run(repository.workspace, run.id)
+    other = resume_run(repository.workspace, run.id)
+    one.log_param("lr", 0.1)
+    with pytest.raises(Conflict):
+        other.log_param("lr", 0.2)
+    other.log_metric("x", 1.0)
+    ended = one.end("failed")
+    assert (ended.status, ended.params, ended.metrics["x"].value) == ("failed", {"lr": 0.1}, 1.0)
+    assert repository.runs.get(run.id) == ended
+
+
+def test_a_run_that_goes_on_can_be_checkpointed_and_ends(
+    repository: Repository, experiment: Experiment
+) -> None:
+    run = experiment.start_run().end()
+    again = resume_run(repository.workspace, run.id)
+    again.log_metric("x", 1.0, step=1)
+    assert again.checkpoint()
+    again.log_metric("x", 2.0, step=2)
+    ended = again.end("failed")
+    assert repository.runs.get(run.id) == ended
+    assert ended.status == "failed"
+    history = repository.runs.metric_history(run.id, "x")
+    assert [point.value for point in history] == [1.0, 2.0]
+
+
+# --- clocks and names -----------------------------------------------------------------------
+
+
+class BackwardClock(FixedClock):
+    """A clock that is put back all the time."""
+
+    def now(self) -> datetime:
+        """Return a moment before the one that was returned last."""
+        self._next -= 2 * self._step
+        return super().now()
+
+
+@pytest.fixture
+def backward(repository: Repository) -> Repository:
+    """The repository where the clock goes backwards."""
+    around = replace(repository.workspace.surroundings, clock=BackwardClock())
+    return Repository(replace(repository.workspace, surroundings=around))
+
+
+def test_checkpoints_stand_in_their_order_whatever_the_clock_says(
+    backward: Repository, experiment: Experiment
+) -> None:
+    run = start_run(backward.workspace, NewRun(experiment="tone"))
+    for value in (1, 2, 3):
+        run.set_tag("count", value)
+        run.checkpoint()
+        assert ledger.get(backward.workspace, run.id).tags == {"count": str(value)}
+    assert run.end().tags == {"count": "3"}
+    for value in (4, 5, 6):
+        backward.runs.set_tags(run.id, {"count": value})
+        assert backward.runs.get(run.id).tags == {"count": str(value)}
+
+
+def test_a_run_is_recorded_with_its_experiment_and_not_with_a_namesake(
+    repository: Repository, experiment: Experiment
+) -> None:
+    run = experiment.start_run()
+    experiment.rename("voice")
+    repository.experiments.create("tone")
+    run.end()
+    assert [found.id for found in ledger.read(repository.workspace, "voice")] == [run.id]
+    assert ledger.read(repository.workspace, "tone") == []
