@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from gitexp.documents import layout
 from gitexp.errors import InvalidInput, NotFound
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from gitexp.repository import Repository
     from gitexp.runs.active import ActiveRun
     from gitexp.runs.run import Run
-
-GroupBy = Literal["run", "version"]
+    from gitexp.runs.searching import LifecycleChoice
 
 
 class Experiment:
@@ -562,37 +561,64 @@ class Experiment:
         )
         return start_run(self.repository.workspace, new)
 
-    def runs(self, *, limit: int | None = 100) -> list[Run]:
-        """Return the recorded runs, newest first; one whose process died is closed first."""
-        from gitexp.runs import closing, ledger
+    def runs(
+        self,
+        *,
+        filter: str = "",
+        order_by: Sequence[str] = (),
+        limit: int | None = 100,
+        lifecycle: LifecycleChoice = "active",
+    ) -> list[Run]:
+        """Return runs, newest first by default, those that go on among them.
 
-        closing.reap_before_reading(self.repository.workspace)
-        found = ledger.read(self.repository.workspace, self._name, limit=limit)
+        See `Runs.search`, which looks at all experiments and pages.
+        """
+        page = self.repository.runs.search(
+            filter,
+            order_by=order_by,
+            limit=limit,
+            experiments=[self._name],
+            lifecycle=lifecycle,
+        )
+        return list(page.runs)
+
+    def results(
+        self,
+        *,
+        group_by: str = "run",
+        limit: int | None = None,
+        dataset: str | None = None,
+        filter: str = "",
+    ) -> dict[str, Any]:
+        """Return `{"items": [...]}`: what runs add up to.
+
+        Args:
+            group_by: `run`, `version`, `dataset`, `day` or `tag:NAME`.
+            limit: count only the newest runs; by run they are 100 by default, else all.
+            dataset: count only runs over this dataset; without it, rows over several datasets
+                are added up.
+            filter: count only runs that it fits.
+        """
+        from gitexp.results.summaries import ResultsQuery, results
+        from gitexp.runs.closing import reap_before_reading
+
+        workspace = self.repository.workspace
+        reap_before_reading(workspace)
+        query = ResultsQuery(group_by=group_by, dataset=dataset, filter=filter, limit=limit)
+        found = results(workspace, self._name, query)
         self.repository.flush()
         return found
 
-    def results(
-        self, *, group_by: GroupBy = "run", limit: int | None = 100, dataset: str | None = None
-    ) -> dict[str, Any]:
-        """Return `{"items": [...]}`: the results by run, newest first, or by version.
-
-        Args:
-            limit: count only the newest runs; None counts all.
-            dataset: count only runs over this dataset; without it, a version's rows over
-                several datasets are added up.
-        """
-        from gitexp.results.summaries import summarize
-
-        runs = self.runs(limit=None if dataset else limit)
-        if dataset is not None:
-            runs = [run for run in runs if run.dataset and run.dataset.name == dataset][:limit]
-        return summarize(self.repository.workspace, self._name, runs, group_by=group_by)
-
     def results_frame(
-        self, *, group_by: GroupBy = "run", limit: int | None = 100, dataset: str | None = None
+        self,
+        *,
+        group_by: str = "run",
+        limit: int | None = None,
+        dataset: str | None = None,
+        filter: str = "",
     ) -> pd.DataFrame:
-        """Return the results as a DataFrame, a row for each run or version."""
+        """Return the results as a DataFrame, a row for each item."""
         from gitexp.results.tables import results_frame
 
-        items = self.results(group_by=group_by, limit=limit, dataset=dataset)["items"]
-        return results_frame(items, group_by=group_by)
+        found = self.results(group_by=group_by, limit=limit, dataset=dataset, filter=filter)
+        return results_frame(found["items"], group_by=group_by)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gitexp.runs.artifact import Artifact
     from gitexp.runs.metrics import MetricPoint
     from gitexp.runs.run import Run, RunStatus
-    from gitexp.runs.searching import RunPage
+    from gitexp.runs.searching import LifecycleChoice, RunPage
 
 
 class Runs:
@@ -64,10 +64,10 @@ class Runs:
         filter: str = "",
         *,
         order_by: Sequence[str] = (),
-        limit: int = 100,
+        limit: int | None = 100,
         page_token: str | None = None,
         experiments: Sequence[str] = (),
-        lifecycle: str = "active",
+        lifecycle: LifecycleChoice = "active",
     ) -> RunPage:
         """Return a page of the runs that a filter fits.
 
@@ -91,7 +91,7 @@ class Runs:
             limit=limit,
             page_token=page_token,
             experiments=tuple(experiments),
-            lifecycle=lifecycle,  # type: ignore[arg-type]
+            lifecycle=lifecycle,
         )
         return search(self._repository.workspace, query)
 

@@ -52,7 +52,7 @@ EXPERIMENT_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
             create="Create an experiment",
             list="List experiments",
             show="Show an experiment",
-            update="Change description or hypothesis",
+            update="Change description, hypothesis, artifact location or metrics",
             rename="Rename an experiment",
             tag="Set or remove tags",
             archive="Hide an experiment from listings",
@@ -83,12 +83,14 @@ ENVIRONMENT_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
 
 RUN_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
     "Evaluate": {
-        **entries("run_evaluate", evaluate="Run an endpoint over a dataset"),
+        **entries(
+            "run_evaluate", evaluate="Run an endpoint over a dataset with a version's values"
+        ),
     },
     "Track": {
         **entries("run_exec", exec="Run any program as a run"),
         **entries("run_track", start="Begin a run and print its id"),
-        **entries("run_track", log="Log metrics, params, tags and artifacts"),
+        **entries("run_track", log="Log metrics, params, tags and artifacts to a run"),
         **entries("run_track", end="End a run and record it"),
         **entries("run_track", checkpoint="Record what a run logged so far"),
     },
@@ -102,7 +104,7 @@ RUN_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("run_artifacts", download="Copy artifacts out of the repository"),
     },
     "Keep": {
-        **entries("run_keep", tag="Set or remove tags of a run"),
+        **entries("run_keep", tag="Set or remove tags of a run, which may be over"),
         **entries("run_keep", delete="Delete a run, so that it can be restored"),
         **entries("run_keep", restore="Bring a deleted run back"),
         **entries("run_keep", reap="Record runs whose processes are gone"),

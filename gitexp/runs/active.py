@@ -7,6 +7,7 @@ threads, forked processes and other processes may log to one run.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -226,7 +227,7 @@ class ActiveRun:
     def _refuse_changed(self, data: bytes | None, params: Mapping[str, Any]) -> None:
         if data is not None:
             self._params = dict(self._run.params)
-        for event in journals.entries(data or b""):
+        for event in journals.entries(data or b"", holding=b'"params"'):
             for key, value in event.get("params", {}).items():
                 self._params.setdefault(key, value)
         refuse_changed(self._params, params, self.id)
@@ -394,6 +395,8 @@ class ActiveRun:
             if self.is_mine or (self._journal.is_open and not self._journal.is_held):
                 status, failure = ending_of(exc)
                 self.end(status, error=failure)
-        finally:
-            left = self._block.__exit__(kind, exc, traceback)
-        return left
+        except BaseException:
+            # Told to stop at this very moment, for example, which the block hands on.
+            if not self._block.__exit__(*sys.exc_info()):
+                raise
+        return self._block.__exit__(kind, exc, traceback)

@@ -23,10 +23,15 @@ def line_of(payload: bytes) -> bytes:
     return b"\n%08x %b\n" % (zlib.crc32(payload), payload)
 
 
-def entries(data: bytes) -> list[dict[str, Any]]:
-    """Return the events of a journal; what a failed write left of a line is passed over."""
+def entries(data: bytes, *, holding: bytes = b"") -> list[dict[str, Any]]:
+    """Return the events of a journal; what a failed write left of a line is passed over.
+
+    Args:
+        holding: leaves out the events whose JSON does not hold these bytes.
+    """
     crc = zlib.crc32
-    good = [line[9:] for line in data.split(b"\n") if line and line[:9] == b"%08x " % crc(line[9:])]
+    lines = [line for line in data.split(b"\n") if line and holding in line]
+    good = [line[9:] for line in lines if line[:9] == b"%08x " % crc(line[9:])]
     # Read at once: that takes half the time.
     found: list[dict[str, Any]] = json.loads(b"[" + b",".join(good) + b"]")
     return found

@@ -5,13 +5,14 @@ from __future__ import annotations
 import atexit
 import contextlib
 import sys
+import time
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gitexp.documents import layout
-from gitexp.errors import GitexpError, InvalidInput, NotAllowed, NotFound
+from gitexp.errors import GitexpError, NotAllowed, NotFound, RepositoryBusy
 from gitexp.experiments.versions import latest_version
 from gitexp.ids import RunId, parse_run_id
 from gitexp.project.workspace import Workspace
@@ -24,13 +25,15 @@ from gitexp.runs.journals import create_journal, open_journal
 from gitexp.runs.keys import check_tags
 from gitexp.runs.masking import secrets_among
 from gitexp.runs.origins import Values, checked, new_run, runnable, values_of
-from gitexp.runs.places import all_ledgers, is_run_id, newest_first
+from gitexp.runs.places import is_run_id
 from gitexp.runs.rows import Failure
 from gitexp.runs.run import Run, RunStatus
 from gitexp.runs.segments import new_segment
 
 LEASE = 24 * 3600.0
 """Seconds without an event after which a run that no process holds counts as over."""
+
+_PAUSES = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 
 _FORGOTTEN = Failure(
     type="Killed", message="the program ended without ending the run: end it, or use `with`"
@@ -167,20 +170,9 @@ def resolve_run_id(workspace: Workspace, text: str) -> RunId:
     """
     if is_run_id(text):
         return RunId(text)
-    going_on = {run.id for run in journals.live(workspace)}
-    recorded = newest_first(workspace.store, all_ledgers(workspace))
-    known = {*going_on, *(places[0].run_id for places in recorded)}
-    found = sorted(run_id for run_id in known if text and run_id.startswith(text))
-    if not found:
-        raise NotFound(
-            f"no run {text} is recorded here", hint="It may not be here yet: `gitexp fetch`."
-        )
-    if len(found) > 1:
-        raise InvalidInput(
-            f"{len(found)} runs begin with {text}: {', '.join(found[:3])}",
-            hint="Give more of the id.",
-        )
-    return found[0]
+    from gitexp.runs.searching import resolve
+
+    return resolve(workspace, text)
 
 
 def open_run(workspace: Workspace, run_id: str) -> ActiveRun:
@@ -226,9 +218,10 @@ def resume_run(workspace: Workspace, run_id: str, *, lease: float = LEASE) -> Ac
     Raises:
         NotFound: there is no such run here.
         NotAllowed: it is deleted.
+        RepositoryBusy: another process is ending it and does not get done with that.
     """
     known = parse_run_id(run_id)
-    while True:
+    for pause in _PAUSES:
         settled = closing.settle(workspace, known)
         with workspace.store.exclusive():
             active = _going_on(workspace, known)
@@ -237,6 +230,11 @@ def resume_run(workspace: Workspace, run_id: str, *, lease: float = LEASE) -> Ac
             # What ended in the meantime is recorded first: the run goes on from there.
             if settled.issuperset(journals.paths_of(workspace, known)):
                 return _begin_again(workspace, known, lease)
+        time.sleep(pause)
+    raise RepositoryBusy(
+        f"another process has been ending run {run_id} for {sum(_PAUSES):g} s",
+        hint="Wait until it has finished and try again.",
+    )
 
 
 def _begin_again(workspace: Workspace, run_id: RunId, lease: float) -> ActiveRun:

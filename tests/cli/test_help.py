@@ -86,9 +86,10 @@ def test_every_command_has_examples_that_parse(
 ) -> None:
     assert command.examples
     for example in command.examples:
-        line = re.sub(r'^eval "\$\((.*)\)"$', r"\1", example).split(" > ")[0]
-        words = shlex.split(line)
-        known = path.split()
+        words = shlex.split(re.sub(r'^(?:eval "|\w+=)\$\((.*)\)"?$', r"\1", example))
+        words = words[words.index("|") + 1 :] if "|" in words else words
+        words = words[: words.index(">")] if ">" in words else words
+        known = path.removesuffix(" evaluate").split()  # what `gitexp run` does without a verb
         assert words[: len(known)] == known, example
         command.make_context(path, words[len(known) :], parent=context.parent)
 

@@ -624,5 +624,5 @@ def test_a_run_is_found_by_the_beginning_of_its_id(
     with pytest.raises(NotFound):
         repository.runs.resolve("1999")
     experiment.start_run().end()
-    with pytest.raises(InvalidInput, match="2 runs begin with 2026"):
+    with pytest.raises(InvalidInput, match="several runs begin with '2026'"):
         repository.runs.resolve("2026")

@@ -5,18 +5,22 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from gitexp.errors import Conflict, NotAllowed, NotFound, StoreError
+from gitexp.errors import Conflict, NotAllowed, NotFound, RepositoryBusy, StoreError
 from gitexp.experiment import Experiment
 from gitexp.ids import Name
 from gitexp.repository import Repository
-from gitexp.runs import closing, gates, journals, ledger, syncing
+from gitexp.runs import closing, gates, journals, ledger, syncing, tracking
 from gitexp.runs.active import ActiveRun
 from gitexp.runs.closing import ending_fields
 from gitexp.runs.tracking import NewRun, open_run, resume_run, start_run
@@ -143,6 +147,62 @@ def test_a_run_of_another_project_cannot_be_opened(
     with pytest.raises(NotFound):
         open_run(replace(repository.workspace, project_id=Name("web")), run.id)
     run.end()
+
+
+def test_a_run_that_is_never_done_ending_does_not_go_on(
+    repository: Repository, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracking, "_PAUSES", (0.0, 0.0))
+    run = experiment.start_run()
+    path = run._journal.path
+    assert path is not None
+    # Somebody has shut it and not written its end, and its own process does nothing.
+    with gates.gate_of(path) as gate:
+        assert gate is not None
+        os.ftruncate(gate, 1)
+    with pytest.raises(RepositoryBusy) as caught:
+        resume_run(repository.workspace, run.id)
+    assert str(caught.value) == f"another process has been ending run {run.id} for 0 s"
+    run.close()
+    (killed,) = repository.runs.reap()
+    assert (killed.id, killed.status) == (run.id, "killed")
+
+
+STOPPED = """
+import os, signal, sys
+from pathlib import Path
+from gitexp.repository import Repository
+from tests.faults.run_acts import surroundings_of
+path = Path(sys.argv[1])
+repository = Repository.open(path, surroundings=surroundings_of(path.parent))
+real = os.fsync
+def fsync(descriptor):
+    real(descriptor)
+    os.fsync = real
+    os.kill(os.getpid(), signal.SIGTERM)
+with repository.experiments.get("tone").start_run() as run:
+    run.log_metric("x", 1.0)
+    os.fsync = fsync
+"""
+
+
+def test_a_process_that_is_told_to_stop_while_its_run_ends_is_stopped(
+    repository: Repository, experiment: Experiment
+) -> None:
+    directory = repository.root_directory
+    assert directory is not None
+    process = subprocess.run(
+        [sys.executable, "-c", STOPPED, str(directory)],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (process.returncode, process.stderr) == (-signal.SIGTERM, "")
+    repository.runs.reap()
+    (run,) = ledger.read(repository.workspace, "tone")
+    assert (run.status, run.metrics["x"].value) == ("finished", 1.0)
 
 
 # --- forks and threads ----------------------------------------------------------------------
