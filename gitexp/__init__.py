@@ -100,7 +100,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'gitexp' has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    found = globals()[name] = getattr(importlib.import_module(_HOMES[name]), name)
+    return found
 
 
 def __dir__() -> list[str]:

@@ -75,7 +75,7 @@ class Runs:
             filter: such as `metrics.loss < 0.3 AND (params.lr > 0.1 OR tags.team = 'chat')`.
             order_by: such as `metrics.loss ASC`; newest first by default.
             page_token: the `next_page_token` of the page before.
-            experiments: only theirs; all by default.
+            experiments: only theirs; those of all experiments that are not deleted by default.
             lifecycle: `active`, `deleted` or `all`.
 
         Raises:
@@ -90,10 +90,25 @@ class Runs:
             order_by=tuple(order_by),
             limit=limit,
             page_token=page_token,
-            experiments=tuple(experiments),
+            experiments=tuple(experiments) or self._undeleted(lifecycle),
             lifecycle=lifecycle,
         )
         return search(self._repository.workspace, query)
+
+    def _undeleted(self, lifecycle: LifecycleChoice) -> tuple[str, ...]:
+        """Return the experiments to look at where none were named; an empty one for all of them.
+
+        The runs of a deleted experiment are as they were, and hidden with it.
+        """
+        from gitexp.experiments.catalog import known_experiments
+        from gitexp.runs.places import experiments_with_runs
+
+        workspace = self._repository.workspace
+        known = {str(home.name): header.lifecycle for home, header in known_experiments(workspace)}
+        if lifecycle != "active" or "deleted" not in known.values():
+            return ()
+        names = {*known, *experiments_with_runs(workspace)}
+        return tuple(sorted(name for name in names if known.get(name) != "deleted"))
 
     def metric_history(self, run_id: str, metric: str) -> list[MetricPoint]:
         """Return every point of a metric of a run, by step, then time."""

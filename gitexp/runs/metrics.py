@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import partial
 from json.encoder import encode_basestring
 from math import isfinite
 from typing import Any, NamedTuple
@@ -179,8 +180,10 @@ def _as_written(lines: bytes, start: bytes) -> list[MetricPoint] | None:
 
     Lists of numbers are read several times as fast as mappings.
     """
-    numbers = lines.replace(start, b"[").replace(b',"step":', b",").replace(b',"timestamp":', b",")
+    numbers = lines.replace(start, b"").replace(b',"step":', b",").replace(b',"timestamp":', b",")
     if b'"' in numbers or b"{" in numbers:
         return None  # NaN, an infinity, or another hand
-    rows = json.loads(b"[" + numbers.replace(b"}\n", b"],")[:-1] + b"]")
-    return list(map(MetricPoint._make, rows))
+    flat = json.loads(b"[" + numbers.replace(b"}\n", b",")[:-1] + b"]")
+    # Past the constructor of the named tuple, which does nothing else and takes half the time.
+    make = partial(tuple.__new__, MetricPoint)
+    return list(map(make, zip(flat[::3], flat[1::3], flat[2::3], strict=True)))

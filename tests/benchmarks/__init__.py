@@ -3,6 +3,11 @@
 Every figure is a ratio on one machine in one run: the contestants take turns, round by round, and
 are compared pair by pair. A missed aim is printed and fails nothing.
 
-    make bench                              everything, about ten minutes
+    make bench                              everything, about an hour; repositories with 100,000
+                                            runs are made for it, and take some gigabytes meanwhile
     make bench BENCH='--only save'          one benchmark; --rounds N, --quick, --json FILE
+
+`track` and `search` are beside MLflow, whose stores MLflow makes; for `search` they are filled with
+the same runs by writing to them directly. `append`, `index`, `run-size` and `run-exchange` are
+about the ledger and the index of runs.
 """

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.benchmarks import peers, reports
 from tests.benchmarks.catalogue import RECIPES
+from tests.benchmarks.figures import Outcome
 from tests.benchmarks.harness import run
 from tests.benchmarks.measuring import memory_floor
 from tests.benchmarks.settings import FULL, QUICK, Programs, installed_gitexp
@@ -48,20 +50,30 @@ def main(arguments: Sequence[str], place: Path = peers.PLACE) -> int:
         python=Path(sys.executable),
         dvc=peers.find("dvc", place),
         gto=peers.find("gto", place),
+        mlflow=peers.find("mlflow", place),
     )
     facts = reports.machine(programs)
     print(reports.machine_text(facts), flush=True)
-    sizes, outcomes = QUICK if chosen.quick else FULL, []
-    for name in chosen.only or RECIPES:
-        recipe = RECIPES[name]
-        rounds = chosen.rounds or (_QUICK_ROUNDS if chosen.quick else recipe.rounds)
-        outcomes.append(run(recipe, place, programs, sizes, rounds))
-        print(reports.outcome_text(outcomes[-1], floor=memory_floor()), flush=True)
+    outcomes = []
+    for outcome in _outcomes(chosen, place, programs):
+        outcomes.append(outcome)
+        print(reports.outcome_text(outcome, floor=memory_floor()), flush=True)
     print(reports.aims_text(outcomes, quick=chosen.quick), end="")
     if chosen.json:
         found = reports.document(outcomes, facts, quick=chosen.quick, floor=memory_floor())
         chosen.json.write_text(json.dumps(found, indent=2) + "\n")
     return 1 if any(outcome.failure for outcome in outcomes) else 0
+
+
+def _outcomes(chosen: argparse.Namespace, place: Path, programs: Programs) -> Iterator[Outcome]:
+    """Yield what each benchmark that was asked for comes to."""
+    sizes = QUICK if chosen.quick else FULL
+    place.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="kept-", dir=place, ignore_cleanup_errors=True) as kept:
+        for name in chosen.only or RECIPES:
+            recipe = RECIPES[name]
+            rounds = chosen.rounds or (_QUICK_ROUNDS if chosen.quick else recipe.rounds)
+            yield run(recipe, place, programs, sizes, rounds, kept=Path(kept))
 
 
 if __name__ == "__main__":

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from tests.benchmarks.recipes import Recipe
 from tests.benchmarks.rows import (
+    appending,
     environments,
     exchanging,
     history,
+    indexing,
     listing,
     running,
     saving,
+    searching,
+    sending,
+    sizing,
     starting,
+    tracking,
 )
 
-MODULES = (starting, environments, saving, listing, history, running, exchanging)
+MODULES = (
+    *(starting, environments, saving, listing, history, running, exchanging),
+    *(tracking, searching, appending, indexing, sizing, sending),
+)
 RECIPES: dict[str, Recipe] = {module.RECIPE.name: module.RECIPE for module in MODULES}

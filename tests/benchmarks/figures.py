@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from tests.benchmarks.measuring import Reading, Readings, Subject
+from tests.benchmarks.measuring import Reading, Readings, Subject, Unit
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Which subject is compared with which, and the ratio of their times that is aimed at."""
+    """Which subject is compared with which, and the ratio of their figures that is aimed at."""
 
     subject: str
     beside: str
@@ -21,7 +21,7 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Ratio:
-    """How many times as long one subject took as another, round by round."""
+    """How many times as long one subject took as another, or as large it was, round by round."""
 
     median: float
     lowest: float
@@ -63,24 +63,25 @@ class Summary:
     name: str
     operations: int
     missing: str
-    seconds: tuple[float, ...]
+    unit: Unit
+    amounts: tuple[float, ...]
     cpu_seconds: float | None
     peak_bytes: int | None
 
     @property
     def minimum(self) -> float | None:
-        """The least time of a process."""
-        return min(self.seconds, default=None)
+        """The least figure of a process."""
+        return min(self.amounts, default=None)
 
     @property
     def median(self) -> float | None:
-        """The median time of a process."""
-        return median(self.seconds) if self.seconds else None
+        """The median figure of a process."""
+        return median(self.amounts) if self.amounts else None
 
     @property
     def per_second(self) -> float | None:
-        """How many operations a second there were, by the median."""
-        return self.operations / self.median if self.median else None
+        """How many operations a second there were, by the median; None for what is no time."""
+        return self.operations / self.median if self.median and self.unit == "seconds" else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return this as JSON data."""
@@ -88,7 +89,8 @@ class Summary:
             "name": self.name,
             "operations": self.operations,
             "missing": self.missing,
-            "seconds": list(self.seconds),
+            "unit": self.unit,
+            "amounts": list(self.amounts),
             "minimum": self.minimum,
             "median": self.median,
             "per_second": self.per_second,
@@ -128,7 +130,8 @@ def summarize(subject: Subject, readings: Sequence[Reading]) -> Summary:
         name=subject.name,
         operations=subject.operations,
         missing=subject.missing,
-        seconds=tuple(reading.seconds for reading in readings),
+        unit=subject.unit,
+        amounts=tuple(reading.amount for reading in readings),
         cpu_seconds=median(cpu) if cpu else None,
         peak_bytes=max(peaks, default=None),
     )
@@ -139,7 +142,7 @@ def compare(
 ) -> Compared:
     """Return how one subject compares with another, for each operation, pair by pair."""
     ours, theirs = (
-        [reading.seconds / subjects[name].operations for reading in readings[name]]
+        [reading.amount / subjects[name].operations for reading in readings[name]]
         for name in (comparison.subject, comparison.beside)
     )
     ratios = [a / b for a, b in zip(ours, theirs, strict=False)]

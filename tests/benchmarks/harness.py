@@ -11,11 +11,20 @@ from tests.benchmarks.recipes import Contest, Recipe
 from tests.benchmarks.settings import Programs, Setting, Sizes, environment
 
 
-def run(recipe: Recipe, place: Path, programs: Programs, sizes: Sizes, rounds: int) -> Outcome:
+def run(
+    recipe: Recipe,
+    place: Path,
+    programs: Programs,
+    sizes: Sizes,
+    rounds: int,
+    *,
+    kept: Path | None = None,
+) -> Outcome:
     """Return what a benchmark comes to; when a command of it fails, the outcome says so.
 
     Args:
         place: where its directory is made, which is removed afterwards.
+        kept: what it shares with other benchmarks; nothing without it.
     """
     place.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
@@ -25,6 +34,7 @@ def run(recipe: Recipe, place: Path, programs: Programs, sizes: Sizes, rounds: i
         directory.mkdir()
         setting = Setting(
             directory=directory,
+            kept=kept or Path(name) / "kept",
             environ=environment(Path(name) / "home"),
             programs=programs,
             sizes=sizes,

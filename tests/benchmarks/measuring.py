@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Timer
-from typing import IO
+from typing import IO, Literal
 
 LIMIT_SECONDS = 900.0
 """A process that takes longer is killed, and its benchmark has failed."""
@@ -23,6 +23,10 @@ _MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
 
 class CommandFailed(Exception):
     """A command of a benchmark did not end with 0; the text says which and what it wrote."""
+
+
+Unit = Literal["seconds", "bytes"]
+"""What the readings of a subject count."""
 
 
 def nothing(number: int) -> None:
@@ -37,7 +41,10 @@ class Subject:
         command: the command line, by the number of the round; round 0 warms up.
         prepare: what has to happen before each round, which is not measured.
         operations: how many of what is measured one process does.
-        times_itself: whether the process prints the seconds that count, as its only output.
+        times_itself: whether the process prints what counts, as its only output.
+        unit: of what it prints; without that, seconds are taken.
+        most_rounds: how often it takes its turn at most, then without a round that warms up: for
+            what takes minutes.
         missing: why it cannot be measured here; empty when it can.
     """
 
@@ -48,7 +55,13 @@ class Subject:
     prepare: Callable[[int], None] = nothing
     operations: int = 1
     times_itself: bool = False
+    unit: Unit = "seconds"
+    most_rounds: int | None = None
     missing: str = ""
+
+    def takes_part(self, number: int) -> bool:
+        """Return whether it takes its turn in a round; round 0 warms up."""
+        return self.most_rounds is None or 0 < number <= self.most_rounds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +69,12 @@ class Reading:
     """What one process took.
 
     Attributes:
-        seconds: from its start to its end, or what it printed.
+        amount: the seconds from its start to its end, or what it printed.
         cpu_seconds: of the processor, its children included; None where the system does not tell.
         peak_bytes: the most memory that it or a child of it held; None likewise.
     """
 
-    seconds: float
+    amount: float
     cpu_seconds: float | None = None
     peak_bytes: int | None = None
 
@@ -79,7 +92,7 @@ def measure(subjects: Sequence[Subject], rounds: int) -> dict[str, list[Reading]
     present = [subject for subject in subjects if not subject.missing]
     readings: dict[str, list[Reading]] = {subject.name: [] for subject in subjects}
     for number in range(rounds + 1):
-        for subject in present:
+        for subject in filter(lambda each: each.takes_part(number), present):
             reading = read_once(subject, number)
             if number:
                 readings[subject.name].append(reading)
@@ -107,8 +120,8 @@ def read_once(subject: Subject, number: int) -> Reading:
         cpu, peak = _wait(process)
         elapsed = time.perf_counter() - start
         _require_success(command, process.returncode, errors)
-        seconds = float(_text(output)) if subject.times_itself else elapsed
-    return Reading(seconds=seconds, cpu_seconds=cpu, peak_bytes=peak)
+        amount = float(_text(output)) if subject.times_itself else elapsed
+    return Reading(amount=amount, cpu_seconds=cpu, peak_bytes=peak)
 
 
 def _wait(process: subprocess.Popen[bytes]) -> tuple[float | None, int | None]:

@@ -1,4 +1,4 @@
-"""Peers: the programs that gitexp is measured beside, in a virtual environment of their own.
+"""Peers: the programs that gitexp is measured beside, in virtual environments of their own.
 
 `python -m tests.benchmarks.peers` installs them from the package index where they are missing. That
 it cannot is said, and is no error: the benchmarks then run without them.
@@ -9,44 +9,64 @@ from __future__ import annotations
 import subprocess
 import sys
 import venv
+from collections.abc import Mapping
 from pathlib import Path
 
 PLACE = Path(__file__).parent.parent.parent / ".bench"
-REQUIREMENTS = ("dvc>=3.60,<4", "gto>=1.7,<2")
+REQUIREMENTS: Mapping[str, Mapping[str, str]] = {
+    "peers": {"dvc": "dvc>=3.60,<4", "gto": "gto>=1.7,<2"},
+    "mlflow": {"mlflow": "mlflow>=3.11,<4"},
+}
+"""What to install for each program, by the environment that it lives in."""
 
 _SCRIPTS = "Scripts" if sys.platform == "win32" else "bin"
 _SUFFIX = ".exe" if sys.platform == "win32" else ""
-_NAMES = ("dvc", "gto")
 
 
 def find(name: str, place: Path = PLACE) -> Path | None:
     """Return the program of a peer, or None when it is not installed."""
-    program = place / "peers" / _SCRIPTS / (name + _SUFFIX)
-    return program if program.exists() else None
+    programs = (_script(place / each, name) for each in REQUIREMENTS)
+    return next((program for program in programs if program.exists()), None)
 
 
-def install(place: Path = PLACE) -> str:
-    """Install the peers that are missing; returns why that failed, or an empty text."""
-    if all(find(name, place) for name in _NAMES):
-        return ""
-    directory = place / "peers"
+def interpreter_of(program: Path) -> Path:
+    """Return the Python that a program was installed for."""
+    return program.with_name("python" + _SUFFIX)
+
+
+def _script(environment: Path, name: str) -> Path:
+    return environment / _SCRIPTS / (name + _SUFFIX)
+
+
+def install(place: Path = PLACE) -> list[str]:
+    """Install the peers that are missing; returns which could not be and why, a line for each."""
+    found = []
+    for name, requirements in REQUIREMENTS.items():
+        if all(find(program, place) for program in requirements):
+            continue
+        if reason := _install(place / name, requirements):
+            programs = " and ".join(requirements)
+            found.append(f"cannot be installed and will be left out: {programs} ({reason})")
+    return found
+
+
+def _install(environment: Path, requirements: Mapping[str, str]) -> str:
+    """Make an environment anew; returns why that failed, or an empty text."""
     try:
-        venv.create(directory, with_pip=True, clear=True)
+        venv.create(environment, with_pip=True, clear=True)
     except (OSError, subprocess.CalledProcessError) as exc:
-        return f"{directory} cannot be made: {exc}"
-    python = directory / _SCRIPTS / ("python" + _SUFFIX)
+        return f"{environment} cannot be made: {exc}"
+    pip: list[str | Path] = [_script(environment, "python"), "-m", "pip", "install"]
     options = ["--quiet", "--disable-pip-version-check"]
-    done = subprocess.run(
-        [python, "-m", "pip", "install", *options, *REQUIREMENTS], capture_output=True, text=True
-    )
+    done = subprocess.run([*pip, *options, *requirements.values()], capture_output=True, text=True)
     last = done.stderr.strip().splitlines()[-1:] or ["pip wrote nothing"]
     return f"pip ended with {done.returncode}: {last[0]}" if done.returncode else ""
 
 
 def main() -> None:
     """Install what is missing, and say so when that cannot be done."""
-    if reason := install():
-        print(f"dvc and gto are not installed, and are left out: {reason}", file=sys.stderr)
+    for line in install():
+        print(line, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.figures import Comparison
-from tests.benchmarks.measuring import Subject, nothing
+from tests.benchmarks.measuring import Subject, Unit, nothing
 from tests.benchmarks.settings import Setting
+
+Command = Sequence[str | Path]
+NOT_INSTALLED = "not installed; `make bench` installs it where it can"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +32,6 @@ class Recipe:
     build: Callable[[Setting], Contest]
 
 
-Command = Sequence[str | Path]
-
-
 def subject(
     setting: Setting,
     name: str,
@@ -41,6 +41,9 @@ def subject(
     prepare: Callable[[int], None] = nothing,
     operations: int = 1,
     times_itself: bool = False,
+    unit: Unit = "seconds",
+    most_rounds: int | None = None,
+    missing: str = "",
 ) -> Subject:
     """Return a subject that works in a setting; a command may depend on the round."""
     return Subject(
@@ -51,6 +54,9 @@ def subject(
         prepare=prepare,
         operations=operations,
         times_itself=times_itself,
+        unit=unit,
+        most_rounds=most_rounds,
+        missing=missing,
     )
 
 
@@ -62,16 +68,24 @@ def peer(
     *,
     directory: Path | None = None,
     prepare: Callable[[int], None] = nothing,
+    most_rounds: int | None = None,
 ) -> Subject:
     """Return a subject that runs a peer, or says that the peer is not installed."""
-    return Subject(
-        name=name,
-        command=lambda number: [program or "", *arguments],
-        directory=directory or setting.directory,
-        environ=setting.environ,
+    return subject(
+        setting,
+        name,
+        lambda number: [program or "", *arguments],
+        directory=directory,
         prepare=prepare,
-        missing="" if program else "not installed; `make bench` installs it where it can",
+        most_rounds=most_rounds,
+        missing="" if program else NOT_INSTALLED,
     )
+
+
+def yardstick(setting: Setting, name: str, seconds: float) -> Subject:
+    """Return a subject that always takes so many seconds, for an aim that is a time."""
+    command: Command = [setting.programs.python, "-c", f"print({seconds})"]
+    return subject(setting, name, command, times_itself=True)
 
 
 def beside(name: str, *others: str, at_most: float | None = None) -> tuple[Comparison, ...]:

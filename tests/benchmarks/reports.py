@@ -12,6 +12,7 @@ from typing import Any
 
 from gitexp import __version__
 from tests.benchmarks.figures import Compared, Outcome, Summary
+from tests.benchmarks.measuring import Unit
 from tests.benchmarks.settings import Programs
 
 _NAME = 44
@@ -40,9 +41,14 @@ def _row(summary: Summary, floor: int | None) -> str:
         return name + summary.missing
     rate = f"{summary.per_second:,.0f}" if summary.operations > 1 and summary.per_second else ""
     return (
-        f"{name}{_duration(summary.minimum):>10} {_duration(summary.median):>10} "
+        f"{name}{_amount(summary.minimum, summary.unit):>10} "
+        f"{_amount(summary.median, summary.unit):>10} "
         f"{_duration(summary.cpu_seconds):>10} {_memory(summary.peak_bytes, floor):>8} {rate:>9}"
     )
+
+
+def _amount(amount: float, unit: Unit) -> str:
+    return _duration(amount) if unit == "seconds" else f"{amount / 1000:,.1f} kB"
 
 
 def _duration(seconds: float | None) -> str:
@@ -91,6 +97,7 @@ def machine(programs: Programs) -> dict[str, Any]:
         "git": version_of(Path("git")),
         "dvc": programs.dvc and version_of(programs.dvc),
         "gto": programs.gto and version_of(programs.gto),
+        "mlflow": programs.mlflow and version_of(programs.mlflow),
         "system": platform.platform(),
         "processors": os.cpu_count(),
         "load": list(os.getloadavg()) if hasattr(os, "getloadavg") else None,
@@ -109,7 +116,7 @@ def version_of(program: Path) -> str | None:
 
 def machine_text(facts: dict[str, Any]) -> str:
     """Return one line that says what was measured and on what."""
-    programs = ("gitexp", "python", "git", "dvc", "gto")
+    programs = ("gitexp", "python", "git", "dvc", "gto", "mlflow")
     versions = ", ".join(f"{name} {facts[name]}" for name in programs if facts[name])
     load = facts["load"]
     busy = f", load {load[0]:.1f}" if load else ""

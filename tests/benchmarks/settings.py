@@ -43,6 +43,13 @@ class Sizes:
         commits: commits of the repository in which it is read.
         rows: rows of the dataset of a run.
         shared: experiments of the project that is fetched.
+        runs: how many runs are recorded already: few, many and a great many.
+        in_files: the most runs that MLflow's file store is asked about; it reads all of them.
+        in_order: the most runs that MLflow's database is asked for in the order of a metric,
+            which takes it a hundred times as long for ten times as many.
+        metrics: calls that log a metric in one process.
+        points: of the metric whose history is read.
+        ended: runs that end one after the other in one process.
     """
 
     promotions: int = 1000
@@ -54,6 +61,12 @@ class Sizes:
     commits: int = 20000
     rows: int = 2000
     shared: int = 100
+    runs: tuple[int, int, int] = (1_000, 10_000, 100_000)
+    in_files: int = 1_000
+    in_order: int = 10_000
+    metrics: int = 20_000
+    points: int = 10_000
+    ended: int = 20
 
 
 FULL = Sizes()
@@ -67,6 +80,12 @@ QUICK = Sizes(
     commits=500,
     rows=100,
     shared=10,
+    runs=(20, 50, 100),
+    in_files=20,
+    in_order=50,
+    metrics=100,
+    points=100,
+    ended=2,
 )
 
 
@@ -78,6 +97,7 @@ class Programs:
     python: Path
     dvc: Path | None = None
     gto: Path | None = None
+    mlflow: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,10 +106,12 @@ class Setting:
 
     Attributes:
         directory: a directory of its own.
+        kept: a directory that the benchmarks of one call share, for what takes long to set up.
         environ: the environment of everything it starts.
     """
 
     directory: Path
+    kept: Path
     environ: Mapping[str, str]
     programs: Programs
     sizes: Sizes
@@ -146,4 +168,7 @@ def environment(home: Path) -> dict[str, str]:
         "DVC_NO_ANALYTICS": "1",
         "DVC_SITE_CACHE_DIR": str(home / "dvc-cache"),
         "ITERATIVE_DO_NOT_TRACK": "1",
+        "DO_NOT_TRACK": "true",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_ALLOW_FILE_STORE": "true",
     }

@@ -22,9 +22,11 @@ from tests.benchmarks.grounds import (
     new_project,
     parameters_path,
 )
+from tests.benchmarks.made_runs import DAY_MILLIS, made_run
 from tests.benchmarks.measuring import CommandFailed, Reading, Subject, measure, read_once
-from tests.benchmarks.recipes import Contest, Recipe, beside, peer, subject
+from tests.benchmarks.recipes import Contest, Recipe, beside, peer, subject, yardstick
 from tests.benchmarks.settings import QUICK, Programs, Setting, environment, installed_gitexp
+from tests.benchmarks.trackers import A_DAY, ledger
 
 PROGRAMS = Programs(gitexp=installed_gitexp(), python=Path(sys.executable))
 
@@ -48,7 +50,7 @@ def contestant(
 
 
 def readings(*seconds: float) -> list[Reading]:
-    return [Reading(seconds=each) for each in seconds]
+    return [Reading(amount=each) for each in seconds]
 
 
 def compared(ratio: float, at_most: float | None) -> Compared:
@@ -63,7 +65,11 @@ def setting(tmp_path: Path) -> Setting:
     work = tmp_path / "work"
     work.mkdir()
     return Setting(
-        directory=work, environ=environment(tmp_path / "home"), programs=PROGRAMS, sizes=QUICK
+        directory=work,
+        kept=tmp_path / "kept",
+        environ=environment(tmp_path / "home"),
+        programs=PROGRAMS,
+        sizes=QUICK,
     )
 
 
@@ -90,6 +96,12 @@ def test_subjects_take_turns_after_a_round_that_is_not_counted() -> None:
     assert {name: len(each) for name, each in found.items()} == {"a": 2, "b": 2}
 
 
+def test_what_takes_minutes_takes_fewer_turns_and_does_not_warm_up() -> None:
+    slow = Subject(name="slow", command=lambda number: python(""), directory=Path(), most_rounds=2)
+    assert [number for number in range(5) if slow.takes_part(number)] == [1, 2]
+    assert len(measure([slow], 3)["slow"]) == 2
+
+
 def test_a_missing_subject_has_no_readings() -> None:
     assert measure([contestant(missing="not installed")], 1) == {"it": []}
 
@@ -101,7 +113,7 @@ def test_the_command_depends_on_the_round(tmp_path: Path) -> None:
         directory=tmp_path,
         times_itself=True,
     )
-    assert read_once(told, 7).seconds == 7.5
+    assert read_once(told, 7).amount == 7.5
 
 
 def test_a_failing_command_says_what_it_wrote() -> None:
@@ -140,7 +152,7 @@ def test_readings_are_summed_up_by_minimum_and_median() -> None:
 
 
 def test_memory_is_the_highest_peak_and_processor_time_the_median() -> None:
-    found = [Reading(seconds=1, cpu_seconds=cpu, peak_bytes=peak) for cpu, peak in [(1, 7), (3, 5)]]
+    found = [Reading(amount=1, cpu_seconds=cpu, peak_bytes=peak) for cpu, peak in [(1, 7), (3, 5)]]
     summary = summarize(contestant(), found)
     assert (summary.cpu_seconds, summary.peak_bytes) == (2, 7)
 
@@ -186,7 +198,7 @@ def test_an_aim_is_reached_at_most_at_its_ratio(
 
 def outcome() -> Outcome:
     ours = Subject(name="ours", command=lambda number: [], directory=Path(), operations=50)
-    found = [Reading(seconds=0.5, cpu_seconds=0.25, peak_bytes=30 * 2**20)]
+    found = [Reading(amount=0.5, cpu_seconds=0.25, peak_bytes=30 * 2**20)]
     return Outcome(
         name="example",
         about="do something",
@@ -215,6 +227,16 @@ def test_a_table_has_a_line_for_each_subject_and_comparison() -> None:
     ]
 
 
+def test_sizes_are_shown_in_kilobytes_and_have_no_rate() -> None:
+    stored = Subject(
+        name="stored", command=lambda number: [], directory=Path(), unit="bytes", operations=10
+    )
+    summary = summarize(stored, [Reading(amount=12_345)])
+    assert summary.per_second is None
+    table = reports.outcome_text(Outcome(name="size", about="be", rounds=1, summaries=(summary,)))
+    assert table.splitlines()[-1].split() == ["stored", "12.3", "kB", "12.3", "kB"]
+
+
 def test_memory_below_the_floor_is_told_as_such() -> None:
     assert " <40 " in reports.outcome_text(outcome(), floor=40 * 2**20)
 
@@ -232,7 +254,10 @@ def test_the_end_lists_every_aim_that_was_not_reached() -> None:
 def test_the_document_is_json_with_every_reading() -> None:
     document = reports.document([outcome()], {"gitexp": "1"}, quick=True, floor=None)
     (benchmark,) = json.loads(json.dumps(document))["benchmarks"]
-    assert benchmark["subjects"][0]["seconds"] == [0.5]
+    assert (benchmark["subjects"][0]["unit"], benchmark["subjects"][0]["amounts"]) == (
+        "seconds",
+        [0.5],
+    )
     assert benchmark["comparisons"][0] == {
         "subject": "ours",
         "beside": "theirs",
@@ -279,17 +304,23 @@ def test_a_peer_that_is_not_installed_is_left_out(setting: Setting, tmp_path: Pa
     assert absent.missing == "not installed; `make bench` installs it where it can"
 
 
-def test_peers_that_are_installed_are_left_as_they_are(tmp_path: Path) -> None:
-    scripts = tmp_path / "peers" / ("Scripts" if sys.platform == "win32" else "bin")
-    scripts.mkdir(parents=True)
-    programs = [
-        scripts / (name + (".exe" if sys.platform == "win32" else "")) for name in ("dvc", "gto")
-    ]
-    for program in programs:
-        program.touch()
-    assert peers.install(tmp_path) == ""
-    assert [peers.find("dvc", tmp_path), peers.find("gto", tmp_path)] == programs
-    assert sorted(scripts.iterdir()) == programs
+def test_a_yardstick_takes_what_it_says(setting: Setting) -> None:
+    assert read_once(yardstick(setting, "half a second", 0.5), 0).amount == 0.5
+
+
+def test_a_ledger_has_the_made_runs_and_is_kept_for_others(setting: Setting) -> None:
+    few, _, many = setting.sizes.runs
+    clone = ledger(setting, few, "few")
+    listed = json.loads(setting.gitexp(clone, "run", "list", "--format", "json"))
+    assert {run["name"] for run in listed} == {f"trial-{number}" for number in range(few)}
+    kept = {path.name for path in setting.kept.iterdir()}
+    assert {f"ledger-{few}-{A_DAY}", f"ledger-{many}-{A_DAY}"} <= kept
+
+
+def test_made_runs_are_spread_over_their_days() -> None:
+    assert made_run(1000, 1000).began - made_run(0, 1000).began == DAY_MILLIS
+    assert made_run(5, 1000) == made_run(5, 1000)
+    assert made_run(5, 1000).metrics != made_run(6, 1000).metrics
 
 
 # --- whole benchmarks ---------------------------------------------------------------------------
@@ -308,7 +339,7 @@ def test_a_benchmark_works_in_a_directory_that_is_gone_afterwards(tmp_path: Path
         )
 
     result = harness.run(recipe(build), tmp_path / "place", PROGRAMS, QUICK, 1)
-    assert [len(summary.seconds) for summary in result.summaries] == [1, 1]
+    assert [len(summary.amounts) for summary in result.summaries] == [1, 1]
     assert list((tmp_path / "place").iterdir()) == []
 
 
@@ -347,10 +378,11 @@ def test_every_benchmark_runs_with_small_sizes(name: str, tmp_path: Path) -> Non
         python=Path(sys.executable),
         dvc=peers.find("dvc"),
         gto=peers.find("gto"),
+        mlflow=peers.find("mlflow"),
     )
     result = harness.run(RECIPES[name], tmp_path, programs, QUICK, 1)
     assert result.failure == ""
-    assert all(each.missing or each.seconds for each in result.summaries)
+    assert all(each.missing or each.amounts for each in result.summaries)
     left_out = {each.name for each in result.summaries if each.missing}
     for each in result.compared:
         names = {each.comparison.subject, each.comparison.beside}

@@ -531,6 +531,26 @@ def test_a_run_can_be_deleted_and_restored(repository: Repository, experiment: E
         repository.runs.restore(run.id)
 
 
+def test_an_experiment_comes_back_with_exactly_the_runs_that_were_there(
+    repository: Repository, experiment: Experiment
+) -> None:
+    kept, deleted = (experiment.start_run().end() for _ in range(2))
+    other = repository.experiments.create("other").start_run().end()
+    repository.runs.delete(deleted.id)
+
+    def listed() -> set[str]:
+        return {run.id for run in repository.runs.search().runs}
+
+    assert listed() == {kept.id, other.id}
+    experiment.delete()
+    assert listed() == {other.id}
+    with pytest.raises(NotAllowed, match="is deleted"):
+        experiment.start_run()
+    experiment.restore()
+    assert listed() == {kept.id, other.id}
+    assert repository.runs.get(deleted.id).lifecycle == "deleted"
+
+
 def test_a_run_that_goes_on_cannot_be_deleted(
     repository: Repository, experiment: Experiment
 ) -> None:

@@ -18,10 +18,11 @@ def build(setting: Setting) -> Contest:
             subject(setting, "git --version", ["git", "--version"]),
             peer(setting, "dvc --version", programs.dvc, ["--version"]),
             peer(setting, "gto --version", programs.gto, ["--version"]),
+            peer(setting, "mlflow --version", programs.mlflow, ["--version"], most_rounds=3),
         ),
         comparisons=(
             *beside(ours, "dvc --version", at_most=1),
-            *beside(ours, "python -c pass", "git --version", "gto --version"),
+            *beside(ours, "python -c pass", "git --version", "gto --version", "mlflow --version"),
             *beside(help_page, "dvc --version"),
         ),
     )
