@@ -2,10 +2,9 @@
 
 While the run goes on, their bytes are staged, safe before the call returns. When it is recorded,
 small ones stand beside the record in `artifacts/`, and for a large one the pointer of Git LFS in
-`lfs/`: a directory of its own, because Git LFS wants every file there to be a pointer. A file
-`.gitattributes` beside the record says so, the same bytes for every run; so a run is complete by
-itself, and ledgers still join by union. A small file that would be taken for a pointer is kept
-as a large one.
+`lfs/`: a directory of its own, because Git LFS wants every file there to be a pointer. The file
+`.gitattributes` at the top of the branch says so. A small file that would be taken for a pointer is
+kept as a large one.
 
 Where the experiment names an artifact location, large ones go there instead.
 """
@@ -75,8 +74,7 @@ def contents_of(workspace: Workspace, run: Run) -> dict[str, bytes]:
             if not large_files.place(workspace, artifact.pointer) and not beside.has(artifact):
                 raise _lost(run, artifact)
             contents[_path_of(run, artifact)] = artifact.pointer.to_bytes()
-            attributes = f"{layout.run_dir(run.id)}/{large_files.ATTRIBUTES_FILE}"
-            contents[attributes] = large_files.ATTRIBUTES
+            contents[large_files.ATTRIBUTES_FILE] = large_files.ATTRIBUTES
     return contents
 
 

@@ -24,8 +24,12 @@ LFS_DIR = "lfs"
 
 ATTRIBUTES_FILE = ".gitattributes"
 
-ATTRIBUTES = f"{LFS_DIR}/** filter=lfs diff=lfs merge=lfs -text\n".encode()
-"""What tells Git LFS which files beside a run's record are pointers: those of one directory."""
+ATTRIBUTES = f"/runs/*/*/*/*/*/{LFS_DIR}/** filter=lfs diff=lfs merge=lfs -text\n".encode()
+"""What tells Git LFS which files are pointers: those of one directory beside a run's record.
+
+It stands at the top of a branch that has any, the same bytes on every branch, so that ledgers
+join by union, and one look tells that a branch has none.
+"""
 
 _RUN_DEPTH = 5
 _LEVELS = (r"\d{4}", r"\d\d", r"\d\d", r"\d{4}", r"\d{8}T\d{6}-[a-z2-7]{8}")
@@ -142,6 +146,8 @@ def pointers_between(
     Directories that both have are not looked into, nor is anything but pointers.
     """
     if depth == 0:
+        if entry_at(store, new, ATTRIBUTES_FILE) is None:
+            return
         was, now = _child(store, old, layout.RUNS_DIR), _child(store, new, layout.RUNS_DIR)
     else:
         was, now = old, new

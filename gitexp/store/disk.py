@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from gitexp.clock import SystemClock
-from gitexp.errors import InvalidInput, MissingObject, StoreError
+from gitexp.errors import GitexpError, InvalidInput, MissingObject, StoreError
 from gitexp.ids import ObjectId
 from gitexp.store import locations
 from gitexp.store.files import write_errors
@@ -281,6 +281,13 @@ class DiskStore:
         with suppress(OSError, StoreError):
             self._log(objects, moves, places)
             moves.tidy()
+        with suppress(OSError, GitexpError):
+            self._consolidate()
+
+    def _consolidate(self) -> None:
+        from gitexp.store.consolidating import consolidate
+
+        consolidate(self.common_dir / "objects", self._environ)
 
     @cached_property
     def _sharing(self) -> Sharing:

@@ -266,7 +266,6 @@ def test_small_artifacts_stand_beside_the_record_and_large_ones_as_pointers(
     assert [artifact.path for artifact in run.artifacts] == ["a.txt", "models/b.bin"]
     pointer = run.artifacts[1].pointer
     assert recorded(on_disk, run) == {
-        ".gitattributes": b"lfs/** filter=lfs diff=lfs merge=lfs -text\n",
         "artifacts/a.txt": SMALL,
         "lfs/models/b.bin": pointer.to_bytes(),
     }
