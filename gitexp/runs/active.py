@@ -223,6 +223,7 @@ class ActiveRun:
             self._journal.append(event)
         else:
             self._journal.append_checked(event, lambda data: self._refuse_changed(data, params))
+            self._params = {**params, **self._params}
 
     def _refuse_changed(self, data: bytes | None, params: Mapping[str, Any]) -> None:
         if data is not None:
@@ -231,7 +232,6 @@ class ActiveRun:
             for key, value in event.get("params", {}).items():
                 self._params.setdefault(key, value)
         refuse_changed(self._params, params, self.id)
-        self._params |= {k: v for k, v in params.items() if k not in self._params}
 
     def heartbeat(self) -> None:
         """Say that the run goes on; needed only where nothing was logged for a whole lease."""
@@ -250,9 +250,8 @@ class ActiveRun:
         """
         from gitexp.runs.artifacts import stage_file
 
-        return self._keep(
-            [stage_file(self._workspace, self.snapshot(), Path(file), artifact_path)]
-        )[0]
+        staged = stage_file(self._workspace, self.snapshot(), Path(file), artifact_path)
+        return self._keep([staged])[0]
 
     def log_artifacts(
         self, directory: str | Path, artifact_path: str | None = None

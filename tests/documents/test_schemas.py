@@ -58,7 +58,7 @@ RUN = {
     "dataset": {"name": "faq", "path": "datasets/faq.csv", "digest": DIGEST, "samples": 3},
     "endpoint": {"name": "bot", "digest": DIGEST},
     "evaluators": [{"name": "exact", "digest": DIGEST}],
-    "code": {"commit": COMMIT, "dirty": True, "branch": "main", "diff": DIGEST, "untracked": ["a.py"]},
+    "code": {"commit": COMMIT, "dirty": True, "branch": "b", "diff": DIGEST, "untracked": ["a"]},
     "who": "Ada <ada@example.org>",
     "argv": ["gitexp", "run"],
     "stats": {"total": 3, "passed": 2, "failed": 1, "errors": 0, "unscored": 0},

@@ -1,0 +1,1 @@
+"""Other people's tools over gitexp, and gitexp behind other people's tools."""

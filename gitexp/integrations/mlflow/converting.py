@@ -1,0 +1,243 @@
+"""Runs of MLflow as runs of gitexp."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from gitexp.errors import GitexpError, InvalidInput
+from gitexp.experiments.headers import Header
+from gitexp.ids import RunId, new_run_id
+from gitexp.integrations.mlflow import tags
+from gitexp.integrations.mlflow.artifact_versions import ArtifactShelf
+from gitexp.integrations.mlflow.moments import moment_of
+from gitexp.integrations.mlflow.sources import SourceModel, SourceRun
+from gitexp.project.workspace import Workspace
+from gitexp.runs.metrics import MetricPoint, NamedPoint, plain_number, take_in
+from gitexp.runs.references import CodeReference
+from gitexp.runs.rows import Failure
+from gitexp.runs.run import Run, RunStatus
+from gitexp.runs.source_files import files_below
+
+_COMMIT, _DIRTY, _BRANCH = (f"mlflow.source.git.{part}" for part in ("commit", "dirty", "branch"))
+_ENDINGS: Mapping[str, RunStatus] = {
+    "FINISHED": "finished",
+    "FAILED": "failed",
+    "KILLED": "killed",
+}
+_UNFINISHED = Failure(
+    type="Unfinished", message="MLflow did not know how the run ended when it was imported"
+)
+
+Started = Callable[[str], "int | None"]
+"""Tells when the run with an id of MLflow began; None where there is no such run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Converted:
+    """A run of MLflow as gitexp has it.
+
+    Attributes:
+        run: the run, its artifacts staged.
+        points: every value of its metrics.
+        problems: what could not be brought in.
+    """
+
+    run: Run
+    points: Sequence[NamedPoint]
+    problems: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Import:
+    """What an import works on.
+
+    Attributes:
+        header: the experiment that takes the runs in.
+        deleted: whether the experiment is deleted in MLflow, and its runs with it.
+        started: when a run of MLflow began.
+        artifacts: whether artifacts are brought in.
+    """
+
+    workspace: Workspace
+    header: Header
+    deleted: bool
+    started: Started
+    artifacts: bool = True
+    problems: list[str] = field(default_factory=list)
+
+
+def imported_id(run_id: str, started: int | None) -> RunId:
+    """Return the id that a run of MLflow has in gitexp: the same one in every import."""
+    bits = int.from_bytes(hashlib.sha256(run_id.encode()).digest()[:5], "big")
+    return new_run_id(_moment(started), lambda _: bits)
+
+
+def _moment(millis: int | None) -> datetime:
+    """Return a moment that a run id can begin with; what is none becomes 1970."""
+    try:
+        return moment_of(max(millis or 0, 0))
+    except InvalidInput:
+        return moment_of(0)
+
+
+def fingerprint(source: SourceRun, models: Sequence[SourceModel]) -> str:
+    """Return what changes whenever something of a run does, artifacts counted by size."""
+    files = [source.artifacts, *(model.artifacts for model in models)]
+    told = [{**vars(source), "artifacts": None}, [{**vars(m), "artifacts": None} for m in models]]
+    text = json.dumps([told, [_sizes(place) for place in files]], sort_keys=True, default=str)
+    return "sha256:" + hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def _sizes(directory: Path | None) -> list[Any]:
+    if directory is None:
+        return []
+    try:
+        return [(name, path.stat().st_size) for name, path in files_below(directory)]
+    except (GitexpError, OSError):
+        return []
+
+
+def converted(work: Import, source: SourceRun, models: Sequence[SourceModel]) -> Converted:
+    """Return a run of MLflow as gitexp has it, with the models that it made."""
+    points = [_point(point) for point in source.metrics]
+    latest: dict[str, MetricPoint] = {}
+    take_in(latest, points)
+    run = replace(
+        _plain(work, source),
+        tags=_tags(work, source, models),
+        metrics=latest,
+        params=dict(source.params),
+        inputs=tuple(source.inputs),
+    )
+    run = _ended(run, source, points)
+    if source.deleted or work.deleted:
+        run = replace(run, lifecycle="deleted", deleted_by="experiment" if work.deleted else "run")
+    return _with_artifacts(work, Converted(run=run, points=points), source, models)
+
+
+def _point(point: tuple[str, float, int, int]) -> NamedPoint:
+    name, value, step, timestamp = point
+    return name, MetricPoint(value, step, timestamp)
+
+
+def _plain(work: Import, source: SourceRun) -> Run:
+    began = _moment(source.started)
+    parent = source.tags.get(tags.PARENT)
+    commit = source.tags.get(_COMMIT, "")
+    is_hash = len(commit) in (40, 64) and all(letter in "0123456789abcdef" for letter in commit)
+    dirty = {"true": True, "false": False}.get(source.tags.get(_DIRTY, "").lower())
+    return Run(
+        id=imported_id(source.id, source.started),
+        experiment=work.header.name,
+        experiment_id=work.header.id,
+        project=work.workspace.project_id,
+        name=source.tags.get(tags.RUN_NAME) or source.name,
+        description=source.tags.get(tags.NOTE, ""),
+        created_at=began,
+        started_at=began,
+        code=CodeReference(
+            commit=commit if is_hash else None,
+            dirty=dirty,
+            branch=source.tags.get(_BRANCH) or None,
+        ),
+        who=source.user or source.tags.get(tags.OWNER) or "unknown",
+        parent=_mapped(work, parent) if parent else None,
+    )
+
+
+def _mapped(work: Import, run_id: str) -> RunId | None:
+    """Return the id in gitexp of a run that is imported too."""
+    started = work.started(run_id)
+    return imported_id(run_id, started) if started is not None else None
+
+
+def _tags(work: Import, source: SourceRun, models: Sequence[SourceModel]) -> dict[str, str]:
+    found = {**source.tags, tags.RUN_ID: source.id, tags.USER: source.user}
+    found.setdefault(tags.RUN_NAME, source.name)
+    parent = _mapped(work, source.tags.get(tags.PARENT, ""))
+    if parent:
+        found[tags.PARENT] = parent
+    if source.status not in _ENDINGS:
+        found[tags.STATUS] = source.status
+    if source.artifact_uri and source.artifacts is None:
+        found[tags.ARTIFACT_URI] = source.artifact_uri
+    links = {
+        "inputs": list(source.models_in),
+        "outputs": [list(one) for one in source.models_out],
+        "here": [model.id for model in models],
+    }
+    if any(links.values()):
+        found[tags.MODELS] = tags.dumped({kind: ids for kind, ids in links.items() if ids})
+    for model in models:
+        found |= _model_tags(work, model)
+    return {**found, tags.IMPORTED: fingerprint(source, models)}
+
+
+def _model_tags(work: Import, model: SourceModel) -> dict[str, str]:
+    description = {
+        "name": model.name,
+        "type": model.type,
+        "run": (_mapped(work, model.run) or model.run) if model.run else None,
+        "status": model.status,
+        "status_message": model.status_message,
+        "created": model.created,
+        "updated": model.updated,
+        "params": dict(model.params),
+        "tags": dict(model.tags),
+        **({"deleted": True} if model.deleted else {}),
+    }
+    rows = [
+        [key, plain_number(value), step, at, name, digest, _mapped(work, run) or run]
+        for key, value, step, at, name, digest, run in model.metrics
+    ]
+    metrics = tags.model_metrics(model.id, rows) if rows else {}
+    return {tags.MODEL + model.id: tags.dumped(description), **metrics}
+
+
+def _ended(run: Run, source: SourceRun, points: Sequence[NamedPoint]) -> Run:
+    """Return a run as it ended; one that goes on in MLflow ended when it last logged something."""
+    began = run.started_at or run.created_at
+    last = max((point.timestamp for _, point in points), default=0)
+    ended = _moment(source.ended) if source.ended is not None else max(began, _moment(last))
+    status = _ENDINGS.get(source.status, "killed")
+    return replace(
+        run,
+        status=status,
+        ended_at=ended,
+        duration_seconds=max(0.0, (ended - began).total_seconds()),
+        error=None if source.status in _ENDINGS else _UNFINISHED,
+    )
+
+
+def _with_artifacts(
+    work: Import, made: Converted, source: SourceRun, models: Sequence[SourceModel]
+) -> Converted:
+    places = [("", source.artifacts)]
+    places += [(f"{tags.MODELS_DIRECTORY}/{model.id}/", model.artifacts) for model in models]
+    shelf, problems = ArtifactShelf(work.workspace, made.run), list(made.problems)
+    for prefix, directory in places:
+        if directory is not None and work.artifacts:
+            problems += _shelved(shelf, prefix, directory, source)
+    run = replace(made.run, artifacts=shelf.artifacts)
+    return replace(made, run=run, problems=tuple(problems))
+
+
+def _shelved(shelf: ArtifactShelf, prefix: str, directory: Path, source: SourceRun) -> list[str]:
+    """Put the files of a directory among the artifacts; returns what could not be put there."""
+    problems: list[str] = []
+    try:
+        files = list(files_below(directory))
+    except GitexpError as exc:
+        return [f"artifacts of run {source.id}: {exc.message}"]
+    for name, file in files:
+        try:
+            shelf.put(prefix + name, file)
+        except GitexpError as exc:
+            problems.append(f"artifact {name} of run {source.id}: {exc.message}")
+    return problems

@@ -1,0 +1,147 @@
+"""A project as the tracking store holds it: its experiments and runs, and how to find them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mlflow.entities import Run as MlflowRun
+from mlflow.entities import RunInfo
+from mlflow.utils.uri import append_to_uri_path
+
+from gitexp.experiment import Experiment
+from gitexp.ids import RunId
+from gitexp.integrations.mlflow import tags
+from gitexp.integrations.mlflow.entities import run_entity, run_info
+from gitexp.integrations.mlflow.experiments import Experiments, Known
+from gitexp.integrations.mlflow.projects import OpenProject
+from gitexp.integrations.mlflow.refusals import missing
+from gitexp.integrations.mlflow.runs import Runs
+from gitexp.repository import Repository
+from gitexp.runs import tracking
+from gitexp.runs.run import Run
+from gitexp.runs.searching import LifecycleChoice, RunPage, RunQuery, search
+
+_PAGE = 1000
+
+
+class Tracked:
+    """A project, for one process.
+
+    Args:
+        artifact_root: below which a server tells its clients to put artifacts; None where the
+            clients are in this process, and put them into the project.
+    """
+
+    def __init__(self, project: OpenProject, artifact_root: str | None) -> None:
+        self.workspace = project.workspace
+        self.lock = project.reading
+        self.experiments = Experiments(
+            project.workspace, artifact_root=artifact_root or project.address
+        )
+        self.runs = Runs(
+            project.workspace,
+            local=artifact_root is None,
+            imported=self._imported_run,
+            reading=project.reading,
+        )
+
+    def find(self, query: RunQuery) -> RunPage:
+        """Return a page of runs."""
+        return search(self.workspace, query)
+
+    def every(
+        self,
+        condition: str,
+        experiments: Sequence[Known],
+        *,
+        lifecycle: LifecycleChoice = "active",
+    ) -> Iterator[Run]:
+        """Yield all runs that fit a condition, newest first."""
+        names = tuple(known.header.name for known in experiments)
+        token: str | None = None
+        while names:
+            page = self.find(
+                RunQuery(
+                    filter=condition,
+                    experiments=names,
+                    limit=_PAGE,
+                    page_token=token,
+                    lifecycle=lifecycle,
+                )
+            )
+            yield from page.runs
+            token = page.next_page_token
+            if token is None:
+                return
+
+    def holding_tag(self, key: str, value: str | None = None) -> Run | None:
+        """Return the newest run that has a tag, or has it with a value; a deleted one too."""
+        quoted = (value or "").replace("'", "''")
+        test = "IS NOT NULL" if value is None else f"= '{quoted}'"
+        query = RunQuery(filter=f"tags.`{key}` {test}", limit=1, lifecycle="all")
+        return next(iter(self.find(query).runs), None)
+
+    def _imported_run(self, run_id: str) -> RunId | None:
+        if "`" in run_id:
+            return None
+        run = self.holding_tag(tags.RUN_ID, run_id)
+        return run.id if run else None
+
+    # --- deleting experiments ---------------------------------------------------------------
+
+    def delete_experiment(self, experiment_id: str) -> None:
+        """Mark an experiment deleted, and its runs with it.
+
+        Raises:
+            MlflowException: there is no such experiment that is not deleted.
+        """
+        known = self.experiments.get(experiment_id)
+        if not known.is_active:
+            raise missing(f"No Experiment with id={known.number} exists")
+        known = self.experiments.active(experiment_id)
+        self._mark(known, "active", {"lifecycle": "deleted", "deleted_by": "experiment"})
+        self._of_facade(known).delete()
+        self.experiments.touch(known.id)
+
+    def restore_experiment(self, experiment_id: str) -> None:
+        """Bring an experiment back, and those of its runs that were deleted with it.
+
+        Raises:
+            MlflowException: there is no such experiment that is deleted.
+        """
+        known = self.experiments.get(experiment_id)
+        if known.is_active:
+            raise missing(f"No Experiment with id={known.number} exists")
+        self._of_facade(known).restore()
+        self._mark(known, "deleted", {"lifecycle": "active", "deleted_by": None})
+        self.experiments.touch(known.id)
+
+    def _of_facade(self, known: Known) -> Experiment:
+        return Experiment(known.header.name, repository=Repository(self.workspace))
+
+    def _mark(self, known: Known, old: LifecycleChoice, fields: dict[str, Any]) -> None:
+        """Set the life-cycle of an experiment's runs, but for those that were deleted alone."""
+        event = {"set": fields}
+        found = list(self.every("", [known], lifecycle=old))
+        runs = [run for run in found if run.deleted_by != "run"]
+        tracking.add_segments(self.workspace, [run for run in runs if run.is_over], event)
+        for run in runs:
+            if not run.is_over:
+                tracking.amend(self.workspace, run.id, event)
+
+    # --- showing --------------------------------------------------------------------------
+
+    def entity(self, run: Run) -> MlflowRun:
+        """Return a run as MLflow has it."""
+        return run_entity(run, **self._place(run))
+
+    def info(self, run: Run) -> RunInfo:
+        """Return the head of a run as MLflow has it."""
+        return run_info(run, **self._place(run))
+
+    def _place(self, run: Run) -> dict[str, Any]:
+        known = self.experiments.of_gitexp(run.experiment_id)
+        location = self.experiments.artifact_location(known)
+        uri = append_to_uri_path(location, run.id, "artifacts")
+        return {"experiment_id": known.id, "artifact_uri": uri}
