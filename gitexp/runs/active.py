@@ -307,8 +307,7 @@ class ActiveRun:
     def update(self, *, name: str | None = None, description: str | None = None) -> None:
         """Give the run another name or description."""
         fields = {"name": name, "description": description}
-        changed = {key: value for key, value in fields.items() if value is not None}
-        if changed:
+        if changed := {key: value for key, value in fields.items() if value is not None}:
             self._append({"set": changed})
 
     def begin(self) -> None:
