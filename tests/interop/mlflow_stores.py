@@ -197,12 +197,13 @@ def both_stores(directory: Path, template: Path) -> Both:
 
 
 def python(
-    script: str, *arguments: str, environ: dict[str, str]
+    script: str, *arguments: str, environ: dict[str, str], directory: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run a script in a process of its own, as a user's program is."""
     return subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script, *arguments],
         env=environ,
+        cwd=directory,
         capture_output=True,
         text=True,
         check=False,

@@ -51,25 +51,23 @@ client.delete_experiment(other)
 """
 
 
-@pytest.fixture(params=["files", "database"])
-def filled(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+@pytest.fixture(scope="module", params=["files", "database"])
+def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The address of what MLflow wrote itself: a tracking directory, or a database."""
-    given = {**IDENTITY, **QUIET, "MLFLOW_ALLOW_FILE_STORE": "true", "HOME": str(tmp_path)}
-    for key, value in given.items():
-        monkeypatch.setenv(key, value)
-    place = tmp_path / "theirs"
-    place.mkdir()
-    monkeypatch.chdir(place)
-    kind = "file" if request.param == "files" else "sqlite"
-    address = f"{kind}://{place}/mlruns" if kind == "file" else f"sqlite:///{place}/mlflow.db"
-    done = python(FILLED, address, environ=dict(os.environ))
+    place = tmp_path_factory.mktemp("theirs")
+    files, database = f"file://{place}/mlruns", f"sqlite:///{place}/mlflow.db"
+    address = files if request.param == "files" else database
+    given = {**IDENTITY, **QUIET, "MLFLOW_ALLOW_FILE_STORE": "true", "HOME": str(place)}
+    done = python(FILLED, address, environ={**os.environ, **given}, directory=place)
     assert done.returncode == 0, done.stderr
     return address
 
 
 @pytest.fixture
-def both(filled: str, tmp_path: Path) -> Both:
+def both(filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Both:
     """gitexp's store after an import, and the store that was imported."""
+    for key, value in {**IDENTITY, **QUIET, "MLFLOW_ALLOW_FILE_STORE": "true"}.items():
+        monkeypatch.setenv(key, value)
     uri = new_project(tmp_path / "bot")
     with Repository.open(tmp_path / "bot") as repository:
         report = import_mlflow(repository.workspace, filled, base=tmp_path)

@@ -110,16 +110,9 @@ class Experiments:
         """Return the experiment of a name of MLflow."""
         return next((known for known in self.all() if known.name == name), None)
 
-    def of_gitexp(self, experiment_id: str) -> Known:
-        """Return the experiment with an id of gitexp.
-
-        Raises:
-            MlflowException: there is none.
-        """
-        for known in self.all():
-            if known.header.id == experiment_id:
-                return known
-        raise missing(f"No experiment with the id {experiment_id} of gitexp exists")
+    def by_gitexp(self) -> dict[str, Known]:
+        """Return the experiments by their ids in gitexp."""
+        return {known.header.id: known for known in self.all()}
 
     def _by_number(self) -> dict[int, Known]:
         state = self._state()
@@ -183,7 +176,7 @@ class Experiments:
                         error_code=RESOURCE_ALREADY_EXISTS,
                     ) from None
                 continue
-            return self.of_gitexp(header.id)
+            return self.by_gitexp()[header.id]
         raise AssertionError("there is always another name")
 
     def rename(self, experiment_id: str, name: str) -> None:

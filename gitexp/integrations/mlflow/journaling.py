@@ -7,6 +7,7 @@ look ended. A run may also end elsewhere: then its journal has lost its name, an
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections import OrderedDict
@@ -21,6 +22,8 @@ from gitexp.runs import journals
 from gitexp.runs.journals import Journal
 
 _MOST_OPEN = 200
+_AROUND = len(b"\n01234567 \n")
+"""What a line of a journal has besides the event: two line breaks, a checksum and a blank."""
 
 
 class OpenJournal:
@@ -47,7 +50,16 @@ class OpenJournal:
         with self._lock:
             self._look()
             check()
-            self.journal.append(event)
+            payload = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+            self.journal.write(payload)
+            self._pass_over(event, len(payload) + _AROUND)
+
+    def _pass_over(self, event: Mapping[str, Any], length: int) -> None:
+        """Count what was just appended as read, unless somebody else appended meanwhile."""
+        path = self.journal.path
+        if path is not None and _size(path) == self._read_to + length:
+            self._read_to += length
+            self._learn(event)
 
     def append_checked(self, event: Mapping[str, Any], check: Callable[[], None]) -> None:
         """Append an event as `append` does, with nobody else appending after the check."""
@@ -69,10 +81,9 @@ class OpenJournal:
         if path is None:
             self._take(self.journal.read()[self._read_to :])
             return
-        try:
-            size = os.stat(path).st_size
-        except FileNotFoundError as exc:
-            raise NotAllowed(f"run {self.journal.name} is over") from exc
+        size = _size(path)
+        if size is None:
+            raise NotAllowed(f"run {self.journal.name} is over")
         if size != self._read_to:
             with path.open("rb") as file:
                 file.seek(self._read_to)
@@ -82,12 +93,15 @@ class OpenJournal:
         # A line that is being written just now is read the next time.
         whole = data[: data.rfind(b"\n") + 1]
         for event in journals.entries(whole):
-            for key, value in (event.get("run") or event).get("params", {}).items():
-                self.params.setdefault(key, value)
-            told = event.get("run") or event.get("set") or {}
-            if "run" in event or "lifecycle" in told:
-                self.deleted = told.get("lifecycle") == "deleted"
+            self._learn(event)
         self._read_to += len(whole)
+
+    def _learn(self, event: Mapping[str, Any]) -> None:
+        for key, value in (event.get("run") or event).get("params", {}).items():
+            self.params.setdefault(key, value)
+        told = event.get("run") or event.get("set") or {}
+        if "run" in event or "lifecycle" in told:
+            self.deleted = told.get("lifecycle") == "deleted"
 
 
 class OpenJournals:
@@ -134,6 +148,13 @@ class OpenJournals:
             opened = self._open.pop(run_id, None)
         if opened is not None and opened.journal.is_open:
             opened.close()
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return None
 
 
 def _has_name(journal: Journal) -> bool:

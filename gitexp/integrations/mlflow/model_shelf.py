@@ -105,11 +105,9 @@ class ModelShelf:
             raise missing(f"Logged model with ID '{model_id}' not found.") from exc
 
     def _entity(self, holder: Run, model_id: str, description: Description) -> LoggedModel:
-        experiments = self._tracked.experiments
-        known = experiments.of_gitexp(holder.experiment_id)
-        location = append_to_uri_path(
-            experiments.artifact_location(known), "models", model_id, "artifacts"
-        )
+        known = self._tracked.experiment_of(holder)
+        top = self._tracked.experiments.artifact_location(known)
+        location = append_to_uri_path(top, "models", model_id, "artifacts")
         return models.entity(
             holder,
             model_id,

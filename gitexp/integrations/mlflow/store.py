@@ -348,7 +348,7 @@ class GitexpStore(ModelStore):
             if condition.located:
                 return _located_page(project, query, condition)
             page = project.find(query)
-            return [project.entity(run) for run in page.runs], page.next_page_token
+            return project.entities(page.runs), page.next_page_token
 
     def _existing(self, project: Tracked, experiment_ids: Sequence[str]) -> list[Known]:
         wanted = {parse_number(one) for one in experiment_ids}
@@ -374,8 +374,9 @@ def _located_page(
 ) -> tuple[list[MlflowRun], str | None]:
     """Return a page of the runs whose artifacts stand where a filter wants them."""
     every = project.find(replace(query, limit=None, page_token=None)).runs
-    entities = (project.entity(run) for run in every)
-    found = [entity for entity in entities if condition.takes(entity.info.artifact_uri)]
+    found = [
+        entity for entity in project.entities(every) if condition.takes(entity.info.artifact_uri)
+    ]
     if query.limit is None:
         return found, None
     page, token = SearchUtils.paginate(found, query.page_token, query.limit)

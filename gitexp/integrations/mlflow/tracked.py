@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mlflow.entities import Run as MlflowRun
@@ -134,14 +134,34 @@ class Tracked:
 
     def entity(self, run: Run) -> MlflowRun:
         """Return a run as MLflow has it."""
-        return run_entity(run, **self._place(run))
+        return self.entities([run])[0]
+
+    def entities(self, runs: Sequence[Run]) -> list[MlflowRun]:
+        """Return runs as MLflow has them."""
+        known = self.experiments.by_gitexp()
+        return [run_entity(run, **self._place(run, known)) for run in runs]
 
     def info(self, run: Run) -> RunInfo:
         """Return the head of a run as MLflow has it."""
-        return run_info(run, **self._place(run))
+        return run_info(run, **self._place(run, self.experiments.by_gitexp()))
 
-    def _place(self, run: Run) -> dict[str, Any]:
-        known = self.experiments.of_gitexp(run.experiment_id)
+    def experiment_of(self, run: Run) -> Known:
+        """Return the experiment of a run.
+
+        Raises:
+            MlflowException: it is not here, or not any more.
+        """
+        return _experiment_of(run, self.experiments.by_gitexp())
+
+    def _place(self, run: Run, experiments: Mapping[str, Known]) -> dict[str, Any]:
+        known = _experiment_of(run, experiments)
         location = self.experiments.artifact_location(known)
         uri = append_to_uri_path(location, run.id, "artifacts")
         return {"experiment_id": known.id, "artifact_uri": uri}
+
+
+def _experiment_of(run: Run, experiments: Mapping[str, Known]) -> Known:
+    known = experiments.get(run.experiment_id)
+    if known is None:
+        raise missing(f"The experiment {run.experiment!r} of run {run.id} is not here")
+    return known
