@@ -225,7 +225,7 @@ def _reap_one(workspace: Workspace, path: Path) -> Run | None:
                 return None
             ended = ended_by_now(contents, _seen(descriptor))
             # Shut, so that nothing is added once it may be recorded, even if this process dies.
-            with gates.shut(gate, len(data)):
+            with gates.shut(gate, len(data), for_good=ended is contents):
                 run = _record_once(workspace, ended)
             _put_aside(path, data)
     return run
@@ -334,7 +334,7 @@ def _left(path: Path) -> Iterator[int | None]:
 
 def _put_aside(path: Path, data: bytes) -> None:
     """Remove a journal, or keep it where something in it is for a person to look at."""
-    if journals.is_damaged(data):
+    if journals.is_damaged(data) or (journals.entries(data) and not journals.contents_of(data)):
         with contextlib.suppress(OSError):
             path.rename(path.with_suffix(".damaged"))
     journals.remove(path)

@@ -79,16 +79,17 @@ def _opened(journal: Path, create: bool) -> int | None:
 
 
 @contextlib.contextmanager
-def shut(gate: int, length: int = 1) -> Iterator[None]:
+def shut(gate: int, length: int = 1, *, for_good: bool = False) -> Iterator[None]:
     """Shut a gate that is held, for good unless the block fails.
 
     Args:
         length: how much of the journal counts, once that is known.
+        for_good: it stays shut even then.
 
     Raises:
         StoreError: that cannot be done.
     """
-    before = os.fstat(gate).st_size
+    before = max(os.fstat(gate).st_size, int(for_good))
     with write_errors("the run goes on"):
         os.ftruncate(gate, length)
     try:

@@ -72,12 +72,11 @@ class Journal:
         descriptor: int | None,
         *,
         held: bool,
-        gate: int | None = None,
     ) -> None:
         self.name = name
         self.path = path
         self._descriptor = descriptor
-        self._gate = gate
+        self._gate: int | None = None
         self._memory = bytearray()
         self._held = held
         self._closed = False
@@ -102,6 +101,18 @@ class Journal:
     def is_mine(self) -> bool:
         """Whether the run began in this very process."""
         return self._held and self._generation == syncing.generation()
+
+    def begin(self, first: Mapping[str, Any]) -> None:
+        """Append the first event, and open the journal to others after that.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        with self._lock:
+            self._put(line_of(encoded(first)))
+            if self.path is not None:
+                with write_errors("the run did not begin"):
+                    self._gate = gates.make_gate(self.path)
 
     def append(self, event: Mapping[str, Any]) -> None:
         """Append an event, which then survives the death of this process.
@@ -278,10 +289,9 @@ def create_journal(workspace: Workspace, name: str, first: Mapping[str, Any]) ->
         path = directory / f"{name}{OPEN}"
         with write_errors("the run did not begin"):
             descriptor = _create(path)
-            gate = _with_gate(path, descriptor)
-        journal = Journal(name, path, descriptor, held=True, gate=gate)
+        journal = Journal(name, path, descriptor, held=True)
     try:
-        journal.append(first)
+        journal.begin(first)
     except BaseException:
         journal.discard()
         raise
@@ -302,16 +312,6 @@ def _create(path: Path) -> int:
         if lock_file_now(descriptor) and is_current(path, descriptor):
             return descriptor
         os.close(descriptor)
-
-
-def _with_gate(path: Path, descriptor: int) -> int:
-    """Return the gate of a journal that was created; when there cannot be one, neither is there."""
-    try:
-        return gates.make_gate(path)
-    except OSError:
-        os.close(descriptor)
-        remove(path)
-        raise
 
 
 def open_journal(path: Path) -> Journal | None:

@@ -164,6 +164,29 @@ def test_a_run_of_another_project_cannot_be_opened(
     run.end()
 
 
+def test_nobody_adds_to_a_run_before_its_first_event(
+    repository: Repository, experiment: Experiment
+) -> None:
+    directory = journals.directory_of(repository.workspace)
+    assert directory is not None
+    path = directory / "20260102T030405-aaaaaaaa.journal"
+    found: list[object] = []
+
+    def other(name: str, flags: int, *more: int) -> int:
+        if Path(name).suffix == ".gate" and path.exists():
+            found.append(journals.contents_of(path.read_bytes()))
+        return real(name, flags, *more)
+
+    real, run = os.open, experiment.start_run()
+    run.close()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "open", other)
+        first = {"run": run.snapshot().to_dict()}
+        journals.create_journal(repository.workspace, path.stem, first).close()
+    (contents,) = found
+    assert contents is not None
+
+
 def test_a_run_that_is_never_done_ending_does_not_go_on(
     repository: Repository, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

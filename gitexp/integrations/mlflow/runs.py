@@ -26,7 +26,7 @@ from gitexp.integrations.mlflow.journaling import OpenJournal, OpenJournals
 from gitexp.integrations.mlflow.moments import millis_of, moment_of
 from gitexp.integrations.mlflow.refusals import invalid, missing
 from gitexp.project.workspace import Workspace
-from gitexp.runs import closing, ledger, places, texts, tracking
+from gitexp.runs import closing, journals, ledger, places, texts, tracking
 from gitexp.runs.artifacts import contents_of
 from gitexp.runs.circumstances import circumstances_of
 from gitexp.runs.events import Event, folded
@@ -39,6 +39,7 @@ from gitexp.runs.segments import new_segment
 
 _COMMIT = "mlflow.source.git.commit"
 _ATTEMPTS = 5
+_MOST_REMEMBERED = 100_000
 
 Finder = Callable[[str], RunId | None]
 """Finds the run that was imported from MLflow under an id."""
@@ -83,6 +84,7 @@ class Runs:
         self._local = local
         self._imported = imported
         self._journals = OpenJournals(workspace)
+        self._places: dict[RunId, str] = {}
 
     # --- beginning ------------------------------------------------------------------------
 
@@ -147,10 +149,29 @@ class Runs:
         Raises:
             MlflowException: there is no such run here.
         """
+        found = self._id(run_id)
         try:
-            return tracking.find_run(self._workspace, self._id(run_id))
+            run = self._near(found) or tracking.find_run(self._workspace, found)
         except NotFound as exc:
             raise _not_found(run_id) from exc
+        self.remember(run)
+        return run
+
+    def remember(self, run: Run) -> None:
+        """Remember where a run is, so that it is not looked for in every experiment."""
+        if len(self._places) > _MOST_REMEMBERED:
+            self._places.clear()
+        self._places[run.id] = run.experiment
+
+    def _near(self, run_id: RunId) -> Run | None:
+        """Return a run that goes on, or one that is where it was found last; else None."""
+        for run in journals.live(self._workspace, run_id):
+            return run
+        experiment = self._places.get(run_id)
+        if experiment is None:
+            return None
+        ledgers = places.ledgers_of(self._workspace, experiment)
+        return ledger.run_at(self._workspace, ledgers, run_id)
 
     def points(self, run_id: str, metric: str) -> list[NamedPoint]:
         """Return every value of one metric of a run.

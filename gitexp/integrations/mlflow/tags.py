@@ -58,8 +58,10 @@ def dumped(value: Any) -> str:
 
 def loaded(tags: Mapping[str, str], key: str) -> dict[str, Any]:
     """Return the mapping that a tag holds as JSON; an empty one without the tag."""
+    if key not in tags:
+        return {}
     try:
-        value = json.loads(tags.get(key, "{}"))
+        value = json.loads(tags[key])
     except ValueError:
         return {}  # written by hand
     return value if isinstance(value, dict) else {}

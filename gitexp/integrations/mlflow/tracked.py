@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mlflow.entities import Run as MlflowRun
@@ -138,12 +138,14 @@ class Tracked:
 
     def entities(self, runs: Sequence[Run]) -> list[MlflowRun]:
         """Return runs as MLflow has them."""
-        known = self.experiments.by_gitexp()
-        return [run_entity(run, **self._place(run, known)) for run in runs]
+        places = _Places(self.experiments)
+        for run in runs:
+            self.runs.remember(run)
+        return [run_entity(run, **places.of(run)) for run in runs]
 
     def info(self, run: Run) -> RunInfo:
         """Return the head of a run as MLflow has it."""
-        return run_info(run, **self._place(run, self.experiments.by_gitexp()))
+        return run_info(run, **_Places(self.experiments).of(run))
 
     def experiment_of(self, run: Run) -> Known:
         """Return the experiment of a run.
@@ -151,17 +153,34 @@ class Tracked:
         Raises:
             MlflowException: it is not here, or not any more.
         """
-        return _experiment_of(run, self.experiments.by_gitexp())
-
-    def _place(self, run: Run, experiments: Mapping[str, Known]) -> dict[str, Any]:
-        known = _experiment_of(run, experiments)
-        location = self.experiments.artifact_location(known)
-        uri = append_to_uri_path(location, run.id, "artifacts")
-        return {"experiment_id": known.id, "artifact_uri": uri}
+        return _Places(self.experiments).experiment(run)
 
 
-def _experiment_of(run: Run, experiments: Mapping[str, Known]) -> Known:
-    known = experiments.get(run.experiment_id)
-    if known is None:
-        raise missing(f"The experiment {run.experiment!r} of run {run.id} is not here")
-    return known
+_ANY = "RUN"
+
+
+class _Places:
+    """Where runs belong, as MLflow says it, and where their artifacts are."""
+
+    def __init__(self, experiments: Experiments) -> None:
+        self._experiments = experiments
+        self._known = experiments.by_gitexp()
+        self._artifacts: dict[str, tuple[str, str]] = {}
+
+    def experiment(self, run: Run) -> Known:
+        """Return the experiment of a run."""
+        known = self._known.get(run.experiment_id)
+        if known is None:
+            raise missing(f"The experiment {run.experiment!r} of run {run.id} is not here")
+        return known
+
+    def of(self, run: Run) -> dict[str, Any]:
+        """Return the id of a run's experiment, and the address of its artifacts."""
+        known = self.experiment(run)
+        if known.id not in self._artifacts:
+            location = self._experiments.artifact_location(known)
+            # What MLflow does to an address it does to those of all runs of an experiment alike.
+            start, _, end = append_to_uri_path(location, _ANY, "artifacts").rpartition(_ANY)
+            self._artifacts[known.id] = (start, end)
+        start, end = self._artifacts[known.id]
+        return {"experiment_id": known.id, "artifact_uri": f"{start}{run.id}{end}"}
