@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,14 @@ def created(both: Both, name: str, **more: Any) -> Pair:
     return both.named(name, ids)
 
 
+_MOMENTS = itertools.count()
+
+
 def begun(both: Both, experiment: Pair, name: str = "first", **more: Any) -> Pair:
     """Return the ids of a new run."""
-    given = {"user_id": "ada", "start_time": 1_767_323_045_000, "tags": [], **more}
+    # Runs of one moment are ordered by their ids, which are others on each side.
+    moment = 1_767_323_045_000 + next(_MOMENTS)
+    given = {"user_id": "ada", "start_time": moment, "tags": [], **more}
     runs = Pair(
         both.ours.create_run(experiment.ours, run_name=name, **given),
         both.theirs.create_run(experiment.theirs, run_name=name, **given),

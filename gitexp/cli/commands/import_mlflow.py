@@ -68,15 +68,17 @@ def mlflow_command(output: Output, source: str, artifacts: bool) -> None:
         session.repository.workspace, source, base=session.directory, artifacts=artifacts
     )
     session.repository.flush()
-    quiet = "\n".join(report.experiments)
-    output.entry(report.to_dict(), one_row(report.to_dict(), _COLUMNS), quiet=quiet)
+    if output.quiet:
+        output.lines(report.experiments)
+    else:
+        output.entry(report.to_dict(), one_row(report.to_dict(), _COLUMNS), quiet="")
     _tell_rest(output, report)
 
 
 def _tell_rest(output: Output, report: ImportReport) -> None:
     """Say what was left out; with something that could not be brought in, fail."""
     for what, count in sorted(report.left_out.items()):
-        output.session.warn(f"{count} {what} were left out: gitexp has no place for them")
+        output.session.warn(f"{what} were left out ({count}): gitexp has no place for them")
     for problem in report.problems[:_MOST_TOLD]:
         output.session.warn(f"not brought in: {problem}")
     if len(report.problems) > _MOST_TOLD:

@@ -213,7 +213,8 @@ class _Importer:
         points = ledger.points_of_run(self._workspace, old.id)
         event = _difference(old, points, made)
         name = work.header.name
-        path = layout.segment_path(old.id, new_segment(self._workspace))
+        segments = ledger.segments_of(self._workspace, old.id)
+        path = layout.segment_path(old.id, new_segment(self._workspace, after=segments))
         with_files = replace(old, artifacts=made.run.artifacts)
         files = contents_of(self._workspace, with_files) if "artifacts" in event else {}
         ledger.write(

@@ -7,7 +7,6 @@ look ended. A run may also end elsewhere: then its journal has lost its name, an
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections import OrderedDict
@@ -19,11 +18,10 @@ from gitexp.errors import NotAllowed
 from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
 from gitexp.runs import journals
+from gitexp.runs.contents import encoded, line_of
 from gitexp.runs.journals import Journal
 
 _MOST_OPEN = 200
-_AROUND = len(b"\n01234567 \n")
-"""What a line of a journal has besides the event: two line breaks, a checksum and a blank."""
 
 
 class OpenJournal:
@@ -50,9 +48,9 @@ class OpenJournal:
         with self._lock:
             self._look()
             check()
-            payload = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+            payload = encoded(event)
             self.journal.write(payload)
-            self._pass_over(event, len(payload) + _AROUND)
+            self._pass_over(event, len(line_of(payload)))
 
     def _pass_over(self, event: Mapping[str, Any], length: int) -> None:
         """Count what was just appended as read, unless somebody else appended meanwhile."""
@@ -113,12 +111,15 @@ class OpenJournals:
         self._lock = threading.Lock()
 
     def keep(self, run_id: str, journal: Journal) -> OpenJournal:
-        """Return a journal of a run, kept open."""
-        opened = OpenJournal(journal)
+        """Return a journal of a run, kept open; the one that is open already where there is one."""
         with self._lock:
-            self._open[run_id] = opened
-            self._let_go_of_some()
-        return opened
+            known = self._open.get(run_id)
+            if known is None or not known.journal.is_open:
+                known = self._open[run_id] = OpenJournal(journal)
+                self._let_go_of_some()
+        if known.journal is not journal:
+            journal.close()
+        return known
 
     def _let_go_of_some(self) -> None:
         """Close those that were used longest ago; one that this process holds cannot be let go."""
@@ -137,7 +138,7 @@ class OpenJournals:
             return opened
         self.forget(run_id)
         for path in journals.paths_of(self._workspace, run_id):
-            journal = _opened(path)
+            journal = journals.open_journal(path)
             if journal is not None:
                 return self.keep(run_id, journal)
         return None
@@ -159,7 +160,3 @@ def _size(path: Path) -> int | None:
 
 def _has_name(journal: Journal) -> bool:
     return journal.path is None or journal.path.exists()
-
-
-def _opened(path: Path) -> Journal | None:
-    return journals.open_journal(path) if path.suffix == journals.OPEN else None

@@ -235,8 +235,10 @@ class Runs:
 
     def _record_artifacts(self, run: Run, event: Event) -> None:
         """Record an event of a run that is over, and the files that it names."""
+        closing.settle(self._workspace, run.id)
         name = closing.name_now(self._workspace, run)
-        path = layout.segment_path(run.id, new_segment(self._workspace))
+        known = ledger.segments_of(self._workspace, run.id)
+        path = layout.segment_path(run.id, new_segment(self._workspace, after=known))
         files = contents_of(self._workspace, folded(run, [event]))
         ledger.write(
             self._workspace,
