@@ -16,14 +16,14 @@ from gitexp.integrations.mlflow.addresses import (
 @pytest.mark.parametrize(
     ("uri", "directory", "project"),
     [
-        ("gitexp:/work/bot", "/work/bot", None),
-        ("gitexp:///work/bot", "/work/bot", None),
-        ("gitexp://localhost/work/bot", "/work/bot", None),
+        ("gitexp:/data/bot", "/data/bot", None),
+        ("gitexp:///data/bot", "/data/bot", None),
+        ("gitexp://localhost/data/bot", "/data/bot", None),
         ("gitexp:apps/bot", "apps/bot", None),
         ("gitexp:.", ".", None),
-        ("gitexp:/work/my%20bot", "/work/my bot", None),
-        ("gitexp:///C:/work/bot", "C:/work/bot", None),
-        ("gitexp:/work/all.git?project=bot", "/work/all.git", "bot"),
+        ("gitexp:/data/my%20bot", "/data/my bot", None),
+        ("gitexp:///C:/data/bot", "C:/data/bot", None),
+        ("gitexp:/data/all.git?project=bot", "/data/all.git", "bot"),
     ],
 )
 def test_an_address_names_a_directory_and_perhaps_a_project(
@@ -40,16 +40,16 @@ def test_another_address_is_refused(uri: str) -> None:
     assert str(caught.value) == f"{uri!r} is no address of a project"
 
 
-@pytest.mark.parametrize("directory", ["/work/bot", "/work/my bot#1", "/work/50%"])
+@pytest.mark.parametrize("directory", ["/data/bot", "/data/my bot#1", "/data/50%"])
 def test_an_address_that_was_made_is_read_back(directory: str) -> None:
     assert parse_address(address_of(Path(directory), "bot")).directory == Path(directory)
     assert parse_address(address_of(Path(directory), "bot")).project == "bot"
 
 
 def test_the_address_of_artifacts_is_that_of_the_project_and_a_path() -> None:
-    uri = "gitexp:///work/1/bot/12/20260102T030405-aaaaaaaa/artifacts/model/MLmodel"
+    uri = "gitexp:///data/1/bot/12/20260102T030405-aaaaaaaa/artifacts/model/MLmodel"
     address, inside = split_artifact_address(uri)
-    assert parse_address(address).directory == Path("/work/1/bot")
+    assert parse_address(address).directory == Path("/data/1/bot")
     place = place_of(inside)
     assert place is not None
     assert (place.run, place.model, place.inside) == (
@@ -71,8 +71,8 @@ def test_another_path_names_no_artifacts(path: str) -> None:
 
 
 def test_the_address_of_a_project_names_no_artifacts() -> None:
-    assert split_artifact_address("gitexp:///work/bot") == ("gitexp:///work/bot", "")
-    query = "gitexp:///work/all.git/12/run/artifacts?project=bot"
+    assert split_artifact_address("gitexp:///data/bot") == ("gitexp:///data/bot", "")
+    query = "gitexp:///data/all.git/12/run/artifacts?project=bot"
     address, inside = split_artifact_address(query)
-    assert parse_address(address) == parse_address("gitexp:/work/all.git?project=bot")
+    assert parse_address(address) == parse_address("gitexp:/data/all.git?project=bot")
     assert inside == "12/run/artifacts"
