@@ -67,30 +67,13 @@ __all__ = [
 ]
 
 _HOMES = {
+    # The active run, for whatever is not named below.
+    **dict.fromkeys((name for name in __all__ if name != "__version__"), "gitexp.tracker"),
     "Experiment": "gitexp.experiment",
     "GitexpError": "gitexp.errors",
     "Parameters": "gitexp.environments.parameters",
     "Repository": "gitexp.repository",
     "parameters": "gitexp.serving",
-    **dict.fromkeys(
-        (
-            "active_run",
-            "end_run",
-            "log_artifact",
-            "log_artifacts",
-            "log_batch",
-            "log_figure",
-            "log_metric",
-            "log_metrics",
-            "log_param",
-            "log_params",
-            "log_table",
-            "log_text",
-            "set_tags",
-            "start_run",
-        ),
-        "gitexp.tracker",
-    ),
 }
 
 

@@ -600,10 +600,10 @@ class Experiment:
             filter: count only runs that it fits.
         """
         from gitexp.results.summaries import ResultsQuery, results
-        from gitexp.runs.closing import reap_before_reading
+        from gitexp.runs.closing import reap_if_possible
 
         workspace = self.repository.workspace
-        reap_before_reading(workspace)
+        reap_if_possible(workspace)
         query = ResultsQuery(group_by=group_by, dataset=dataset, filter=filter, limit=limit)
         found = results(workspace, self._name, query)
         self.repository.flush()

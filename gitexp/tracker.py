@@ -81,34 +81,29 @@ class Runs:
         Raises:
             InvalidInput: the filter, an order or the token is wrong; the message says where.
         """
-        from gitexp.runs.closing import reap_before_reading
+        from gitexp.runs.closing import reap_if_possible
         from gitexp.runs.searching import RunQuery, search
 
-        reap_before_reading(self._repository.workspace)
+        reap_if_possible(self._repository.workspace)
         query = RunQuery(
             filter=filter,
             order_by=tuple(order_by),
             limit=limit,
             page_token=page_token,
-            experiments=tuple(experiments) or self._undeleted(lifecycle),
+            experiments=tuple(experiments),
             lifecycle=lifecycle,
+            hidden=() if experiments or lifecycle != "active" else self._deleted_experiments(),
         )
-        return search(self._repository.workspace, query)
+        page = search(self._repository.workspace, query)
+        self._repository.flush()
+        return page
 
-    def _undeleted(self, lifecycle: LifecycleChoice) -> tuple[str, ...]:
-        """Return the experiments to look at where none were named; an empty one for all of them.
-
-        The runs of a deleted experiment are as they were, and hidden with it.
-        """
+    def _deleted_experiments(self) -> tuple[str, ...]:
+        """Return the names of the deleted experiments: their runs are hidden with them."""
         from gitexp.experiments.catalog import known_experiments
-        from gitexp.runs.places import experiments_with_runs
 
-        workspace = self._repository.workspace
-        known = {str(home.name): header.lifecycle for home, header in known_experiments(workspace)}
-        if lifecycle != "active" or "deleted" not in known.values():
-            return ()
-        names = {*known, *experiments_with_runs(workspace)}
-        return tuple(sorted(name for name in names if known.get(name) != "deleted"))
+        known = known_experiments(self._repository.workspace)
+        return tuple(home.name for home, header in known if header.lifecycle == "deleted")
 
     def metric_history(self, run_id: str, metric: str) -> list[MetricPoint]:
         """Return every point of a metric of a run, by step, then time."""

@@ -18,7 +18,8 @@ from gitexp.cli.tables import Column, Kind, Table
 if TYPE_CHECKING:
     from gitexp.runs.filters import Field
     from gitexp.runs.filters.conditions import FieldKind
-    from gitexp.runs.searching import RunPage, RunQuery
+    from gitexp.runs.searching import RunPage
+    from gitexp.tracker import Runs
 
 _PAGE = 100
 _MOST_METRICS = 3
@@ -81,14 +82,12 @@ class Listing:
     columns: str | None = None
     export_to: str | None = None
 
-    def query(self) -> RunQuery:
-        """Return the question to the index."""
-        from gitexp.runs.searching import RunQuery
-
+    def page(self, runs: Runs) -> RunPage:
+        """Return the page of runs that is asked for."""
         if self.deleted and self.everything:
             raise UsageFault("--deleted and --all contradict each other", hint="Give one of them.")
-        return RunQuery(
-            filter=self.filter,
+        return runs.search(
+            self.filter,
             order_by=self.order_by,
             limit=self.limit or (None if self.export_to else _PAGE),
             page_token=self.page_token,
@@ -106,16 +105,10 @@ def listing_options(function: Callable[..., None]) -> Callable[..., None]:
 
 def show_runs(output: Output, listing: Listing) -> None:
     """Write a page of runs, or export all of them."""
-    from gitexp.runs.closing import reap
-    from gitexp.runs.searching import search
-
     session = output.session
     target = _target(output, listing)
     chosen = _chosen(listing.columns) if listing.columns else None
-    query, workspace = listing.query(), session.repository.workspace
-    reap(workspace)
-    page = search(workspace, query)
-    session.repository.flush()
+    page = listing.page(session.repository.runs)
     for name in page.unknown:
         session.say(f"no run here has {name}")
     if target is not None:

@@ -198,10 +198,11 @@ def settle(workspace: Workspace, run_id: RunId) -> set[Path]:
     return settled
 
 
-def reap_before_reading(workspace: Workspace) -> None:
+def reap_if_possible(workspace: Workspace) -> None:
     """Record what was left behind, where that can be done now.
 
-    Where it cannot, as on a full disk, the run is read from its journal; `reap` says why.
+    Where it cannot, as on a full disk, nobody is kept from reading or from beginning a run: what
+    was left stays in its journal and is read from there, and `reap` says why.
     """
     with contextlib.suppress(GitexpError):
         reap(workspace)

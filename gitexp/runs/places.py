@@ -61,14 +61,6 @@ def ledgers_of(workspace: Workspace, experiment: str) -> list[Ledger]:
     return ledgers_at(workspace, [branch, workspace.tracking(branch)])
 
 
-def experiments_with_runs(workspace: Workspace) -> set[str]:
-    """Return the names that the runs branches of the project have, here and shared."""
-    prefix = layout.runs_branches(Name(workspace.project_id))
-    shared = workspace.tracking(prefix)
-    local = {ref[len(prefix) :] for ref in workspace.store.refs(prefix)}
-    return local | {ref[len(shared) :] for ref in workspace.store.refs(shared)}
-
-
 def all_ledgers(workspace: Workspace) -> list[Ledger]:
     """Return the distinct trees of all runs branches of the project, here and shared."""
     prefix = layout.runs_branches(Name(workspace.project_id))

@@ -54,6 +54,7 @@ class RunQuery:
         limit: how many runs a page holds; None for all.
         page_token: `RunPage.next_page_token` of the page before.
         experiments: names; none for all experiments of the project.
+        hidden: names of experiments whose runs are left out.
     """
 
     filter: str = ""
@@ -62,6 +63,7 @@ class RunQuery:
     page_token: str | None = None
     experiments: Sequence[str] = ()
     lifecycle: LifecycleChoice = "active"
+    hidden: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,6 +196,7 @@ def choice_of(query: RunQuery) -> Choice:
         condition=parse_filter(query.filter),
         experiments=tuple(query.experiments),
         lifecycle=query.lifecycle,
+        hidden=tuple(query.hidden),
     )
 
 

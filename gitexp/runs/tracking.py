@@ -78,8 +78,7 @@ def start_run(workspace: Workspace, new: NewRun) -> ActiveRun:
         InvalidInput, InvalidDocuments: a value, a tag or a name is wrong.
         StoreError: the journal cannot be made.
     """
-    with contextlib.suppress(GitexpError):  # what cannot be recorded now stays where it is
-        closing.reap(workspace)
+    closing.reap_if_possible(workspace)
     run = _planned(workspace, new)
     if not new.scheduled:
         run = run.started(run.created_at)

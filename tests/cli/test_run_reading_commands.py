@@ -125,6 +125,13 @@ def test_deleted_runs_are_listed_when_asked_for(runs: list[str], gitexp: Run) ->
     )
 
 
+def test_runs_of_a_deleted_experiment_are_hidden_with_it(runs: list[str], gitexp: Run) -> None:
+    gitexp("experiment", "delete", "tone", "--yes")
+    assert not set(runs) & set(gitexp("run", "list", "-q").out.split())
+    gitexp("experiment", "restore", "tone")
+    assert set(runs) & set(gitexp("run", "list", "-q").out.split())
+
+
 def test_an_experiment_that_does_not_exist_is_not_found(tone: list[str], gitexp: Run) -> None:
     result = gitexp("run", "list", "tune")
     assert (result.code, "Did you mean 'tone'?" in result.err) == (1, True)

@@ -549,6 +549,9 @@ def test_an_experiment_comes_back_with_exactly_the_runs_that_were_there(
     experiment.restore()
     assert listed() == {kept.id, other.id}
     assert repository.runs.get(deleted.id).lifecycle == "deleted"
+    for name in ("tone", "other"):
+        repository.experiments.get(name).delete()
+    assert listed() == set()
 
 
 def test_a_run_that_goes_on_cannot_be_deleted(

@@ -66,19 +66,13 @@ def results_command(
     in percentage points, and the parameters that changed. FILE with --output is .parquet or .csv.
     """
     from gitexp.results.exports import check_export, export
-    from gitexp.results.summaries import ResultsQuery, results
-    from gitexp.runs.closing import reap
 
     session = output.session
-    session.experiment(experiment)
+    chosen = session.experiment(experiment)
     target = session.directory / export_to if export_to else None
     if target is not None:
         check_export(target)
-    workspace = session.repository.workspace
-    query = ResultsQuery(group_by=group_by, dataset=dataset, filter=filter, limit=limit)
-    reap(workspace)
-    found = results(workspace, experiment, query)
-    session.repository.flush()
+    found = chosen.results(group_by=group_by, dataset=dataset, filter=filter, limit=limit)
     items = found["items"]
     if any(len(item.get("datasets", ())) > 1 for item in items):
         session.say("these add up several datasets; choose one with --dataset NAME")

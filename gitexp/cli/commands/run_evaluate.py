@@ -17,17 +17,10 @@ from gitexp.cli.arguments import (
 from gitexp.cli.groups import command
 from gitexp.cli.output import Output, output_options
 from gitexp.cli.progress import progress_bar
+from gitexp.cli.run_arguments import description_option, name_option, override_option
 from gitexp.cli.run_views import error_summary, run_summary, run_table
 
 _CONCURRENCY = 15
-
-override_option = click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="SLOT=VALUE",
-    help="Change a value for this run only; may be repeated",
-)
 
 
 @command(
@@ -51,8 +44,8 @@ override_option = click.option(
 @version_option
 @override_option
 @set_file_option
-@click.option("--name", metavar="TEXT", help="Name the run")
-@click.option("--description", metavar="TEXT", help="Describe the run")
+@name_option
+@description_option
 @click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", help="Tag the run")
 @click.option(
     "--concurrency",

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitexp.cli.arguments import (
-    experiment_argument,
-    patch_of,
-    set_file_option,
-    tags_of,
-    version_option,
-)
-from gitexp.cli.commands.run_evaluate import override_option
-from gitexp.cli.commands.run_track import (
-    description_option,
-    name_option,
-    push_option,
-    tag_option,
-)
+from gitexp.cli.arguments import experiment_argument
 from gitexp.cli.groups import UsageFault, command
-from gitexp.cli.run_arguments import run_id_of
+from gitexp.cli.run_arguments import new_run_of, new_run_options, push_option
 from gitexp.cli.session import Session
 from gitexp.errors import GitexpError
 
@@ -45,14 +32,7 @@ _GRACE = 30.0
 )
 @experiment_argument()
 @click.argument("words", metavar="-- PROGRAM [ARGS]...", nargs=-1, type=click.UNPROCESSED)
-@version_option
-@override_option
-@set_file_option
-@name_option
-@description_option
-@tag_option
-@click.option("--parent", metavar="RUN", help="Make it a part of this run")
-@click.option("--retry", metavar="RUN", help="Make it another attempt at this run's work")
+@new_run_options
 @click.option(
     "--grace",
     type=click.FloatRange(min=0),
@@ -65,19 +45,13 @@ _GRACE = 30.0
 @click.pass_context
 def exec_command(
     context: click.Context,
+    /,
     experiment: str,
     words: tuple[str, ...],
-    version: str | None,
-    settings: tuple[str, ...],
-    files: tuple[str, ...],
-    name: str | None,
-    description: str | None,
-    tags: tuple[str, ...],
-    parent: str | None,
-    retry: str | None,
     grace: float,
     push: bool,
     silent: bool,
+    **chosen: Any,
 ) -> None:
     """Run any program as a run
 
@@ -88,21 +62,10 @@ def exec_command(
     Its output is passed on as it comes, and the last 64 KiB are recorded. The exit code is that of
     the program, or 128 and the number of the signal that ended it.
     """
-    from gitexp.runs.tracking import NewRun
-
     session: Session = context.obj
     if not words:
         raise UsageFault("no program to run", hint="Name it after `--`.")
-    new = NewRun(
-        experiment=session.experiment(experiment).name,
-        version=version,
-        overrides=patch_of(session, settings, files),
-        name=name or "",
-        description=description or "",
-        tags=tags_of(tags),
-        parent=parent and run_id_of(session, parent),
-        retry_of=retry and run_id_of(session, retry),
-    )
+    new = new_run_of(session, experiment, **chosen)
     done = _execute(session, new, words, grace=grace, silent=silent)
     if push:
         _push(session, done)

@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import click
 
-from gitexp.cli.arguments import (
-    experiment_argument,
-    patch_of,
-    set_file_option,
-    tags_of,
-    version_option,
-)
-from gitexp.cli.commands.run_evaluate import override_option
+from gitexp.cli.arguments import experiment_argument, tags_of
 from gitexp.cli.groups import UsageFault, command
 from gitexp.cli.output import Output, output_options
-from gitexp.cli.run_arguments import metrics_of, params_of, run_argument, run_id_of
+from gitexp.cli.run_arguments import (
+    metrics_of,
+    new_run_of,
+    new_run_options,
+    params_of,
+    push_option,
+    run_argument,
+    run_id_of,
+    tag_option,
+)
 from gitexp.cli.run_views import run_table
 from gitexp.cli.session import Session
 
 _DAY = 24 * 3600.0
-
-name_option = click.option("--name", metavar="TEXT", help="Name the run")
-description_option = click.option("--description", metavar="TEXT", help="Describe the run")
-tag_option = click.option(
-    "--tag", "tags", multiple=True, metavar="NAME=VALUE", help="Set a tag; may be repeated"
-)
-push_option = click.option("--push", is_flag=True, help="Send it to the shared remote")
 
 
 @command(
@@ -40,14 +36,7 @@ push_option = click.option("--push", is_flag=True, help="Send it to the shared r
     ],
 )
 @experiment_argument()
-@version_option
-@override_option
-@set_file_option
-@name_option
-@description_option
-@tag_option
-@click.option("--parent", metavar="RUN", help="Make it a part of this run")
-@click.option("--retry", metavar="RUN", help="Make it another attempt at this run's work")
+@new_run_options
 @click.option(
     "--lease",
     type=click.FloatRange(min=1),
@@ -56,38 +45,15 @@ push_option = click.option("--push", is_flag=True, help="Send it to the shared r
     help="Count it as over when nothing was logged for so long  [default: a day]",
 )
 @output_options
-def start_command(
-    output: Output,
-    experiment: str,
-    version: str | None,
-    settings: tuple[str, ...],
-    files: tuple[str, ...],
-    name: str | None,
-    description: str | None,
-    tags: tuple[str, ...],
-    parent: str | None,
-    retry: str | None,
-    lease: float,
-) -> None:
+def start_command(output: Output, experiment: str, lease: float, **chosen: Any) -> None:
     """Begin a run and print its id
 
     Log to it with `gitexp run log` and end it with `gitexp run end`, from any process.
     """
-    from gitexp.runs.tracking import NewRun, start_run
+    from gitexp.runs.tracking import start_run
 
     session = output.session
-    new = NewRun(
-        experiment=session.experiment(experiment).name,
-        version=version,
-        overrides=patch_of(session, settings, files),
-        name=name or "",
-        description=description or "",
-        tags=tags_of(tags),
-        parent=parent and run_id_of(session, parent),
-        retry_of=retry and run_id_of(session, retry),
-        held=False,
-        lease=lease,
-    )
+    new = replace(new_run_of(session, experiment, **chosen), held=False, lease=lease)
     active = start_run(session.repository.workspace, new)
     run = active.snapshot()
     active.close()

@@ -27,12 +27,14 @@ class Choice(NamedTuple):
     Attributes:
         experiments: their names; none for all.
         lifecycle: `active`, `deleted` or `all`.
+        hidden: names of experiments that are left out.
         without: ids of runs that are left out.
     """
 
     condition: Condition | None = None
     experiments: tuple[str, ...] = ()
     lifecycle: str = "active"
+    hidden: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
 
     def tests(self, few: Sequence[int] | None = None, *, each: bool = False) -> list[Sql]:
@@ -49,6 +51,8 @@ class Choice(NamedTuple):
             tests.append(_among("r.experiment", "IN", self.experiments))
         if self.lifecycle != "all":
             tests.append(Sql("r.lifecycle = ?", (self.lifecycle,)))
+        if self.hidden:
+            tests.append(_among("r.experiment", "NOT IN", self.hidden))
         if self.without:
             tests.append(_among("r.id", "NOT IN", self.without))
         return tests
