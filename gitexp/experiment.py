@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from gitexp.experiments.headers import Direction
     from gitexp.experiments.sharing import RefChange, Visibility
     from gitexp.repository import Repository
-    from gitexp.runs.active import ActiveRun
     from gitexp.runs.run import Run
     from gitexp.runs.searching import LifecycleChoice
+    from gitexp.runs.tracking.active import ActiveRun
 
 
 class Experiment:
@@ -547,7 +547,7 @@ class Experiment:
             parent: the id of the run that this one is a part of.
             retry_of: the id of a run whose work this one does again.
         """
-        from gitexp.runs.tracking import NewRun, start_run
+        from gitexp.runs.tracking.starting import NewRun, start_run
 
         new = NewRun(
             experiment=self._name,
@@ -600,7 +600,7 @@ class Experiment:
             filter: count only runs that it fits.
         """
         from gitexp.results.summaries import ResultsQuery, results
-        from gitexp.runs.closing import reap_if_possible
+        from gitexp.runs.recording.closing import reap_if_possible
 
         workspace = self.repository.workspace
         reap_if_possible(workspace)

@@ -198,7 +198,7 @@ class Repository:
 
     def push_runs(self, names: Sequence[str]) -> tuple[RefChange, ...]:
         """Send new runs of some experiments to the shared remote; returns what moved."""
-        from gitexp.runs import exchange
+        from gitexp.runs.recording import exchange
 
         return exchange.push(self.workspace, names)
 

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitexp.errors import NotAllowed
-from gitexp.runs.fluent import active_run as _active_run
+from gitexp.runs.tracking.fluent import active_run as _active_run
 
 if TYPE_CHECKING:
     from gitexp.experiments.sharing import RefChange
     from gitexp.ids import RunId
     from gitexp.repository import Repository
     from gitexp.results.comparing import Comparison
-    from gitexp.runs.active import ActiveRun, Logged
-    from gitexp.runs.artifact import Artifact
+    from gitexp.runs.artifacts.artifact import Artifact
     from gitexp.runs.metrics import MetricPoint
     from gitexp.runs.run import Run, RunStatus
     from gitexp.runs.searching import LifecycleChoice, RunPage
+    from gitexp.runs.tracking.active import ActiveRun, Logged
 
 
 class Runs:
@@ -34,7 +34,7 @@ class Runs:
             InvalidInput: the text is no run id.
             NotFound: there is no such run here.
         """
-        from gitexp.runs.tracking import find_run
+        from gitexp.runs.tracking.starting import find_run
 
         return find_run(self._repository.workspace, run_id)
 
@@ -45,7 +45,7 @@ class Runs:
             NotFound: there is no such run here.
             InvalidInput: several runs begin so.
         """
-        from gitexp.runs.tracking import resolve_run_id
+        from gitexp.runs.tracking.starting import resolve_run_id
 
         return resolve_run_id(self._repository.workspace, text)
 
@@ -55,7 +55,7 @@ class Runs:
         Raises:
             NotAllowed: it is over.
         """
-        from gitexp.runs.tracking import open_run
+        from gitexp.runs.tracking.starting import open_run
 
         return open_run(self._repository.workspace, run_id)
 
@@ -81,7 +81,7 @@ class Runs:
         Raises:
             InvalidInput: the filter, an order or the token is wrong; the message says where.
         """
-        from gitexp.runs.closing import reap_if_possible
+        from gitexp.runs.recording.closing import reap_if_possible
         from gitexp.runs.searching import RunQuery, search
 
         reap_if_possible(self._repository.workspace)
@@ -107,7 +107,7 @@ class Runs:
 
     def metric_history(self, run_id: str, metric: str) -> list[MetricPoint]:
         """Return every point of a metric of a run, by step, then time."""
-        from gitexp.runs.ledger import metric_history
+        from gitexp.runs.recording.ledger import metric_history
 
         return metric_history(self._repository.workspace, run_id, metric)
 
@@ -119,43 +119,43 @@ class Runs:
 
     def set_tags(self, run_id: str, tags: Mapping[str, Any]) -> Run:
         """Set tags of a run, which may be over."""
-        from gitexp.runs.tracking import set_tags
+        from gitexp.runs.tracking.starting import set_tags
 
         return set_tags(self._repository.workspace, run_id, tags)
 
     def delete_tags(self, run_id: str, names: Sequence[str]) -> Run:
         """Remove tags of a run, which may be over."""
-        from gitexp.runs.tracking import delete_tags
+        from gitexp.runs.tracking.starting import delete_tags
 
         return delete_tags(self._repository.workspace, run_id, list(names))
 
     def delete(self, run_id: str) -> Run:
         """Mark a run deleted, which hides it until it is restored."""
-        from gitexp.runs.tracking import delete_run
+        from gitexp.runs.tracking.starting import delete_run
 
         return delete_run(self._repository.workspace, run_id)
 
     def restore(self, run_id: str) -> Run:
         """Bring a deleted run back."""
-        from gitexp.runs.tracking import restore_run
+        from gitexp.runs.tracking.starting import restore_run
 
         return restore_run(self._repository.workspace, run_id)
 
     def download(self, run_id: str, path: str | None = None, *, to: str | Path = ".") -> list[Path]:
         """Copy artifacts of a run to a directory, their digests checked; returns the files."""
-        from gitexp.runs.artifacts import download
+        from gitexp.runs.artifacts.kept import download
 
         return download(self._repository.workspace, self.get(run_id), path, Path(to))
 
     def reap(self) -> list[Run]:
         """Record the runs that nobody continues; returns them."""
-        from gitexp.runs.closing import reap
+        from gitexp.runs.recording.closing import reap
 
         return reap(self._repository.workspace)
 
     def sync(self, experiments: Sequence[str] | None = None) -> tuple[RefChange, ...]:
         """Send runs to the shared remote, joined with those of others; returns what moved."""
-        from gitexp.runs import exchange
+        from gitexp.runs.recording import exchange
 
         self.reap()
         exchange.fetch(self._repository.workspace)

@@ -1,6 +1,9 @@
-"""What every test stands on: properties are checked with the same examples on every machine."""
+"""What every test stands on: properties are checked with the same examples on every machine,
+and Ctrl-C reaches the programs that tests start wherever the tests run."""
 
 from __future__ import annotations
+
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -13,3 +16,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("fixed")
+
+# A shell starts what it puts in the background with Ctrl-C ignored, and programs inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -20,7 +20,7 @@ from gitexp.cli.groups import UsageFault
 from gitexp.cli.session import Session
 
 if TYPE_CHECKING:
-    from gitexp.runs.tracking import NewRun
+    from gitexp.runs.tracking.starting import NewRun
 
 RUN_VARIABLE = "GITEXP_RUN_ID"
 """The environment variable that names the run a program is a part of."""
@@ -77,7 +77,7 @@ def new_run_of(
         NotFound: there is no such experiment, parent or run to retry.
         InvalidDocuments: a value is wrong.
     """
-    from gitexp.runs.tracking import NewRun
+    from gitexp.runs.tracking.starting import NewRun
 
     return NewRun(
         experiment=session.experiment(experiment).name,

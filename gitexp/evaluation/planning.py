@@ -18,8 +18,8 @@ from gitexp.project.workspace import Workspace
 from gitexp.runs import texts
 from gitexp.runs.circumstances import circumstances_of
 from gitexp.runs.masking import secrets_among
-from gitexp.runs.origins import Values, checked, new_run, runnable, values_of
 from gitexp.runs.run import DatasetReference, Run
+from gitexp.runs.tracking.origins import Values, checked, new_run, runnable, values_of
 
 CONCURRENCY = 15
 """Calls in flight at once, unless a request says otherwise."""

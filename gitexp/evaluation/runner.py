@@ -16,14 +16,14 @@ from gitexp.evaluation.endpoints import Function, asker, imported
 from gitexp.evaluation.outputs import masked, plain_output
 from gitexp.evaluation.planning import Plan, RunRequest, make_plan
 from gitexp.project.workspace import Workspace
-from gitexp.runs.closing import close, ending_fields, reap
-from gitexp.runs.endings import ending_of, failure_of
-from gitexp.runs.interrupts import termination_raised
-from gitexp.runs.journals import Journal, create_journal
+from gitexp.runs.journalling.journals import Journal, create_journal
 from gitexp.runs.masking import secrets_of
+from gitexp.runs.recording.closing import close, ending_fields, reap
 from gitexp.runs.rows import Failure, ResultRow, Score, status_of
 from gitexp.runs.run import Run, RunStatus
 from gitexp.runs.tallies import Stats, count_rows
+from gitexp.runs.tracking.endings import ending_of, failure_of
+from gitexp.runs.tracking.interrupts import termination_raised
 
 __all__ = ["Progress", "RunRequest", "evaluate"]
 

@@ -10,9 +10,9 @@ from gitexp.project.workspace import Workspace
 from gitexp.results.comparing import agreed_directions, compare
 from gitexp.results.comparisons import Comparison
 from gitexp.results.curves import LineChart, XAxis, line_chart
-from gitexp.runs import ledger
+from gitexp.runs.recording import ledger
 from gitexp.runs.run import Run
-from gitexp.runs.tracking import find_run
+from gitexp.runs.tracking.starting import find_run
 
 
 def runs_named(workspace: Workspace, ids: Sequence[str]) -> list[Run]:

@@ -24,7 +24,7 @@ from typing import Any
 from gitexp.clock import parse_iso
 from gitexp.documents.values import same
 from gitexp.ids import RunId
-from gitexp.runs.artifact import Artifact
+from gitexp.runs.artifacts.artifact import Artifact
 from gitexp.runs.metrics import MetricPoint, NamedPoint, take_in
 from gitexp.runs.references import Exit
 from gitexp.runs.rows import Failure, ResultRow, RowKey

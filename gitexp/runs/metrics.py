@@ -126,6 +126,18 @@ def whole_number(what: str, value: Any) -> int:
     return int(number)
 
 
+def milliseconds(timestamp: Any) -> int:
+    """Return a time, in milliseconds since 1970, as an int.
+
+    Raises:
+        InvalidInput: it is no whole number, or negative.
+    """
+    found = whole_number("timestamp", timestamp)
+    if found < 0:
+        raise InvalidInput(f"timestamp {found} is negative", hint="Give milliseconds since 1970.")
+    return found
+
+
 # --- lines of metrics.jsonl -----------------------------------------------------------------
 
 

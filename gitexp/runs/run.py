@@ -10,7 +10,7 @@ from typing import Any, Literal
 from gitexp.clock import iso, parse_iso
 from gitexp.errors import NotAllowed
 from gitexp.ids import RunId
-from gitexp.runs.artifact import Artifact
+from gitexp.runs.artifacts.artifact import Artifact
 from gitexp.runs.metrics import MetricPoint
 from gitexp.runs.references import (
     CodeReference,

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 from gitexp.errors import InvalidInput, NotFound
 from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
-from gitexp.runs import journals
 from gitexp.runs.filters.conditions import Field, Order, fields_of
 from gitexp.runs.filters.grammar import parse_filter, parse_order
 from gitexp.runs.index import answers
@@ -28,6 +27,7 @@ from gitexp.runs.index.connections import ask, connected
 from gitexp.runs.index.entries import entry_of
 from gitexp.runs.index.orders import Position, Step, compare, steps_of
 from gitexp.runs.index.writing import Writer
+from gitexp.runs.journalling import journals
 from gitexp.runs.run import Run
 
 if TYPE_CHECKING:

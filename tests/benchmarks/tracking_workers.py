@@ -18,9 +18,9 @@ from made_runs import MadeRun, made_run  # type: ignore[import-not-found]
 if TYPE_CHECKING:
     from gitexp import Experiment
     from gitexp.experiments.versions import Version
-    from gitexp.runs.active import ActiveRun
-    from gitexp.runs.records import Record
+    from gitexp.runs.recording.records import Record
     from gitexp.runs.run import Run
+    from gitexp.runs.tracking.active import ActiveRun
 
 EXPERIMENT = "tuning"
 QUESTIONS: dict[str, dict[str, Any]] = {
@@ -155,14 +155,14 @@ class _Ledger:
 
     def append(self, numbers: Iterable[int]) -> None:
         """Record runs in one commit."""
-        from gitexp.runs import ledger
+        from gitexp.runs.recording import ledger
 
         records = [self._record(made_run(number, self._a_day)) for number in numbers]
         ledger.append(self._experiment.repository.workspace, EXPERIMENT, records)
 
     def _record(self, made: MadeRun) -> Record:
         from gitexp.runs.metrics import MetricPoint
-        from gitexp.runs.records import record_of
+        from gitexp.runs.recording.records import record_of
 
         version = self._versions[made.number % len(self._versions)]
         points = [

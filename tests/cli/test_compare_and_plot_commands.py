@@ -11,9 +11,9 @@ import pytest
 
 from gitexp.cli.session import Session
 from gitexp.repository import Repository
-from gitexp.runs.ledger import append
 from gitexp.runs.metrics import MetricPoint
-from gitexp.runs.records import record_of
+from gitexp.runs.recording.ledger import append
+from gitexp.runs.recording.records import record_of
 from tests.cli.conftest import Run, terminal
 from tests.runs.making import make_run, run_id
 

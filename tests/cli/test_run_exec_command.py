@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the programs ar
 
 
 def recorded(directory: Path) -> list[RecordedRun]:
-    from gitexp.runs import ledger
+    from gitexp.runs.recording import ledger
 
     return ledger.read(Repository.open(directory).workspace, "tone")
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from gitexp.repository import Repository
-from gitexp.runs import ledger
 from gitexp.runs.index.connections import index_path
 from gitexp.runs.metrics import MetricPoint
-from gitexp.runs.records import record_of
+from gitexp.runs.recording import ledger
+from gitexp.runs.recording.records import record_of
 from gitexp.runs.tallies import Stats
 from tests.cli.conftest import Run
 from tests.runs.making import dataset_reference, make_run, run_id

@@ -11,7 +11,7 @@ from typing import Any
 from gitexp.evaluation.runner import RunRequest, evaluate
 from gitexp.ids import ObjectId
 from gitexp.project.workspace import Workspace
-from gitexp.runs import ledger
+from gitexp.runs.recording import ledger
 from gitexp.runs.rows import ResultRow
 from gitexp.runs.run import Run
 from tests.builders import commit_files

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gitexp.runs.interrupts import Terminated, termination_raised
+from gitexp.runs.tracking.interrupts import Terminated, termination_raised
 from tests.evaluation.projects import Project
 
 

@@ -15,7 +15,7 @@ from gitexp.documents.problems import MISSING
 from gitexp.errors import InvalidDocuments, InvalidInput, NotAllowed, NotFound
 from gitexp.evaluation.runner import Progress, evaluate
 from gitexp.ids import parse_run_id
-from gitexp.runs import ledger
+from gitexp.runs.recording import ledger
 from gitexp.runs.rows import Failure
 from gitexp.runs.run import CodeReference
 from gitexp.runs.tallies import Stats

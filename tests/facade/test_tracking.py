@@ -19,12 +19,13 @@ import gitexp
 from gitexp.errors import Conflict, InvalidDocuments, InvalidInput, NotAllowed, NotFound
 from gitexp.experiment import Experiment
 from gitexp.repository import Repository
-from gitexp.runs import journals, ledger
-from gitexp.runs.active import ActiveRun, Logged
+from gitexp.runs.journalling import journals
 from gitexp.runs.metrics import MetricPoint
+from gitexp.runs.recording import ledger
 from gitexp.runs.rows import Failure
 from gitexp.runs.run import Run
-from gitexp.runs.tracking import NewRun, resume_run, start_run
+from gitexp.runs.tracking.active import ActiveRun, Logged
+from gitexp.runs.tracking.starting import NewRun, resume_run, start_run
 from tests.builders import FixedClock
 
 CHECKOUT = Path(__file__).parents[2]

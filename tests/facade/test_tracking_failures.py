@@ -12,9 +12,10 @@ import pytest
 from gitexp.errors import StoreError
 from gitexp.experiment import Experiment
 from gitexp.repository import Repository
-from gitexp.runs import closing, journals, ledger
-from gitexp.runs.closing import ending_fields
-from gitexp.runs.tracking import NewRun, start_run
+from gitexp.runs.journalling import journals
+from gitexp.runs.recording import closing, ledger
+from gitexp.runs.recording.closing import ending_fields
+from gitexp.runs.tracking.starting import NewRun, start_run
 from tests.builders import MOMENT, FixedClock
 from tests.faults.injection import Fault, injected
 

@@ -20,10 +20,12 @@ from gitexp.errors import Conflict, NotAllowed, NotFound, RepositoryBusy
 from gitexp.experiment import Experiment
 from gitexp.ids import Name
 from gitexp.repository import Repository
-from gitexp.runs import closing, gates, journals, ledger, syncing, tracking
-from gitexp.runs.active import ActiveRun
-from gitexp.runs.closing import ending_fields
-from gitexp.runs.tracking import NewRun, open_run, resume_run, start_run
+from gitexp.runs.journalling import gates, journals, syncing
+from gitexp.runs.recording import closing, ledger
+from gitexp.runs.recording.closing import ending_fields
+from gitexp.runs.tracking import starting
+from gitexp.runs.tracking.active import ActiveRun
+from gitexp.runs.tracking.starting import NewRun, open_run, resume_run, start_run
 from gitexp.store.filelocks import lock_file_now
 from tests.builders import MOMENT
 from tests.faults.injection import Fault, injected
@@ -190,7 +192,7 @@ def test_nobody_adds_to_a_run_before_its_first_event(
 def test_a_run_that_is_never_done_ending_does_not_go_on(
     repository: Repository, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tracking, "_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(starting, "_PAUSES", (0.0, 0.0))
     run = experiment.start_run()
     path = run._journal.path
     assert path is not None

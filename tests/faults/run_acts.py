@@ -17,7 +17,7 @@ from typing import Any
 
 from gitexp.errors import Conflict, NotAllowed, NotFound
 from gitexp.repository import Repository
-from gitexp.runs.active import ActiveRun
+from gitexp.runs.tracking.active import ActiveRun
 from gitexp.surroundings import Surroundings
 
 EXPERIMENT = "tone"

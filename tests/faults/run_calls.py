@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from unittest.mock import patch
 
 from gitexp.errors import GitexpError
-from gitexp.runs.active import ActiveRun
-from gitexp.runs.closing import reap
-from gitexp.runs.tracking import resume_run
+from gitexp.runs.recording.closing import reap
+from gitexp.runs.tracking.active import ActiveRun
+from gitexp.runs.tracking.starting import resume_run
 from tests.faults.injection import KINDS, Fault, injected
 from tests.faults.run_acts import Worker
 from tests.faults.run_checks import check_git

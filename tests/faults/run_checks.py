@@ -12,8 +12,9 @@ from typing import Any
 
 from gitexp.documents import layout
 from gitexp.repository import Repository
-from gitexp.runs import journals, ledger
 from gitexp.runs.index.verifying import verify
+from gitexp.runs.journalling import journals
+from gitexp.runs.recording import ledger
 from gitexp.runs.run import Run
 from tests.faults.run_acts import EXPERIMENT, Told, surroundings_of
 from tests.real_git import Git

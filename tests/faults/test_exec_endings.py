@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gitexp.repository import Repository
-from gitexp.runs.closing import reap
+from gitexp.runs.recording.closing import reap
 from gitexp.runs.run import Run
 from gitexp.surroundings import Surroundings
 from tests.evaluation.projects import DEFINITION, Project
@@ -95,7 +95,7 @@ def line(process: Program) -> str:
 
 
 def runs(directory: Path, environ: dict[str, str]) -> list[Run]:
-    from gitexp.runs import ledger
+    from gitexp.runs.recording import ledger
 
     repository = Repository.open(directory, surroundings=Surroundings(environ=environ))
     reap(repository.workspace)

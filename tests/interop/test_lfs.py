@@ -11,10 +11,15 @@ import pytest
 from gitexp.documents import layout
 from gitexp.errors import NotFound, RemoteUnavailable
 from gitexp.project.workspace import Workspace
-from gitexp.runs import ledger
-from gitexp.runs.artifact import Artifact
-from gitexp.runs.artifacts import contents_of, open_artifact, stage_bytes
-from gitexp.runs.large_files import fetch_object, objects_here, send_objects, share_objects
+from gitexp.runs.artifacts.artifact import Artifact
+from gitexp.runs.artifacts.kept import contents_of, open_artifact, stage_bytes
+from gitexp.runs.artifacts.large_files import (
+    fetch_object,
+    objects_here,
+    send_objects,
+    share_objects,
+)
+from gitexp.runs.recording import ledger
 from gitexp.runs.run import Run
 from gitexp.store.disk import DiskStore
 from gitexp.store.lfs.pointers import Pointer, parse_pointer

@@ -19,7 +19,7 @@ import pytest
 
 from gitexp.integrations.mlflow.plugin import artifact_repository, tracking_store
 from gitexp.repository import Repository
-from gitexp.runs.artifacts import open_artifact
+from gitexp.runs.artifacts.kept import open_artifact
 from gitexp.runs.metrics import MetricPoint
 from gitexp.runs.run import Run
 from gitexp.runs.searching import RunQuery, search

@@ -16,8 +16,8 @@ import pytest
 from gitexp.documents import layout
 from gitexp.errors import Conflict, DamagedObject, NotFound, RemoteError
 from gitexp.project.workspace import Workspace
-from gitexp.runs.artifacts import contents_of, download, open_artifact, stage_bytes
-from gitexp.runs.locations import open_at, put
+from gitexp.runs.artifacts.kept import contents_of, download, open_artifact, stage_bytes
+from gitexp.runs.artifacts.locations import open_at, put
 from gitexp.runs.run import Run
 from tests.contract.remotes_conftest import free_port
 from tests.runs.making import disk_workspace, make_run

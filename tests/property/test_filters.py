@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from gitexp.errors import InvalidInput
 from gitexp.project.workspace import Workspace
-from gitexp.runs import ledger
 from gitexp.runs.filters import parse_filter, parse_order
 from gitexp.runs.index.verifying import verify
 from gitexp.runs.metrics import MetricPoint
-from gitexp.runs.records import record_of
+from gitexp.runs.recording import ledger
+from gitexp.runs.recording.records import record_of
 from gitexp.runs.run import Run
 from gitexp.runs.searching import RunQuery, count, search
 from gitexp.runs.tallies import Stats

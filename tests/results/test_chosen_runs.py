@@ -9,9 +9,9 @@ import pytest
 from gitexp.errors import InvalidInput, NotFound
 from gitexp.project.workspace import Workspace
 from gitexp.results.chosen_runs import compare_runs, directions_of, metric_chart, runs_named
-from gitexp.runs.ledger import append
 from gitexp.runs.metrics import MetricPoint
-from gitexp.runs.records import record_of
+from gitexp.runs.recording.ledger import append
+from gitexp.runs.recording.records import record_of
 from gitexp.runs.run import Run
 from gitexp.store.memory import MemoryStore
 from tests.builders import commit_files

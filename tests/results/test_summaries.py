@@ -16,9 +16,9 @@ from gitexp.project.workspace import Workspace
 from gitexp.results.groups import Group, Key, grouped
 from gitexp.results.rates import change_points, distinct_samples, pass_rate_interval
 from gitexp.results.summaries import ResultsQuery, by_run, by_version, results, summarize
-from gitexp.runs import ledger
 from gitexp.runs.aggregating import MAX_BRIEFS, Tally, aggregate_of
-from gitexp.runs.records import record_of
+from gitexp.runs.recording import ledger
+from gitexp.runs.recording.records import record_of
 from gitexp.runs.run import Run
 from gitexp.runs.tallies import Stats
 from gitexp.stats.intervals import wilson_interval

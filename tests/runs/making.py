@@ -10,7 +10,7 @@ from typing import Any
 from gitexp.errors import NotFound
 from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
-from gitexp.runs.journals import Journal, create_journal
+from gitexp.runs.journalling.journals import Journal, create_journal
 from gitexp.runs.rows import ResultRow, RowStatus, Score
 from gitexp.runs.run import DatasetReference, Reference, Run, RunStatus
 from gitexp.store.disk import DiskStore

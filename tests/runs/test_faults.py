@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from gitexp.project.workspace import Workspace
-from gitexp.runs import ledger
-from gitexp.runs.closing import reap
+from gitexp.runs.recording import ledger
+from gitexp.runs.recording.closing import reap
 from gitexp.runs.tallies import count_rows
 from gitexp.store.disk import DiskStore
 from tests.evaluation.projects import Project
@@ -27,7 +27,7 @@ ENVIRON = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
 APPEND = """
 import sys
 from pathlib import Path
-from gitexp.runs import ledger
+from gitexp.runs.recording import ledger
 from gitexp.store.disk import DiskStore
 from tests.runs.making import disk_workspace, make_row, make_run, run_id, workspace_on
 who = {"GIT_AUTHOR_NAME": "Ada Example", "GIT_AUTHOR_EMAIL": "ada@example.org"}
@@ -41,7 +41,7 @@ for number in range(int(sys.argv[2]), int(sys.argv[3])):
 SHARE = """
 import os, sys
 from pathlib import Path
-from gitexp.runs import exchange, ledger
+from gitexp.runs.recording import exchange, ledger
 from gitexp.store.disk import DiskStore
 from gitexp.store.remotes import open_remote
 from tests.runs.making import make_run, run_id, workspace_on

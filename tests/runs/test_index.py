@@ -18,15 +18,15 @@ from gitexp.documents.layout import run_path
 from gitexp.errors import MissingObject, RepositoryBusy, StoreError
 from gitexp.ids import ObjectId, RunId
 from gitexp.project.workspace import Workspace
-from gitexp.runs import ledger
 from gitexp.runs.index import connections
 from gitexp.runs.index.connections import ask, index_path
 from gitexp.runs.index.entries import entry_of, param_number
 from gitexp.runs.index.schema import FORMAT, shortened
 from gitexp.runs.index.verifying import rebuild, status, verify
-from gitexp.runs.ledger_changes import ChangedRun, changed_runs
 from gitexp.runs.metrics import MetricPoint
-from gitexp.runs.records import record_of
+from gitexp.runs.recording import ledger
+from gitexp.runs.recording.changes import ChangedRun, changed_runs
+from gitexp.runs.recording.records import record_of
 from gitexp.runs.run import Run
 from gitexp.runs.searching import RunQuery, count, search
 from gitexp.store.disk import DiskStore

@@ -11,7 +11,7 @@ import pytest
 from gitexp.documents import schemas
 from gitexp.documents.json_codec import dump_json, parse_json
 from gitexp.errors import NotAllowed
-from gitexp.runs.artifact import Artifact
+from gitexp.runs.artifacts.artifact import Artifact
 from gitexp.runs.metrics import MetricPoint
 from gitexp.runs.references import Exit
 from gitexp.runs.rows import Failure

@@ -12,10 +12,10 @@ import pytest
 from gitexp.errors import Conflict, InvalidInput, NotFound, StoreError
 from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
-from gitexp.runs import ledger
 from gitexp.runs.filters import parse_filter, parse_order
 from gitexp.runs.metrics import MetricPoint
-from gitexp.runs.records import record_of
+from gitexp.runs.recording import ledger
+from gitexp.runs.recording.records import record_of
 from gitexp.runs.references import CodeReference, Exit
 from gitexp.runs.rows import Failure
 from gitexp.runs.run import Run
@@ -29,7 +29,7 @@ from gitexp.runs.searching import (
     search,
 )
 from gitexp.runs.tallies import Stats
-from gitexp.runs.tracking import NewRun, start_run
+from gitexp.runs.tracking.starting import NewRun, start_run
 from gitexp.store.transaction import Transaction, transact
 from gitexp.store.trees import tree_of
 from tests.builders import commit_files

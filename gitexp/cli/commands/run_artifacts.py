@@ -30,7 +30,7 @@ def artifacts_command(output: Output, run: str, path: str | None) -> None:
 
     With PATH, only that one, or those below it.
     """
-    from gitexp.runs.artifacts import list_artifacts
+    from gitexp.runs.artifacts.kept import list_artifacts
 
     session = output.session
     found = session.repository.runs.get(run_id_of(session, run))
@@ -54,7 +54,7 @@ def download_command(output: Output, run: str, path: str | None, to: str | None)
     With PATH, only that one, or those below it. Every byte is checked against the digest that
     the run recorded, and nothing that is there is overwritten.
     """
-    from gitexp.runs.artifacts import download
+    from gitexp.runs.artifacts.kept import download
 
     session = output.session
     repository = session.repository

@@ -14,10 +14,10 @@ from gitexp.cli.session import Session
 from gitexp.errors import GitexpError
 
 if TYPE_CHECKING:
-    from gitexp.runs.active import ActiveRun
-    from gitexp.runs.executing import Executed
-    from gitexp.runs.handover import Handover
-    from gitexp.runs.tracking import NewRun
+    from gitexp.runs.executing.execution import Executed
+    from gitexp.runs.executing.handover import Handover
+    from gitexp.runs.tracking.active import ActiveRun
+    from gitexp.runs.tracking.starting import NewRun
 
 _GRACE = 30.0
 
@@ -75,7 +75,7 @@ def exec_command(
 def _execute(
     session: Session, new: NewRun, words: tuple[str, ...], *, grace: float, silent: bool
 ) -> Executed:
-    from gitexp.runs.executing import Program, execute
+    from gitexp.runs.executing.execution import Program, execute
 
     def begun(active: ActiveRun, handover: Handover) -> None:
         if not silent:

@@ -50,7 +50,7 @@ def start_command(output: Output, experiment: str, lease: float, **chosen: Any) 
 
     Log to it with `gitexp run log` and end it with `gitexp run end`, from any process.
     """
-    from gitexp.runs.tracking import start_run
+    from gitexp.runs.tracking.starting import start_run
 
     session = output.session
     new = replace(new_run_of(session, experiment, **chosen), held=False, lease=lease)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from gitexp.errors import InvalidInput
 from gitexp.project.workspace import Workspace
-from gitexp.runs.artifact import Artifact
-from gitexp.runs.artifact_paths import Catalogue
-from gitexp.runs.artifacts import stage_bytes, stage_file
+from gitexp.runs.artifacts.artifact import Artifact
+from gitexp.runs.artifacts.kept import stage_bytes, stage_file
+from gitexp.runs.artifacts.paths import Catalogue
+from gitexp.runs.artifacts.source_files import open_source
 from gitexp.runs.run import Run
-from gitexp.runs.source_files import open_source
 from gitexp.store.lfs.streams import hash_file
 
 VERSIONS = "mlflow-versions"

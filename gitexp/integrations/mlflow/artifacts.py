@@ -21,9 +21,9 @@ from gitexp.integrations.mlflow.model_shelf import ModelShelf
 from gitexp.integrations.mlflow.projects import open_project
 from gitexp.integrations.mlflow.refusals import invalid, missing, speaks_mlflow
 from gitexp.integrations.mlflow.tracked import Tracked
-from gitexp.runs.artifacts import open_artifact
+from gitexp.runs.artifacts.kept import open_artifact
+from gitexp.runs.artifacts.source_files import files_below
 from gitexp.runs.run import Run
-from gitexp.runs.source_files import files_below
 
 
 @dataclass(frozen=True, kw_only=True)

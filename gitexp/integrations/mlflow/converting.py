@@ -18,11 +18,11 @@ from gitexp.integrations.mlflow.artifact_versions import ArtifactShelf
 from gitexp.integrations.mlflow.moments import moment_of
 from gitexp.integrations.mlflow.sources import SourceModel, SourceRun
 from gitexp.project.workspace import Workspace
+from gitexp.runs.artifacts.source_files import files_below
 from gitexp.runs.metrics import MetricPoint, NamedPoint, plain_number, take_in
 from gitexp.runs.references import CodeReference
 from gitexp.runs.rows import Failure
 from gitexp.runs.run import Run, RunStatus
-from gitexp.runs.source_files import files_below
 
 _COMMIT, _DIRTY, _BRANCH = (f"mlflow.source.git.{part}" for part in ("commit", "dirty", "branch"))
 _ENDINGS: Mapping[str, RunStatus] = {

@@ -35,15 +35,15 @@ from gitexp.integrations.mlflow.sources import (
     open_source,
 )
 from gitexp.project.workspace import Workspace
-from gitexp.runs import closing, ledger
-from gitexp.runs.artifacts import contents_of
+from gitexp.runs.artifacts.kept import contents_of
 from gitexp.runs.events import Event
 from gitexp.runs.metrics import NamedPoint, plain_number
-from gitexp.runs.origins import checked
-from gitexp.runs.records import record_of
+from gitexp.runs.recording import closing, ledger
+from gitexp.runs.recording.records import record_of
+from gitexp.runs.recording.segments import new_segment
 from gitexp.runs.run import Run
 from gitexp.runs.searching import RunQuery, search
-from gitexp.runs.segments import new_segment
+from gitexp.runs.tracking.origins import checked
 
 _BATCH = 500
 _WRITTEN_TOGETHER = 32 * 2**20

@@ -17,9 +17,9 @@ from typing import Any
 from gitexp.errors import NotAllowed
 from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
-from gitexp.runs import journals
-from gitexp.runs.contents import encoded, line_of
-from gitexp.runs.journals import Journal
+from gitexp.runs.journalling import journals
+from gitexp.runs.journalling.contents import encoded, line_of
+from gitexp.runs.journalling.journals import Journal
 
 _MOST_OPEN = 200
 

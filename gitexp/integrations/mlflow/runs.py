@@ -26,16 +26,19 @@ from gitexp.integrations.mlflow.journaling import OpenJournal, OpenJournals
 from gitexp.integrations.mlflow.moments import millis_of, moment_of
 from gitexp.integrations.mlflow.refusals import invalid, missing
 from gitexp.project.workspace import Workspace
-from gitexp.runs import closing, journals, ledger, places, texts, tracking
-from gitexp.runs.artifacts import contents_of
+from gitexp.runs import texts
+from gitexp.runs.artifacts.kept import contents_of
 from gitexp.runs.circumstances import circumstances_of
 from gitexp.runs.events import Event, folded
-from gitexp.runs.journals import create_journal
+from gitexp.runs.journalling import journals
+from gitexp.runs.journalling.journals import create_journal
 from gitexp.runs.metrics import NamedPoint
-from gitexp.runs.origins import Values, new_run, values_of
+from gitexp.runs.recording import closing, ledger, places
+from gitexp.runs.recording.segments import new_segment
 from gitexp.runs.references import CodeReference
 from gitexp.runs.run import TERMINAL, Run, RunStatus
-from gitexp.runs.segments import new_segment
+from gitexp.runs.tracking import starting
+from gitexp.runs.tracking.origins import Values, new_run, values_of
 
 _COMMIT = "mlflow.source.git.commit"
 _ATTEMPTS = 5
@@ -94,7 +97,7 @@ class Runs:
         run = self._planned(new)
         first: dict[str, Any] = {"run": run.to_dict(), "at": self._now()}
         if not self._local:
-            first["lease"] = tracking.LEASE
+            first["lease"] = starting.LEASE
         journal = create_journal(self._workspace, run.id, first)
         if self._local or journal.path is None:
             self._journals.keep(run.id, journal)
@@ -151,7 +154,7 @@ class Runs:
         """
         found = self._id(run_id)
         try:
-            run = self._near(found) or tracking.find_run(self._workspace, found)
+            run = self._near(found) or starting.find_run(self._workspace, found)
         except NotFound as exc:
             raise _not_found(run_id) from exc
         self.remember(run)
@@ -231,7 +234,7 @@ class Runs:
         if "artifacts" in event:
             self._record_artifacts(run, event)
         elif not _says_nothing_new(run, event):
-            tracking.amend(self._workspace, run_id, event)
+            starting.amend(self._workspace, run_id, event)
 
     def _record_artifacts(self, run: Run, event: Event) -> None:
         """Record an event of a run that is over, and the files that it names."""
@@ -310,21 +313,21 @@ class Runs:
 
     def _go_on(self, run_id: RunId) -> None:
         self._journals.forget(run_id)
-        tracking.resume_run(self._workspace, run_id).close()
+        starting.resume_run(self._workspace, run_id).close()
 
     def delete(self, run_id: str) -> None:
         """Mark a run deleted, whether it goes on or not; doing it twice changes nothing."""
         run = self.get(run_id)
         if run.lifecycle != "deleted" or run.deleted_by != "run":
             fields = {"lifecycle": "deleted", "deleted_by": "run"}
-            tracking.amend(self._workspace, run.id, {"set": fields})
+            starting.amend(self._workspace, run.id, {"set": fields})
 
     def restore(self, run_id: str) -> None:
         """Bring a deleted run back; one that is not deleted stays as it is."""
         run = self.get(run_id)
         if run.lifecycle == "deleted":
             fields = {"lifecycle": "active", "deleted_by": None}
-            tracking.amend(self._workspace, run.id, {"set": fields})
+            starting.amend(self._workspace, run.id, {"set": fields})
 
     def _moment(self) -> datetime:
         return self._workspace.surroundings.clock.now()

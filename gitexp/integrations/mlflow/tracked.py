@@ -18,9 +18,9 @@ from gitexp.integrations.mlflow.projects import OpenProject
 from gitexp.integrations.mlflow.refusals import missing
 from gitexp.integrations.mlflow.runs import Runs
 from gitexp.repository import Repository
-from gitexp.runs import tracking
 from gitexp.runs.run import Run
 from gitexp.runs.searching import LifecycleChoice, RunPage, RunQuery, search
+from gitexp.runs.tracking import starting
 
 _PAGE = 1000
 
@@ -125,10 +125,10 @@ class Tracked:
         event = {"set": fields}
         found = list(self.every("", [known], lifecycle=old))
         runs = [run for run in found if run.deleted_by != "run"]
-        tracking.add_segments(self.workspace, [run for run in runs if run.is_over], event)
+        starting.add_segments(self.workspace, [run for run in runs if run.is_over], event)
         for run in runs:
             if not run.is_over:
-                tracking.amend(self.workspace, run.id, event)
+                starting.amend(self.workspace, run.id, event)
 
     # --- showing --------------------------------------------------------------------------
 

@@ -13,9 +13,9 @@ from gitexp.documents.json_codec import parse_json
 from gitexp.errors import InvalidDocuments
 from gitexp.ids import ObjectId, RunId
 from gitexp.project.workspace import Workspace
-from gitexp.runs import ledger
 from gitexp.runs.keys import MAX_KEY
-from gitexp.runs.places import Ledger, Place
+from gitexp.runs.recording import ledger
+from gitexp.runs.recording.places import Ledger, Place
 from gitexp.store.model import MODE_FILE, MODE_TREE, TreeEntry
 from gitexp.store.objects import find_entry
 

@@ -14,8 +14,8 @@ from gitexp.runs.index.documents import Found, document_of
 from gitexp.runs.index.entries import entry_of
 from gitexp.runs.index.schema import create_indexes, drop_indexes
 from gitexp.runs.index.writing import Known, Writer
-from gitexp.runs.ledger_changes import ChangedRun, changed_runs, is_run
-from gitexp.runs.places import TAMPERED, Ledger
+from gitexp.runs.recording.changes import ChangedRun, changed_runs, is_run
+from gitexp.runs.recording.places import TAMPERED, Ledger
 from gitexp.store.model import TreeId
 from gitexp.store.trees import tree_of
 

@@ -10,9 +10,9 @@ from gitexp.errors import InvalidInput, NotFound
 from gitexp.experiments.headers import read_header
 from gitexp.integrations.mlflow.importing import ImportReport, import_mlflow
 from gitexp.project.workspace import Workspace
-from gitexp.runs import ledger
-from gitexp.runs.artifacts import open_artifact
+from gitexp.runs.artifacts.kept import open_artifact
 from gitexp.runs.metrics import MetricPoint
+from gitexp.runs.recording import ledger
 from gitexp.runs.run import Run
 from gitexp.runs.searching import RunQuery, search
 from tests.integrations.mlflow import leftovers

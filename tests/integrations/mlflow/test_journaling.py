@@ -8,8 +8,8 @@ import pytest
 from gitexp.errors import NotAllowed
 from gitexp.integrations.mlflow.journaling import OpenJournal, OpenJournals
 from gitexp.project.workspace import Workspace
-from gitexp.runs import journals
-from gitexp.runs.journals import create_journal
+from gitexp.runs.journalling import journals
+from gitexp.runs.journalling.journals import create_journal
 from gitexp.runs.run import Run
 from tests.runs.making import disk_workspace, make_run, run_id
 

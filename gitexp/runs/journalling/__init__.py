@@ -1,0 +1,1 @@
+"""Journals: what a running run has so far, safe from the death of its process."""

@@ -1,0 +1,115 @@
+"""The files of journals: where they lie, and what all of them say."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from gitexp.errors import StoreError
+from gitexp.ids import RunId
+from gitexp.project.workspace import Workspace
+from gitexp.runs.events import Event
+from gitexp.runs.journalling import gates
+from gitexp.runs.journalling.contents import Contents, contents_of
+from gitexp.runs.run import Run
+from gitexp.store.files import read_file
+
+OPEN = ".journal"
+
+
+def directory_of(workspace: Workspace) -> Path | None:
+    """Return the directory of the journals of a repository, whether or not it is there."""
+    private = workspace.store.private_dir
+    return private / "journals" if private is not None else None
+
+
+def read_journal(path: Path) -> bytes | None:
+    """Return what counts of a journal, or None when there is none.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    try:
+        data = read_file(str(path))
+    except OSError as exc:
+        raise unreadable(path, exc) from exc
+    return None if data is None else gates.counted(path, data)
+
+
+def unreadable(path: Path, exc: OSError) -> StoreError:
+    """Return the error for a journal, or the directory of them, that cannot be read."""
+    return StoreError(
+        f"{path} cannot be read: {exc.strerror or exc}",
+        hint="See who may read it, or move it away if it is not needed.",
+    )
+
+
+def is_current(path: Path, descriptor: int) -> bool:
+    """Return whether a name still stands for the file that is open."""
+    try:
+        found, mine = os.lstat(path), os.fstat(descriptor)
+    except FileNotFoundError:
+        return False
+    return (found.st_dev, found.st_ino) == (mine.st_dev, mine.st_ino)
+
+
+def remove(path: Path) -> None:
+    """Remove a journal and its gate; what cannot be removed now is left for `reap`."""
+    for gone in (path.with_suffix(gates.SUFFIX), path):
+        with contextlib.suppress(OSError):
+            gone.unlink()
+
+
+def paths_of(workspace: Workspace, run_id: RunId | None = None) -> list[Path]:
+    """Return the journals in a repository, or those of one run.
+
+    Those of runs that ended and are not recorded yet are among them.
+
+    Raises:
+        StoreError: the directory cannot be read.
+    """
+    start = run_id or ""
+    return [path for path in _files_of(workspace, OPEN) if path.name.startswith(start)]
+
+
+def _files_of(workspace: Workspace, suffix: str) -> list[Path]:
+    directory = directory_of(workspace)
+    if directory is None:
+        return []
+    try:
+        names = sorted(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as exc:
+        raise unreadable(directory, exc) from exc
+    return [directory / name for name in names if name.endswith(suffix)]
+
+
+def sweep(workspace: Workspace) -> None:
+    """Remove gates whose journals are gone; their removal was cut short."""
+    for gate in _files_of(workspace, gates.SUFFIX):
+        if not gate.with_suffix(OPEN).exists():
+            remove(gate)
+
+
+def live(workspace: Workspace, run_id: RunId | None = None) -> list[Run]:
+    """Return the runs of the project that go on on this machine, or one of them, as they stand."""
+    found = [_read(path) for path in paths_of(workspace, run_id)]
+    runs = [contents.state.run() for contents in found if contents is not None]
+    return [run for run in runs if run.project == workspace.project_id]
+
+
+def events_of(workspace: Workspace, run_id: RunId) -> list[Event]:
+    """Return what was added to a run that goes on on this machine and is not recorded yet."""
+    return [event for path in paths_of(workspace, run_id) for event in _events_in(path)]
+
+
+def _events_in(path: Path) -> tuple[Event, ...]:
+    contents = _read(path)
+    return contents.events if contents is not None else ()
+
+
+def _read(path: Path) -> Contents | None:
+    data = read_journal(path)
+    return contents_of(data) if data is not None else None  # recorded a moment ago

@@ -1,0 +1,343 @@
+"""From a journal to the ledger: how a run is recorded when it ends, or when its process is gone."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from gitexp.clock import iso
+from gitexp.documents import layout
+from gitexp.errors import GitexpError
+from gitexp.experiments.headers import listed_header
+from gitexp.experiments.homes import all_homes, find_home
+from gitexp.ids import RunId
+from gitexp.project.workspace import Workspace
+from gitexp.runs import texts
+from gitexp.runs.events import Event, RunState, points_of
+from gitexp.runs.journalling import gates, journals
+from gitexp.runs.journalling.journals import Contents, Journal
+from gitexp.runs.recording import ledger
+from gitexp.runs.recording.records import record_of
+from gitexp.runs.recording.segments import next_segment
+from gitexp.runs.rows import Failure
+from gitexp.runs.run import Run
+from gitexp.store.filelocks import lock_file_now, unlock_file
+from gitexp.store.files import read_all
+from gitexp.store.model import Signature
+
+_FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_NOT_CLOSED = Failure(
+    type="Killed", message="the process ended without closing the run; what it logged is here"
+)
+_SILENT = Failure(
+    type="Killed", message="nothing was logged for longer than the run's lease; it counts as over"
+)
+
+
+def close(workspace: Workspace, journal: Journal, ending: Event) -> Run:
+    """Return a run, recorded with its last event, its journal gone.
+
+    Raises:
+        NotAllowed: it is over already.
+        StoreError: its end cannot be written, and it goes on; or it cannot be recorded now, and
+            its journal stays and is recorded by `reap`.
+    """
+    try:
+        contents = journals.contents_of(journal.end(ending))
+        assert contents is not None  # the first event is there, or there were no journal
+        run = record(workspace, contents)
+    except BaseException:
+        if not journal.is_open:
+            journal.close()
+        raise
+    journal.discard()
+    if run.artifacts:
+        _tidy(workspace)
+    return run
+
+
+def _tidy(workspace: Workspace) -> None:
+    """Remove staged artifacts that no run waits for."""
+    from gitexp.runs.artifacts.staging import discard_stale
+
+    discard_stale(workspace)
+
+
+def record(workspace: Workspace, contents: Contents, *, author: Signature | None = None) -> Run:
+    """Return the run of a journal, written to the ledger; doing it twice changes nothing."""
+    state = contents.state
+    run = state.run()
+    experiment = name_now(workspace, run)
+    message = f"run {experiment}: {run.id} {run.status}"
+    files: Mapping[str, bytes]
+    if contents.segment is None:
+        run, files = _record_files(workspace, run, state, contents)
+    else:
+        files = {**_segment_files(run, contents), **artifact_files(workspace, run)}
+    ledger.write(workspace, experiment, files, message=message, author=author)
+    return run
+
+
+def name_now(workspace: Workspace, run: Run) -> str:
+    """Return the name of the run's experiment, which may have been renamed meanwhile."""
+    home = find_home(workspace, run.experiment)
+    if home is not None and listed_header(workspace, home).id == run.experiment_id:
+        return run.experiment
+    for other in all_homes(workspace):
+        if listed_header(workspace, other).id == run.experiment_id:
+            return other.name
+    return run.experiment
+
+
+def _record_files(
+    workspace: Workspace, run: Run, state: RunState, contents: Contents
+) -> tuple[Run, Mapping[str, bytes]]:
+    shared = checkpoints_of(contents)
+    done = sum(len(points_of(event)) for _, events in shared for event in events)
+    points = state.points[done:]
+    run = replace(run, segments=tuple(name for name, _ in shared))
+    made = record_of(run, state.rows, points, texts=texts.of_run(workspace, run))
+    segments = {layout.segment_path(run.id, name): dump_events(events) for name, events in shared}
+    return made.run, {**made.contents(), **segments, **artifact_files(workspace, run)}
+
+
+def artifact_files(workspace: Workspace, run: Run) -> Mapping[str, bytes]:
+    """Return the files on the runs branch that are the artifacts of a run."""
+    if not run.artifacts:
+        return {}
+    from gitexp.runs.artifacts.kept import contents_of
+
+    return contents_of(workspace, run)
+
+
+def _segment_files(run: Run, contents: Contents) -> dict[str, bytes]:
+    assert contents.segment is not None
+    segments = checkpoints_of(contents)
+    rest = contents.events[1 + sum(len(events) + 1 for _, events in segments) :]
+    if rest:
+        # What was shared sorts behind the segment's own name, and what came later behind that.
+        last, letters = segments[-1][0] if segments else "", contents.segment.rpartition("-")[2]
+        name = next_segment(last, letters) if last else contents.segment
+        segments.append((name, list(rest)))
+    return {layout.segment_path(run.id, name): dump_events(events) for name, events in segments}
+
+
+def checkpoints_of(contents: Contents) -> list[tuple[str, list[Event]]]:
+    """Return the segments that a run has shared so far: the name and the events of each."""
+    found: list[tuple[str, list[Event]]] = []
+    pending: list[Event] = []
+    # The first event of a run that goes on again says only what is recorded already.
+    for event in contents.events[0 if contents.segment is None else 1 :]:
+        if "checkpoint" in event:
+            found.append((event["checkpoint"], pending))
+            pending = []
+        else:
+            pending.append(event)
+    return found
+
+
+def dump_events(events: Sequence[Event]) -> bytes:
+    """Return events as the lines of a segment."""
+    lines = (json.dumps(event, ensure_ascii=False, separators=(",", ":")) for event in events)
+    return "".join(f"{line}\n" for line in lines).encode("utf-8")
+
+
+# --- what was left behind -------------------------------------------------------------------
+
+
+def reap(workspace: Workspace) -> list[Run]:
+    """Return the runs of this project that nobody continues, now recorded with all they logged.
+
+    They are killed runs, unless a run had ended and its process died before it was recorded. A
+    run without a process of its own is one of them when its lease has run out.
+
+    It costs nothing where no journal was left behind.
+
+    Raises:
+        StoreError: a run cannot be recorded; its journal stays.
+    """
+    found: list[Run] = []
+    refusals: list[GitexpError] = []
+    for path in journals.paths_of(workspace):
+        try:
+            run = _reap_one(workspace, path)
+        except GitexpError as exc:
+            refusals.append(exc)  # one that cannot be recorded keeps none of the others waiting
+        else:
+            found += [run] if run is not None else []
+    journals.sweep(workspace)
+    if found:
+        _tidy(workspace)
+    if refusals:
+        raise refusals[0]
+    return found
+
+
+def settle(workspace: Workspace, run_id: RunId) -> set[Path]:
+    """Return the journals of a run that are recorded: it ended, or nobody continues it.
+
+    Those that another process is about to remove, having recorded them itself, are among them.
+
+    Raises:
+        StoreError: one cannot be recorded.
+    """
+    settled: set[Path] = set()
+    for path in journals.paths_of(workspace, run_id):
+        _reap_one(workspace, path)
+        data = journals.read_journal(path) if gates.is_shut(path) else None
+        contents = journals.contents_of(data or b"")
+        if contents is None or contents.run.project != workspace.project_id:
+            continue
+        if contents.state.run().is_over:
+            _record_once(workspace, contents)
+            settled.add(path)
+    return settled
+
+
+def reap_if_possible(workspace: Workspace) -> None:
+    """Record what was left behind, where that can be done now.
+
+    Where it cannot, as on a full disk, nobody is kept from reading or from beginning a run: what
+    was left stays in its journal and is read from there, and `reap` says why.
+    """
+    with contextlib.suppress(GitexpError):
+        reap(workspace)
+
+
+def _reap_one(workspace: Workspace, path: Path) -> Run | None:
+    with _left(path) as descriptor:
+        if descriptor is None:
+            return None
+        with gates.gate_of(path, create=True) as gate:
+            assert gate is not None
+            data = gates.counted(path, _all_of(path, descriptor))
+            contents = journals.contents_of(data)
+            if contents is None:
+                # A process that died before its first event was on the disk left an empty one.
+                _put_aside(path, data)
+                return None
+            if contents.run.project != workspace.project_id:
+                return None
+            if gates.is_open(gate) and _is_leased(workspace, contents, descriptor):
+                return None
+            ended = ended_by_now(contents, _seen(descriptor))
+            # Shut, so that nothing is added once it may be recorded, even if this process dies.
+            with gates.shut(gate, len(data), for_good=ended is contents):
+                run = _record_once(workspace, ended)
+            _put_aside(path, data)
+    return run
+
+
+def _record_once(workspace: Workspace, ended: Contents) -> Run | None:
+    """Return the run of a journal, now recorded; None where only its journal was left of it."""
+    name = name_now(workspace, ended.run)
+    if ended.segment is None and ledger.has(workspace, name, ended.run.id):
+        return None
+    return record(workspace, ended, author=_author(ended))
+
+
+def _all_of(path: Path, descriptor: int) -> bytes:
+    try:
+        return read_all(descriptor)
+    except OSError as exc:
+        raise journals.unreadable(path, exc) from exc
+
+
+def _seen(descriptor: int) -> datetime:
+    """Return when something was last appended to a journal."""
+    return datetime.fromtimestamp(os.fstat(descriptor).st_mtime, timezone.utc)
+
+
+def _is_leased(workspace: Workspace, contents: Contents, descriptor: int) -> bool:
+    if contents.lease is None or contents.state.run().is_over:
+        return False
+    silent = workspace.surroundings.clock.now() - _seen(descriptor)
+    return silent.total_seconds() < contents.lease
+
+
+def ended_by_now(contents: Contents, seen: datetime) -> Contents:
+    """Return what a journal says of a run that is over, one way or the other.
+
+    Args:
+        seen: when something was last appended.
+    """
+    run = contents.state.run()
+    if run.is_over:
+        return contents
+    began = run.started_at or run.created_at
+    ended = max(began, min(_last_moment(contents, began), seen))
+    error = _NOT_CLOSED if contents.lease is None else _SILENT
+    fields = ending_fields("killed", ended, (ended - began).total_seconds(), error=error)
+    return replace(contents, events=(*contents.events, {"set": fields}))
+
+
+def ending_fields(
+    status: str,
+    at: datetime,
+    duration_seconds: float,
+    *,
+    error: Failure | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """Return the fields of an event that ends a run."""
+    fields = {"status": status, "ended_at": iso(at), "duration_seconds": duration_seconds}
+    return {**fields, **({"error": error.to_dict()} if error else {}), **more}
+
+
+def _last_moment(contents: Contents, began: datetime) -> datetime:
+    """Return when the last event was, as far as the events say."""
+    state = contents.state
+    moments = [began]
+    moments += [_finished(row.started_at, row.duration_seconds) or began for row in state.rows]
+    stamps = [point.timestamp for _, point in state.points]
+    stamps += [event["at"] for event in contents.events if "at" in event]
+    with contextlib.suppress(OverflowError, ValueError, OSError):
+        moments += [datetime.fromtimestamp(max(stamps) / 1000, timezone.utc)] if stamps else []
+    return max(moments)
+
+
+def _finished(started: datetime | None, seconds: float | None) -> datetime | None:
+    return started + timedelta(seconds=seconds or 0.0) if started else None
+
+
+def _author(contents: Contents) -> Signature | None:
+    """Return whoever started the run: closing it needs no identity of its own."""
+    run = contents.state.run()
+    name, _, email = run.who.rpartition(" <")
+    if not name or run.ended_at is None:
+        return None
+    return Signature(name=name, email=email.removesuffix(">"), when=run.ended_at)
+
+
+@contextlib.contextmanager
+def _left(path: Path) -> Iterator[int | None]:
+    """Yield the descriptor of a journal that no process holds; None for any other."""
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except (FileNotFoundError, PermissionError):
+        yield None
+        return
+    except OSError as exc:
+        raise journals.unreadable(path, exc) from exc
+    try:
+        free = lock_file_now(descriptor) and journals.is_current(path, descriptor)
+        yield descriptor if free else None
+    finally:
+        # A process that was forked meanwhile has it open too, and would keep it locked.
+        with contextlib.suppress(OSError):
+            unlock_file(descriptor)
+        os.close(descriptor)
+
+
+def _put_aside(path: Path, data: bytes) -> None:
+    """Remove a journal, or keep it where something in it is for a person to look at."""
+    if journals.is_damaged(data) or (journals.entries(data) and not journals.contents_of(data)):
+        with contextlib.suppress(OSError):
+            path.rename(path.with_suffix(".damaged"))
+    journals.remove(path)

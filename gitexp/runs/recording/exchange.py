@@ -1,0 +1,179 @@
+"""Ledgers of several machines: joined by union, pushed without ever losing a run."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gitexp.documents import layout
+from gitexp.errors import Conflict, MissingObject, PushRejected
+from gitexp.experiments.sharing import RefChange
+from gitexp.ids import Name, ObjectId
+from gitexp.project.workspace import Workspace
+from gitexp.runs.artifacts.large_files import share_objects
+from gitexp.store.history import merge_base
+from gitexp.store.model import PushUpdate, TreeId
+from gitexp.store.transaction import Transaction, transact
+from gitexp.store.trees import merge_trees, tree_of
+
+_MOST_RACES = 25
+_MOST_UNMOVED = 3
+
+
+def fetch(workspace: Workspace) -> None:
+    """Bring over what others recorded; readers then see it beside what was recorded here.
+
+    Raises:
+        NotFound: the shared remote is not configured.
+        RemoteUnavailable: it cannot be reached.
+    """
+    branches = f"{layout.runs_branches(Name(workspace.project_id))}*"
+    refspec = f"+{branches}:{workspace.tracking(branches)}"
+    workspace.remote().fetch([refspec], prune=True)
+
+
+def push(
+    workspace: Workspace,
+    names: Sequence[str] | None = None,
+    *,
+    pause: Callable[[int], None] | None = None,
+) -> tuple[RefChange, ...]:
+    """Return what was moved on the shared remote to share the runs recorded here.
+
+    Large artifacts are sent first. It is tried on top of what was last fetched. Where others
+    were faster, their runs are fetched and joined by union, and it is tried again.
+
+    Args:
+        names: the experiments whose runs are shared; None shares all of them.
+        pause: waits before another attempt, called with the number of failed ones; the default
+            waits up to half a second.
+
+    Raises:
+        Conflict: a run is recorded with other content there; nothing was moved.
+        PushRejected: the remote refuses for another reason than a race.
+        RemoteUnavailable: it cannot be reached.
+    """
+    refusals = _Refusals()
+    while True:
+        updates = _plan(workspace, names)
+        if not updates:
+            return ()
+        share_objects(workspace, updates)
+        try:
+            workspace.remote().push(updates)
+        except PushRejected as exc:
+            (pause or _back_off)(refusals.count)
+            fetch(workspace)
+            refusals.add(exc, moved=any(_moved(workspace, update) for update in updates))
+        else:
+            return tuple(RefChange(ref=u.ref, old=u.old, new=u.new) for u in updates)
+
+
+@dataclass
+class _Refusals:
+    """The pushes that were refused: a race is worth many attempts, anything else only a few."""
+
+    count: int = 0
+    unmoved: int = 0
+
+    def add(self, refusal: PushRejected, *, moved: bool) -> None:
+        """Count a refusal, and raise it when there were enough of them."""
+        self.count += 1
+        # A reference that another push holds locked is refused too, before it moves.
+        self.unmoved = 0 if moved else self.unmoved + 1
+        if self.count >= _MOST_RACES or self.unmoved >= _MOST_UNMOVED:
+            raise refusal
+
+
+def _moved(workspace: Workspace, update: PushUpdate) -> bool:
+    return workspace.store.ref(workspace.tracking(update.ref)) != update.old
+
+
+def _back_off(failures: int) -> None:
+    time.sleep(random.uniform(0, min(0.5, 0.02 * 2**failures)))
+
+
+def _local(workspace: Workspace) -> list[str]:
+    return list(workspace.store.refs(layout.runs_branches(Name(workspace.project_id))))
+
+
+def _plan(workspace: Workspace, names: Sequence[str] | None) -> tuple[PushUpdate, ...]:
+    """Return what to push, once every local branch holds what is shared as well."""
+    prefix = layout.runs_branches(Name(workspace.project_id))
+    chosen = [ref for ref in _local(workspace) if names is None or ref[len(prefix) :] in names]
+    planned = [(ref, workspace.store.ref(workspace.tracking(ref))) for ref in chosen]
+    return tuple(
+        PushUpdate(ref=ref, old=theirs, new=joined)
+        for ref, theirs in planned
+        if (joined := join(workspace, ref)) != theirs
+    )
+
+
+def join(workspace: Workspace, branch: str) -> ObjectId | None:
+    """Return the tip of a local runs branch, once it holds what is shared as last fetched.
+
+    A branch that is not here stays away, because readers see the shared one.
+
+    Raises:
+        Conflict: a run is recorded with two contents; nothing was moved.
+    """
+
+    def work(tx: Transaction) -> ObjectId | None:
+        ours, theirs = tx.ref(branch), tx.ref(workspace.tracking(branch))
+        if ours is None or theirs is None or ours == theirs:
+            return ours
+        joined = union(workspace, tx, branch, ours, theirs)
+        if joined != ours:
+            tx.set_ref(branch, old=ours, new=joined, message="gitexp: join shared runs")
+        return joined
+
+    return transact(workspace.store, work)
+
+
+def union(
+    workspace: Workspace, tx: Transaction, branch: str, ours: ObjectId, theirs: ObjectId
+) -> ObjectId:
+    """Return a commit that holds the runs of both; one of the two where it does so already.
+
+    Raises:
+        Conflict: a run is recorded with two contents.
+    """
+    base = _merge_base(tx, ours, theirs)
+    if base in (ours, theirs):
+        return theirs if base == ours else ours
+    merged = merge_trees(
+        tx, tree_of(tx, base) if base else None, tree_of(tx, ours), tree_of(tx, theirs)
+    )
+    if merged.tree is None:
+        raise _conflict(workspace, branch, merged.conflicts)
+    return tx.commit(
+        tree=TreeId(merged.tree),
+        parents=[ours, theirs],
+        message=f"join runs of {layout.branch_name(branch).rsplit('/', 1)[-1]}",
+        author=workspace.signature(),
+    )
+
+
+def _merge_base(tx: Transaction, ours: ObjectId, theirs: ObjectId) -> ObjectId | None:
+    try:
+        return merge_base(tx, ours, theirs)
+    except MissingObject:
+        # A shallow clone does not know it. A union does not need it: runs are only ever added.
+        if not tx.is_shallow():
+            raise
+        return None
+
+
+def _conflict(workspace: Workspace, branch: str, paths: Sequence[str]) -> Conflict:
+    ours, theirs = (
+        layout.branch_name(branch),
+        f"{workspace.remote_name}/{layout.branch_name(branch)}",
+    )
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return Conflict(
+        f"{ours} and {theirs} hold different contents of {paths[0]}{more}",
+        hint=f"One of them was changed by hand; compare them with `git diff {ours} {theirs}` and "
+        "put the right one on both branches.",
+    )

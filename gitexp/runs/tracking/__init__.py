@@ -1,0 +1,1 @@
+"""Tracking: beginning a run, logging to it, and how it ends."""

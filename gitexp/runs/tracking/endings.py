@@ -1,0 +1,33 @@
+"""How a run ends whose work was left by an exception, by a signal, or by nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gitexp.errors import GitexpError
+from gitexp.runs.rows import Failure
+from gitexp.runs.run import RunStatus
+from gitexp.runs.tracking.interrupts import Terminated
+
+_STOPPED: Mapping[type[BaseException], str] = {
+    KeyboardInterrupt: "stopped by Ctrl-C",
+    Terminated: "stopped by SIGTERM",
+}
+
+
+def ending_of(exc: BaseException | None) -> tuple[RunStatus, Failure | None]:
+    """Return how a run ends whose work was left by an exception, or by none."""
+    if exc is None or (isinstance(exc, SystemExit) and exc.code in (None, 0)):
+        return "finished", None
+    for kind, message in _STOPPED.items():
+        if isinstance(exc, kind):
+            return "killed", Failure(type=kind.__name__, message=message)
+    return "failed", failure_of(exc)
+
+
+def failure_of(exc: BaseException) -> Failure:
+    """Return the type and the message of an exception, for a record."""
+    message = exc.message if isinstance(exc, GitexpError) else str(exc)
+    # A record is text in UTF-8, and an exception may say anything.
+    readable = message.encode("utf-8", "backslashreplace").decode("utf-8")
+    return Failure(type=type(exc).__name__, message=readable)
