@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gitexp.environments.binding import Binding
-    from gitexp.evaluation.runner import Progress
+    from gitexp.evaluation.running.runner import Progress
     from gitexp.experiments.headers import Direction
     from gitexp.experiments.sharing import RefChange, Visibility
     from gitexp.repository import Repository
@@ -507,8 +507,8 @@ class Experiment:
             limit: take only the first samples.
             push: send the run to the shared remote when it ends.
         """
-        from gitexp.evaluation.planning import RunRequest
-        from gitexp.evaluation.runner import evaluate
+        from gitexp.evaluation.running.planning import RunRequest
+        from gitexp.evaluation.running.runner import evaluate
 
         request = RunRequest(
             experiment=self._name,

@@ -108,7 +108,7 @@ def _parsed(kind: DocumentKind, data: bytes, shown: str) -> ParsedDocument:
     from gitexp.documents import schemas
 
     if kind == "sample":
-        from gitexp.evaluation.datasets import parse_rows
+        from gitexp.evaluation.datasets.loading import parse_rows
 
         return parse_rows(data, shown)
     return schemas.parse(data, file=shown)

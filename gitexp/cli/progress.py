@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gitexp.cli.session import Session
-    from gitexp.evaluation.runner import Progress
+    from gitexp.evaluation.running.runner import Progress
 
 Report = Callable[["Progress"], None]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gitexp.evaluation.runner import RunRequest, evaluate
+from gitexp.evaluation.running.runner import RunRequest, evaluate
 from gitexp.ids import ObjectId
 from gitexp.project.workspace import Workspace
 from gitexp.runs.recording import ledger

@@ -9,8 +9,8 @@ import pytest
 
 from gitexp.documents.problems import MISSING
 from gitexp.errors import InvalidDocuments, InvalidInput, NotFound
-from gitexp.evaluation import datasets
-from gitexp.evaluation.datasets import Dataset, load
+from gitexp.evaluation.datasets import loading as datasets
+from gitexp.evaluation.datasets.loading import Dataset, load
 
 
 def write(directory: Path, name: str, text: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gitexp.errors import InvalidDocuments, InvalidInput, NotFound
-from gitexp.evaluation.endpoints import Endpoint, imported, load_endpoint
+from gitexp.evaluation.endpoints.functions import Endpoint, imported, load_endpoint
 
 
 def write(directory: Path, path: str, text: str) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from gitexp.documents.problems import MISSING
 from gitexp.errors import InvalidDocuments, InvalidInput, NotFound
-from gitexp.evaluation.datasets import Sample
-from gitexp.evaluation.evaluators import Evaluator, load_evaluator, load_evaluators, select
+from gitexp.evaluation.datasets.sample import Sample
+from gitexp.evaluation.evaluators.matching import Evaluator, load_evaluator, load_evaluators, select
 from gitexp.runs.rows import Score
 
 PASSED = Score(value=True, passed=True)

@@ -10,8 +10,8 @@ import pytest
 
 from gitexp.environments.parameters import Parameters, Provenance
 from gitexp.errors import InvalidInput
-from gitexp.evaluation import outputs
-from gitexp.evaluation.outputs import masked, plain_output
+from gitexp.evaluation.running import outputs
+from gitexp.evaluation.running.outputs import masked, plain_output
 from gitexp.ids import Digest, VersionId
 from gitexp.runs.masking import secrets_of
 

@@ -13,7 +13,7 @@ import pytest
 from gitexp.documents.canonical import digest_of
 from gitexp.documents.problems import MISSING
 from gitexp.errors import InvalidDocuments, InvalidInput, NotAllowed, NotFound
-from gitexp.evaluation.runner import Progress, evaluate
+from gitexp.evaluation.running.runner import Progress, evaluate
 from gitexp.ids import parse_run_id
 from gitexp.runs.recording import ledger
 from gitexp.runs.rows import Failure
@@ -485,7 +485,8 @@ def test_without_a_program_to_ask_the_dirty_flag_is_unknown(project: Project) ->
 
 def test_importing_the_runner_is_cheap() -> None:
     code = (
-        "import sys, gitexp.evaluation.runner, gitexp.results.summaries, gitexp.results.tables;"
+        "import sys, gitexp.evaluation.running.runner;"
+        "import gitexp.results.summaries, gitexp.results.tables;"
         "print(sorted({'asyncio', 'pandas', 'numpy', 'dulwich', 'yaml', 'jsonschema', 'sqlite3',"
         " 'statistics', 'platform'} & set(sys.modules)))"
     )

@@ -59,7 +59,7 @@ EVALUATE = """
 import sys
 from pathlib import Path
 from gitexp.store.disk import DiskStore
-from gitexp.evaluation.runner import evaluate
+from gitexp.evaluation.running.runner import evaluate
 from tests.evaluation.projects import Project, request
 from tests.runs.making import workspace_on
 who = {"GIT_AUTHOR_NAME": "Ada Example", "GIT_AUTHOR_EMAIL": "ada@example.org"}

@@ -26,7 +26,7 @@ from gitexp.ids import parse_name
 from gitexp.runs.run import Reference
 
 if TYPE_CHECKING:
-    from gitexp.evaluation.calls import CallThreads
+    from gitexp.evaluation.running.calls import CallThreads
 
 Function = Callable[[Any, Mapping[str, Any]], Any]
 """A system under test: from a sample's input and the values to an output, or an awaitable of it."""
@@ -167,7 +167,7 @@ def asker(
 
     A synchronous function runs in a thread; one that returns an awaitable is awaited.
     """
-    from gitexp.evaluation.calls import contained
+    from gitexp.evaluation.running.calls import contained
 
     async def ask_async(sample_input: Any) -> Any:
         return await contained(function(sample_input, parameters))

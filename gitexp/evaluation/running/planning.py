@@ -10,9 +10,9 @@ from typing import Any
 from gitexp.documents.canonical import digest_of
 from gitexp.environments.parameters import Parameters, Provenance
 from gitexp.errors import InvalidInput, NotAllowed
-from gitexp.evaluation.datasets import Dataset, load
-from gitexp.evaluation.endpoints import Endpoint, load_endpoint
-from gitexp.evaluation.evaluators import DEFAULT_EVALUATOR, Evaluator, load_evaluators
+from gitexp.evaluation.datasets.loading import Dataset, load
+from gitexp.evaluation.endpoints.functions import Endpoint, load_endpoint
+from gitexp.evaluation.evaluators.matching import DEFAULT_EVALUATOR, Evaluator, load_evaluators
 from gitexp.experiments.headers import Header
 from gitexp.project.workspace import Workspace
 from gitexp.runs import texts

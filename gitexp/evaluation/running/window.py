@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gitexp.evaluation.calls import CallThreads
-from gitexp.evaluation.datasets import Sample
+from gitexp.evaluation.datasets.sample import Sample
+from gitexp.evaluation.running.calls import CallThreads
 from gitexp.runs.rows import ResultRow
 
 _SYNC_SECONDS = 1.0

@@ -19,7 +19,7 @@ from gitexp.documents.canonical import digest_of
 from gitexp.documents.problems import MISSING, shown
 from gitexp.documents.values import same
 from gitexp.errors import NotFound
-from gitexp.evaluation.datasets import Sample
+from gitexp.evaluation.datasets.sample import Sample
 from gitexp.evaluation.files import read_document
 from gitexp.ids import parse_name
 from gitexp.runs.rows import Score

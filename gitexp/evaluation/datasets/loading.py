@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from gitexp.documents.canonical import canonical_json
 from gitexp.documents.parsed import ParsedDocument
 from gitexp.documents.problems import MISSING, Problem, ProblemCollector
 from gitexp.errors import InvalidDocuments, InvalidInput
+from gitexp.evaluation.datasets.sample import Sample
 from gitexp.evaluation.files import read_project_file
 from gitexp.ids import Digest, parse_name
 
@@ -25,26 +26,6 @@ MAX_DATASET_BYTES = 256 * 2**20
 
 _DERIVED_DIGITS = 12
 _MAY_HAVE = "id, expected, metadata and weight."
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sample:
-    """A row of a dataset.
-
-    Attributes:
-        id: explicit, or derived from input and expected, so that the order of rows changes
-            nothing; the second and later samples of the same content get `-2`, `-3` ...
-        expected: the right answer; MISSING when the row has none or null.
-        weight: how much it counts.
-        digest: over all of it, the id included.
-    """
-
-    id: str
-    input: Any
-    expected: Any = MISSING
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    weight: float = 1.0
-    digest: bytes
 
 
 @dataclass(frozen=True, kw_only=True)

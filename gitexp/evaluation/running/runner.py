@@ -11,10 +11,10 @@ from typing import Any
 
 from gitexp.clock import Clock
 from gitexp.documents.problems import MISSING
-from gitexp.evaluation.datasets import Sample
-from gitexp.evaluation.endpoints import Function, asker, imported
-from gitexp.evaluation.outputs import masked, plain_output
-from gitexp.evaluation.planning import Plan, RunRequest, make_plan
+from gitexp.evaluation.datasets.sample import Sample
+from gitexp.evaluation.endpoints.functions import Function, asker, imported
+from gitexp.evaluation.running.outputs import masked, plain_output
+from gitexp.evaluation.running.planning import Plan, RunRequest, make_plan
 from gitexp.project.workspace import Workspace
 from gitexp.runs.journalling.journals import Journal, create_journal
 from gitexp.runs.masking import secrets_of
@@ -80,8 +80,8 @@ class _Evaluation:
 
     def carry_out(self, function: Function) -> Run:
         """Return the recorded run; see `evaluate`."""
-        from gitexp.evaluation.loops import run_in_thread
-        from gitexp.evaluation.window import Window
+        from gitexp.evaluation.running.loops import run_in_thread
+        from gitexp.evaluation.running.window import Window
 
         journal = create_journal(self._workspace, self._run.id, {"run": self._run.to_dict()})
         rows = _RowMaker(self._plan, self._clock)
@@ -132,7 +132,7 @@ class _Evaluation:
 
 def unwrapped(exc: BaseException) -> BaseException:
     """Return what ended a call, where it was wrapped so that it could not end anything else."""
-    from gitexp.evaluation.calls import CallEnded
+    from gitexp.evaluation.running.calls import CallEnded
 
     return exc.reason if isinstance(exc, CallEnded) else exc
 
@@ -149,7 +149,7 @@ class _RowMaker:
         self, function: Function, threads: Any
     ) -> Callable[[Sample], Awaitable[ResultRow]]:
         """Return what makes rows by asking a function."""
-        from gitexp.evaluation.calls import within
+        from gitexp.evaluation.running.calls import within
 
         ask = asker(function, self._plan.parameters, threads)
 

@@ -1,0 +1,159 @@
+"""What a task is given for a sample, and what a system under test answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from gitexp.documents.problems import MISSING
+from gitexp.evaluation.datasets.sample import Sample
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """What a call used up.
+
+    Attributes:
+        input_tokens, output_tokens: None where the system does not say.
+        cost: in the currency of the endpoint's prices; None where it has none.
+    """
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost: float | None = None
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            input_tokens=_sum(self.input_tokens, other.input_tokens),
+            output_tokens=_sum(self.output_tokens, other.output_tokens),
+            cost=_sum(self.cost, other.cost),
+        )
+
+    @property
+    def tokens(self) -> int:
+        """All tokens that are known of."""
+        return (self.input_tokens or 0) + (self.output_tokens or 0)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Usage:
+        """Return the usage that a checked mapping describes."""
+        return cls(
+            input_tokens=data.get("input_tokens"),
+            output_tokens=data.get("output_tokens"),
+            cost=data.get("cost"),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is known; an empty mapping where nothing is."""
+        found = {
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "cost": self.cost,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def _sum(left: Any, right: Any) -> Any:
+    if left is None or right is None:
+        return right if left is None else left
+    return left + right
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What one call gave.
+
+    Attributes:
+        output: plain JSON data.
+        attempts: how often the system was asked until it answered.
+        cached: whether it was answered from the cache of responses, without asking.
+        attributes: what a trace says of the call, by the names of the GenAI conventions.
+    """
+
+    output: Any
+    usage: Usage = field(default_factory=Usage)
+    attempts: int = 1
+    cached: bool = False
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asking:
+    """What one task is given for one sample.
+
+    Attributes:
+        input: what the task works on: the sample's input for the first task, else the output of
+            the task before it.
+        outputs: the outputs of the earlier tasks of this sample, by the tasks' names.
+        repeat: which pass over the sample it is, from 0.
+        seed: the same for the same run, sample and repeat; None where the run has no seed.
+    """
+
+    sample: Sample
+    input: Any
+    parameters: Mapping[str, Any]
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    repeat: int = 0
+    seed: int | None = None
+
+    def variables(self) -> dict[str, Any]:
+        """Return the names that a template may use."""
+        expected = self.sample.expected
+        return {
+            "input": self.input,
+            "sample": {
+                "id": self.sample.id,
+                "input": self.sample.input,
+                "expected": None if expected is MISSING else expected,
+                "metadata": self.sample.metadata,
+            },
+            "parameters": self.parameters,
+            "outputs": self.outputs,
+            "repeat": self.repeat,
+            "seed": self.seed,
+        }
+
+
+class CallFailed(Exception):
+    """A system under test did not give an answer that can be used.
+
+    Attributes:
+        kind: a stable word for statistics, such as `HTTP 503`, `Timeout`, `BadResponse`.
+        retryable: whether asking again may help.
+        retry_after: the seconds that the system asked to wait; None where it did not.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: str,
+        retryable: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> Any:
+        return _call_failed, (str(self), self.kind, self.retryable, self.retry_after)
+
+
+def _call_failed(message: str, kind: str, retryable: bool, retry_after: float | None) -> CallFailed:
+    return CallFailed(message, kind=kind, retryable=retryable, retry_after=retry_after)
+
+
+class Caller(Protocol):
+    """A system under test that is ready to be asked, inside one event loop."""
+
+    async def call(self, asking: Asking) -> Answer:
+        """Return its answer.
+
+        Raises:
+            CallFailed: it gave none.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections, threads and processes."""

@@ -1,0 +1,1 @@
+"""Datasets: versioned lists of samples, read from files, and compared."""

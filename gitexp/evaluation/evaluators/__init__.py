@@ -1,0 +1,1 @@
+"""Evaluators: from a sample and an output to a score."""

@@ -1,0 +1,1 @@
+"""The runner: samples, tasks and evaluators become the rows of a run."""
