@@ -79,6 +79,13 @@ class ResultRow:
         status: what all its scores come to, by `status_of`.
         output: what the system under test returned; MISSING when it raised.
         expected: the right answer; MISSING when the sample has none.
+        weight: how much the sample counts.
+        usage: what the calls used up: `input_tokens`, `output_tokens`, `cost`, as far as known.
+        attempts: how often the system was asked until it answered.
+        cached: whether it was answered from the cache of responses.
+        tasks: what the single tasks gave, where the workflow has more than one: `name`, `output`
+            and `duration_seconds` of each.
+        trace_id: what its spans are found by; empty where nothing was traced.
     """
 
     sample: str
@@ -92,6 +99,12 @@ class ResultRow:
     started_at: datetime | None = None
     duration_seconds: float | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    weight: float = 1.0
+    usage: Mapping[str, Any] = field(default_factory=dict)
+    attempts: int = 1
+    cached: bool = False
+    tasks: tuple[Mapping[str, Any], ...] = ()
+    trace_id: str = ""
 
     @property
     def key(self) -> RowKey:
@@ -114,6 +127,12 @@ class ResultRow:
             started_at=parse_iso(started) if started else None,
             duration_seconds=data.get("duration_seconds"),
             metadata=data.get("metadata", {}),
+            weight=data.get("weight", 1.0),
+            usage=data.get("usage", {}),
+            attempts=data.get("attempts", 1),
+            cached=data.get("cached", False),
+            tasks=tuple(data.get("tasks", ())),
+            trace_id=data.get("trace_id", ""),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -122,21 +141,38 @@ class ResultRow:
             "sample": self.sample,
             "repeat": self.repeat,
             "status": self.status,
-            "input": self.input,
-            "output": self.output,
-            "expected": self.expected,
-            "scores": {name: score.to_dict() for name, score in self.scores.items()},
-            "error": self.error and self.error.to_dict(),
-            "started_at": iso(self.started_at) if self.started_at else None,
-            "duration_seconds": self.duration_seconds,
-            "metadata": dict(self.metadata) or None,
         }
-        optional = ("error", "started_at", "duration_seconds", "metadata")
-        return {
-            key: value
-            for key, value in data.items()
-            if value is not MISSING and not (key in optional and value is None)
-        }
+        for name in ("input", "output", "expected"):
+            value = getattr(self, name)
+            if value is not MISSING:
+                data[name] = value
+        data["scores"] = {name: score.to_dict() for name, score in self.scores.items()}
+        if self.error is not None:
+            data["error"] = self.error.to_dict()
+        if self.started_at is not None:
+            data["started_at"] = iso(self.started_at)
+        if self.duration_seconds is not None:
+            data["duration_seconds"] = self.duration_seconds
+        return data | self._particulars()
+
+    def _particulars(self) -> dict[str, Any]:
+        """Return what most rows do not have."""
+        found: dict[str, Any] = {}
+        if self.metadata:
+            found["metadata"] = dict(self.metadata)
+        if self.weight != 1.0:
+            found["weight"] = self.weight
+        if self.usage:
+            found["usage"] = dict(self.usage)
+        if self.attempts != 1:
+            found["attempts"] = self.attempts
+        if self.cached:
+            found["cached"] = True
+        if self.tasks:
+            found["tasks"] = [dict(task) for task in self.tasks]
+        if self.trace_id:
+            found["trace_id"] = self.trace_id
+        return found
 
 
 def status_of(scores: Mapping[str, Score], *, error: Failure | None = None) -> RowStatus:
