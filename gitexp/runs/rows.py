@@ -20,17 +20,20 @@ class Score:
     """What one evaluator made of one output.
 
     Attributes:
-        value: the score itself; None when there is none.
+        value: the score itself: a number, a verdict or a label; None when there is none.
         passed: whether the output is good enough; None when the evaluator cannot tell, as for a
             sample that expects nothing. Unscored is not zero.
         reason: why, in a few words.
         error: what broke inside the evaluator; such a score has no value.
+        usage: what the evaluator itself used up, as a judge does: `input_tokens`,
+            `output_tokens`, `cost`, as far as known; None when it asked nobody.
     """
 
-    value: float | bool | None = None
+    value: float | bool | str | None = None
     passed: bool | None = None
     reason: str = ""
     error: str = ""
+    usage: Mapping[str, Any] | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Score:
@@ -40,6 +43,7 @@ class Score:
             passed=data.get("passed"),
             reason=data.get("reason") or "",
             error=data.get("error") or "",
+            usage=data.get("usage"),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -49,6 +53,8 @@ class Score:
             data["reason"] = self.reason
         if self.error:
             data["error"] = self.error
+        if self.usage:
+            data["usage"] = dict(self.usage)
         return data
 
 
