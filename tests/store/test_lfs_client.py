@@ -19,8 +19,9 @@ from gitexp.errors import (
     RemoteUnavailable,
 )
 from gitexp.store.disk import DiskStore
+from gitexp.store.lfs.objects import objects_in
 from gitexp.store.lfs.pointers import Pointer
-from gitexp.store.lfs.transfers import download, objects_in, upload
+from gitexp.store.lfs.transfers import download, upload
 from tests.contract.remotes_conftest import environ_for, git, write_program
 from tests.store.lfs_server import LOGIN, PASSWORD, USER, LfsPlace, lfs_server, pointer_to
 

@@ -10,9 +10,8 @@ import pytest
 
 from gitexp.errors import DamagedObject, InvalidInput, MissingObject
 from gitexp.store.disk import DiskStore
-from gitexp.store.lfs.objects import LfsObjects, objects_at
+from gitexp.store.lfs.objects import LfsObjects, objects_at, objects_in
 from gitexp.store.lfs.pointers import Pointer
-from gitexp.store.lfs.transfers import objects_in
 from tests.store.lfs_server import pointer_to
 
 DATA = b"large " * 1000

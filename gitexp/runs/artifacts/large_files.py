@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
 from gitexp.documents import layout
-from gitexp.errors import DamagedObject, MissingObject
+from gitexp.errors import DamagedObject, InvalidInput, MissingObject
+from gitexp.ids import ObjectId, RunId
 from gitexp.project.workspace import Workspace
 from gitexp.runs.artifacts.staging import Staging, staging_of
+from gitexp.runs.recording.changes import changed_runs, is_run
 from gitexp.store.disk import DiskStore
-from gitexp.store.lfs.objects import LfsObjects, missing
+from gitexp.store.lfs.objects import LfsObjects, missing, objects_in
 from gitexp.store.lfs.pointers import POINTER_LIMIT, Pointer, parse_pointer
-from gitexp.store.lfs.transfers import download, objects_in, upload
 from gitexp.store.model import PushUpdate, TreeEntry, TreeId
 from gitexp.store.protocol import Store
-from gitexp.store.trees import changed_paths, entry_at, read_tree, tree_of
+from gitexp.store.trees import changed_paths, entry_at, tree_of
 
 LFS_DIR = "lfs"
 """Beside a run's record, where the pointers of its large artifacts stand."""
@@ -30,9 +30,6 @@ ATTRIBUTES = f"/runs/*/*/*/*/*/{LFS_DIR}/** filter=lfs diff=lfs merge=lfs -text\
 It stands at the top of a branch that has any, the same bytes on every branch, so that ledgers
 join by union, and one look tells that a branch has none.
 """
-
-_RUN_DEPTH = 5
-_LEVELS = (r"\d{4}", r"\d\d", r"\d\d", r"\d{4}", r"\d{8}T\d{6}-[a-z2-7]{8}")
 
 
 def objects_here(workspace: Workspace) -> LfsObjects | None:
@@ -88,6 +85,8 @@ def fetch_object(workspace: Workspace, pointer: Pointer) -> Path:
     store = workspace.store
     if not isinstance(store, DiskStore):
         raise missing(pointer)
+    from gitexp.store.lfs.transfers import download
+
     return download(
         store,
         workspace.remote_name,
@@ -128,6 +127,8 @@ def send_objects(workspace: Workspace, pointers: Collection[Pointer]) -> list[Po
     store, objects = workspace.store, objects_here(workspace)
     if not pointers or objects is None or not isinstance(store, DiskStore):
         return []
+    from gitexp.store.lfs.transfers import upload
+
     return upload(
         store,
         workspace.remote_name,
@@ -138,47 +139,42 @@ def send_objects(workspace: Workspace, pointers: Collection[Pointer]) -> list[Po
     )
 
 
-def pointers_between(
-    store: Store, old: TreeId | None, new: TreeId, *, depth: int = 0
-) -> Iterator[Pointer]:
+def pointers_between(store: Store, old: TreeId | None, new: TreeId) -> Iterator[Pointer]:
     """Yield the pointers of large artifacts that a tree of a runs branch has and an old has not.
 
     Directories that both have are not looked into, nor is anything but pointers.
     """
-    if depth == 0:
-        if entry_at(store, new, ATTRIBUTES_FILE) is None:
-            return
-        was, now = _child(store, old, layout.RUNS_DIR), _child(store, new, layout.RUNS_DIR)
-    else:
-        was, now = old, new
-    if now is None or was == now:
+    if entry_at(store, new, ATTRIBUTES_FILE) is None:
         return
-    if depth == _RUN_DEPTH:
-        yield from _pointers(store, _child(store, was, LFS_DIR), _child(store, now, LFS_DIR))
-        return
-    before = _entries(store, was)
-    for name, entry in _entries(store, now).items():
-        if entry.is_tree and re.fullmatch(_LEVELS[depth], name):
-            other = before.get(name)
-            theirs = TreeId(other.id) if other is not None and other.is_tree else None
-            yield from pointers_between(store, theirs, TreeId(entry.id), depth=depth + 1)
+    for run in changed_runs(store, old, new):
+        now = _child(store, run.beside, LFS_DIR) if is_run(run.id) else None
+        if now is not None:
+            was = (
+                entry_at(store, old, f"{layout.run_dir(RunId(run.id))}/{LFS_DIR}") if old else None
+            )
+            yield from _pointers(store, _tree(was), now)
 
 
-def _pointers(store: Store, old: TreeId | None, new: TreeId | None) -> Iterator[Pointer]:
+def _pointers(store: Store, old: TreeId | None, new: TreeId) -> Iterator[Pointer]:
     for _, _, entry in changed_paths(store, old, new):
-        if entry is not None and entry.is_file:
-            pointer = parse_pointer(store.read(entry.id, limit=POINTER_LIMIT).data)
-            if pointer is not None:
-                yield pointer
+        if entry is not None and entry.is_file and (found := _pointer(store, entry)) is not None:
+            yield found
 
 
-def _child(store: Store, tree: TreeId | None, name: str) -> TreeId | None:
-    entry = entry_at(store, tree, name) if tree else None
+def _pointer(store: Store, entry: TreeEntry) -> Pointer | None:
+    try:
+        data = store.read(entry.id, limit=POINTER_LIMIT).data
+    except InvalidInput:
+        return None  # too large for one: the file itself is in Git, and goes with the branch
+    return parse_pointer(data)
+
+
+def _child(store: Store, tree: ObjectId | None, name: str) -> TreeId | None:
+    return _tree(entry_at(store, TreeId(tree), name)) if tree else None
+
+
+def _tree(entry: TreeEntry | None) -> TreeId | None:
     return TreeId(entry.id) if entry is not None and entry.is_tree else None
-
-
-def _entries(store: Store, tree: TreeId | None) -> dict[str, TreeEntry]:
-    return {entry.name: entry for entry in read_tree(store, tree)} if tree else {}
 
 
 def _opened(objects: LfsObjects | None, staging: Staging, pointer: Pointer) -> IO[bytes]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from gitexp.errors import DamagedObject, MissingObject
+from gitexp.store.disk import DiskStore
 from gitexp.store.files import (
     make_directories,
     remove_file,
@@ -20,6 +21,7 @@ from gitexp.store.files import (
 )
 from gitexp.store.gitconfig import GitConfig, Place
 from gitexp.store.lfs.pointers import Pointer, check_oid
+from gitexp.store.lfs.settings import config_of
 from gitexp.store.lfs.streams import open_checked, pieces_of, receive
 from gitexp.store.locations import Location, locate
 from gitexp.store.sharing import PRIVATE, Sharing
@@ -151,6 +153,11 @@ class LfsObjects:
         for made in make_directories(directory):
             self._sharing.adjust(made)
             sync_directory(os.path.dirname(made))
+
+
+def objects_in(store: DiskStore, environ: Mapping[str, str]) -> LfsObjects:
+    """Return the LFS objects of an open repository."""
+    return objects_of(store.git_dir, store.common_dir, config=config_of(store, environ))
 
 
 def objects_of(

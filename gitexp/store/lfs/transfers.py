@@ -15,9 +15,9 @@ from gitexp.store.git_program import find_git
 from gitexp.store.lfs.batch import LfsServer
 from gitexp.store.lfs.credentials import Credentials
 from gitexp.store.lfs.endpoints import Endpoint, Operation, endpoint_of
-from gitexp.store.lfs.objects import LfsObjects, objects_at, objects_of
+from gitexp.store.lfs.objects import LfsObjects, objects_at, objects_in
 from gitexp.store.lfs.pointers import Pointer
-from gitexp.store.lfs.settings import LfsSettings, config_of, lfs_settings
+from gitexp.store.lfs.settings import LfsSettings, lfs_settings
 from gitexp.store.lfs.ssh import authenticate
 from gitexp.store.lfs.streams import pieces_of
 from gitexp.store.lfs.web import Web
@@ -25,11 +25,6 @@ from gitexp.store.remotes import program_for
 
 _AT_ONCE = 8
 _MOST_AT_ONCE = 64
-
-
-def objects_in(store: DiskStore, environ: Mapping[str, str]) -> LfsObjects:
-    """Return the LFS objects of an open repository."""
-    return objects_of(store.git_dir, store.common_dir, config=config_of(store, environ))
 
 
 def upload(
