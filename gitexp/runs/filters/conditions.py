@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-FieldKind = Literal["attribute", "metric", "param", "tag", "score", "stat", "dataset"]
+FieldKind = Literal["attribute", "metric", "param", "tag", "score", "stat", "dataset", "sample"]
 Comparator = Literal["=", "!=", "<", "<=", ">", ">="]
 
 
 class Field(NamedTuple):
-    """Something that runs have: an attribute, or a metric, param or tag by its name."""
+    """Something that runs have: an attribute, or a metric, param or tag by its name.
+
+    Samples of a dataset have fields of the kind `sample` alone.
+    """
 
     kind: FieldKind
     name: str
@@ -30,6 +33,7 @@ _PREFIXES: dict[FieldKind, str] = {
     "score": "scores.",
     "stat": "stats.",
     "dataset": "datasets.",
+    "sample": "",
 }
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gitexp.runs.filters.conditions import Field, FieldKind
 from gitexp.runs.filters.tokens import fault, unquoted
 
 FieldType = Literal["text", "number", "moment", "hash", "flag", "status", "typed"]
-"""What a field holds; `typed` is a param, which may be text, a number or a truth value."""
+"""What a field holds; `typed` is a param, which may be text, a number or a truth value.
+
+So may what a sample has.
+"""
 
 PREFIXES: Mapping[str, FieldKind] = {
     "metrics": "metric",
@@ -83,6 +86,7 @@ _TYPES: Mapping[FieldKind, FieldType] = {
     "param": "typed",
     "tag": "text",
     "dataset": "text",
+    "sample": "typed",
 }
 
 _CLOSED: Mapping[FieldKind, tuple[str, ...]] = {"stat": STATS, "dataset": DATASET_PARTS}
@@ -114,6 +118,22 @@ def field_of(text: str, column: int, what: str) -> Field:
         hint = _suggestion(name, _CLOSED[kind], f"{prefix}.")
         raise fault(what, column, f"unknown field {text!r}", hint=hint)
     return Field(kind, name)
+
+
+class Vocabulary(NamedTuple):
+    """The fields that a filter may name.
+
+    Attributes:
+        field_of: returns the field that a text names, given its column and what is being read.
+        example: such fields, for messages.
+    """
+
+    field_of: Callable[[str, int, str], Field]
+    example: str
+
+
+RUNS = Vocabulary(field_of, "metrics.loss or status")
+"""The fields of runs."""
 
 
 def _attribute(name: str, column: int, what: str) -> Field:

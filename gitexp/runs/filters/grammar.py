@@ -33,7 +33,7 @@ from gitexp.runs.filters.conditions import (
     Order,
     Value,
 )
-from gitexp.runs.filters.fields import field_of
+from gitexp.runs.filters.fields import RUNS, Vocabulary
 from gitexp.runs.filters.tokens import Token, fault, tokens_of
 from gitexp.runs.filters.values import refuse_order, require_pattern, value_of
 
@@ -56,14 +56,17 @@ _COMPARATORS: dict[str, Comparator] = {
 _KEYWORDS = frozenset(["AND", "OR", "NOT", "IN", "LIKE", "ILIKE", "BETWEEN", "IS", "NULL"])
 
 
-def parse_filter(text: str) -> Condition | None:
+def parse_filter(text: str, vocabulary: Vocabulary = RUNS) -> Condition | None:
     """Return what a filter says, or None for one that says nothing.
+
+    Args:
+        vocabulary: the fields that it may name.
 
     Raises:
         InvalidInput: it cannot be read, names a field that does not exist, or compares a field
             with a value that does not fit it; the message says at which column.
     """
-    reader = _Reader(text, "filter")
+    reader = _Reader(text, "filter", vocabulary)
     if reader.next.kind == "end":
         return None
     condition = reader.either()
@@ -102,8 +105,9 @@ def parse_fields(text: str) -> tuple[Field, ...]:
 class _Reader:
     """Reads the words of one text from left to right."""
 
-    def __init__(self, text: str, what: str) -> None:
+    def __init__(self, text: str, what: str, vocabulary: Vocabulary = RUNS) -> None:
         self._what = what
+        self._vocabulary = vocabulary
         self._tokens = tokens_of(text, what)
         self._depth = 0
         self._comparisons = 0
@@ -213,8 +217,8 @@ class _Reader:
         token = self.next
         is_name = token.kind in ("word", "name") and token.text not in ("``", '""')
         if not is_name or token.keyword in _KEYWORDS:
-            raise self._unexpected("a field such as metrics.loss or status")
-        return field_of(self._take().text, token.column, self._what)
+            raise self._unexpected(f"a field such as {self._vocabulary.example}")
+        return self._vocabulary.field_of(self._take().text, token.column, self._what)
 
     def takes(self, sign: str) -> bool:
         """Read a sign if it comes next."""
