@@ -13,6 +13,7 @@ DocumentKind = Literal[
     "sample",
     "endpoint",
     "evaluator",
+    "workflow",
     "run",
     "result",
     "metric",

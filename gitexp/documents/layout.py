@@ -30,6 +30,7 @@ EXPERIMENTS_DIR = "experiments"
 DATASETS_DIR = "datasets"
 ENDPOINTS_DIR = "endpoints"
 EVALUATORS_DIR = "evaluators"
+WORKFLOWS_DIR = "workflows"
 RUNS_DIR = "runs"
 
 BRANCHES = "refs/heads/"
@@ -88,6 +89,11 @@ def endpoint_path(root: str, name: Name) -> str:
 def evaluator_path(root: str, name: Name) -> str:
     """Return the path of an evaluator."""
     return join(root, EVALUATORS_DIR, f"{name}.yaml")
+
+
+def workflow_path(root: str, name: Name) -> str:
+    """Return the path of a workflow."""
+    return join(root, WORKFLOWS_DIR, f"{name}.yaml")
 
 
 def run_dir(run_id: RunId) -> str:
@@ -206,6 +212,7 @@ _KINDS: dict[Place, tuple[tuple[str, DocumentKind], ...]] = {
         (rf"{DATASETS_DIR}/{_NAME}\.(?:jsonl|csv|yaml)", "sample"),
         (rf"{ENDPOINTS_DIR}/{_NAME}\.yaml", "endpoint"),
         (rf"{EVALUATORS_DIR}/{_NAME}\.yaml", "evaluator"),
+        (rf"{WORKFLOWS_DIR}/{_NAME}\.yaml", "workflow"),
     ),
     "environment": (
         (re.escape(BINDING_FILE), "environment"),

@@ -88,6 +88,8 @@ class Asking:
         outputs: the outputs of the earlier tasks of this sample, by the tasks' names.
         repeat: which pass over the sample it is, from 0.
         seed: the same for the same run, sample and repeat; None where the run has no seed.
+        trace_id, span_id: what spans of the call belong to, in hexadecimal; empty where nothing
+            is traced.
     """
 
     sample: Sample
@@ -96,6 +98,13 @@ class Asking:
     outputs: Mapping[str, Any] = field(default_factory=dict)
     repeat: int = 0
     seed: int | None = None
+    trace_id: str = ""
+    span_id: str = ""
+
+    @property
+    def traceparent(self) -> str:
+        """The header of W3C Trace Context for this call; empty where nothing is traced."""
+        return f"00-{self.trace_id}-{self.span_id}-01" if self.trace_id else ""
 
     def variables(self) -> dict[str, Any]:
         """Return the names that a template may use."""

@@ -82,6 +82,7 @@ class ResultRow:
     Attributes:
         sample: the sample's id.
         repeat: which pass over the sample it is, from 0.
+        position: the place of the sample in its dataset, from 0; rows are in this order.
         status: what all its scores come to, by `status_of`.
         output: what the system under test returned; MISSING when it raised.
         expected: the right answer; MISSING when the sample has none.
@@ -96,6 +97,7 @@ class ResultRow:
 
     sample: str
     repeat: int = 0
+    position: int | None = None
     status: RowStatus
     input: Any = MISSING
     output: Any = MISSING
@@ -124,6 +126,7 @@ class ResultRow:
         return cls(
             sample=data["sample"],
             repeat=data["repeat"],
+            position=data.get("position"),
             status=data["status"],
             input=data.get("input", MISSING),
             output=data.get("output", MISSING),
@@ -148,6 +151,8 @@ class ResultRow:
             "repeat": self.repeat,
             "status": self.status,
         }
+        if self.position is not None:
+            data["position"] = self.position
         for name in ("input", "output", "expected"):
             value = getattr(self, name)
             if value is not MISSING:

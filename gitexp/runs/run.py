@@ -63,7 +63,11 @@ class Run:
         created_at, started_at, ended_at: moments in UTC.
         duration_seconds: by a clock that never runs backwards.
         stats: counted from its rows.
-        scores: by evaluator, see `tallies.score_numbers`.
+        workflow: the tasks that were done for each sample, where it is an evaluation.
+        evaluation: what was asked to be evaluated, and how; with it the run can be gone on with.
+        job: the entrypoint and the queue that it was made through, and every change of its status.
+        scores: by evaluator, see `tallies`.
+        usage: what its calls took: latency, tokens and cost, see `tallies`.
         metrics: the latest point of every logged metric.
         params: what was logged as such; immutable, typed as JSON.
         inputs: the datasets that were logged as inputs.
@@ -93,11 +97,15 @@ class Run:
     dataset: DatasetReference | None = None
     endpoint: Reference | None = None
     evaluators: tuple[Reference, ...] = ()
+    workflow: Reference | None = None
+    evaluation: Mapping[str, Any] = field(default_factory=dict)
+    job: Mapping[str, Any] = field(default_factory=dict)
     code: CodeReference = field(default_factory=CodeReference)
     who: str = ""
     machine: Machine = field(default_factory=Machine)
     stats: Stats = field(default_factory=Stats)
-    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    scores: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    usage: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, MetricPoint] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -171,11 +179,15 @@ class Run:
             dataset=DatasetReference(**data["dataset"]) if data.get("dataset") else None,
             endpoint=Reference(**data["endpoint"]) if data.get("endpoint") else None,
             evaluators=tuple(Reference(**e) for e in data.get("evaluators", ())),
+            workflow=Reference(**data["workflow"]) if data.get("workflow") else None,
+            evaluation=data.get("evaluation", {}),
+            job=data.get("job", {}),
             code=CodeReference.from_dict(data["code"]),
             who=data["who"],
             machine=Machine.from_dict(data),
             stats=Stats.from_dict(data.get("stats", {})),
             scores=data.get("scores", {}),
+            usage=data.get("usage", {}),
             metrics={n: MetricPoint.from_dict(p) for n, p in data.get("metrics", {}).items()},
             params=data.get("params", {}),
             tags=data.get("tags", {}),
@@ -218,6 +230,9 @@ class Run:
                 dataset=self.dataset and self.dataset.to_dict(),
                 endpoint=self.endpoint and self.endpoint.to_dict(),
                 evaluators=[evaluator.to_dict() for evaluator in self.evaluators],
+                workflow=self.workflow and self.workflow.to_dict(),
+                evaluation=dict(self.evaluation),
+                job=dict(self.job),
             ),
             "code": self.code.to_dict(),
             "who": self.who,
@@ -229,6 +244,7 @@ class Run:
             "stats": self.stats.to_dict(),
             **filled(
                 scores={name: dict(numbers) for name, numbers in self.scores.items()},
+                usage=dict(self.usage),
                 metrics={name: self.metrics[name].to_dict() for name in sorted(self.metrics)},
                 params=dict(self.params),
                 tags=dict(self.tags),

@@ -1,0 +1,1 @@
+"""Workflows: what is done for each sample, task by task."""

@@ -1,0 +1,192 @@
+"""One sample on its way through the tasks of a workflow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from gitexp.documents.problems import MISSING
+from gitexp.evaluation.answers import Asking, Caller, CallFailed, Usage
+from gitexp.evaluation.workflows.tasks import (
+    ConditionTask,
+    DuplicateTask,
+    EndpointTask,
+    Task,
+    TransformTask,
+    Workflow,
+    all_tasks,
+)
+
+if TYPE_CHECKING:
+    from gitexp.evaluation.templates import Template
+
+Transform = Callable[[Any, Mapping[str, Any]], Awaitable[Any]]
+"""A transform's function, called with what the task is given and the parameters."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Step:
+    """What one task did for one sample.
+
+    Attributes:
+        began_ns, ended_ns: nanoseconds since 1970.
+        output: what it gave; MISSING where it failed.
+        attributes: what a trace says of it.
+    """
+
+    name: str
+    kind: str
+    began_ns: int
+    ended_ns: int = 0
+    output: Any = MISSING
+    error: Exception | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    span_id: str = ""
+
+
+@dataclass(kw_only=True, slots=True)
+class Outcome:
+    """What all tasks came to for one sample.
+
+    Attributes:
+        output: the output of the last task; MISSING where one failed, and `error` says why.
+        attempts: the most that any task needed.
+        cached: whether every answer came from the cache of responses.
+    """
+
+    output: Any = MISSING
+    usage: Usage = field(default_factory=Usage)
+    attempts: int = 1
+    cached: bool = False
+    steps: list[Step] = field(default_factory=list)
+    error: Exception | None = None
+
+
+class OpenedWorkflow:
+    """A workflow whose endpoints are ready to be asked."""
+
+    def __init__(
+        self,
+        workflow: Workflow,
+        callers: Mapping[str, Caller],
+        transforms: Mapping[str, Transform],
+        *,
+        step_ids: Callable[[], str] | None = None,
+    ) -> None:
+        self._tasks = workflow.tasks
+        self._callers = callers
+        self._transforms = transforms
+        self._step_ids = step_ids
+        self._templates = _templates(workflow)
+
+    async def work(self, asking: Asking) -> Outcome:
+        """Return what the tasks come to; a task that fails ends the sample."""
+        outcome = Outcome(cached=True)
+        try:
+            outcome.output = await self._through(self._tasks, asking, {}, outcome)
+        except Exception as exc:
+            outcome.error = exc
+        outcome.cached = outcome.cached and any(s.kind == "endpoint" for s in outcome.steps)
+        return outcome
+
+    async def _through(
+        self, tasks: Sequence[Task], asking: Asking, outputs: dict[str, Any], outcome: Outcome
+    ) -> Any:
+        given = asking.input
+        for task in tasks:
+            now = replace(asking, input=given, outputs=outputs)
+            given = outputs[task.name] = await self._task(task, now, outputs, outcome)
+        return given
+
+    async def _task(
+        self, task: Task, asking: Asking, outputs: dict[str, Any], outcome: Outcome
+    ) -> Any:
+        if isinstance(task, ConditionTask):
+            chosen = task.then if self._templates[task.name].render(_names(asking)) else None
+            chosen = task.otherwise if chosen is None else chosen
+            return await self._through(chosen, asking, outputs, outcome)
+        step = Step(name=task.name, kind=_kind(task), began_ns=time.time_ns())
+        if self._step_ids is not None:
+            step.span_id = self._step_ids()
+            asking = replace(asking, span_id=step.span_id)
+        outcome.steps.append(step)
+        try:
+            step.output = await self._done(task, asking, outcome, step)
+        except Exception as exc:
+            step.error = exc
+            raise
+        finally:
+            step.ended_ns = time.time_ns()
+        return step.output
+
+    async def _done(self, task: Task, asking: Asking, outcome: Outcome, step: Step) -> Any:
+        if isinstance(task, EndpointTask):
+            return await self._ask(task, asking, outcome, step)
+        if isinstance(task, TransformTask):
+            return await self._transform(task, asking)
+        if asking.sample.output is MISSING:
+            raise CallFailed(
+                "the dataset has recorded no output for this sample", kind="NotRecorded"
+            )
+        return asking.sample.output
+
+    async def _ask(self, task: EndpointTask, asking: Asking, outcome: Outcome, step: Step) -> Any:
+        template = self._templates.get(task.name)
+        if template is not None:
+            asking = replace(asking, input=template.render(_names(asking)))
+        answer = await self._callers[task.endpoint].call(asking)
+        outcome.usage = outcome.usage + answer.usage
+        outcome.attempts = max(outcome.attempts, answer.attempts)
+        outcome.cached = outcome.cached and answer.cached
+        step.attributes = answer.attributes
+        return answer.output
+
+    async def _transform(self, task: TransformTask, asking: Asking) -> Any:
+        if task.callable:
+            return await self._transforms[task.callable](asking.input, asking.parameters)
+        if task.select:
+            from gitexp.evaluation.evaluators.matching import select
+
+            found = select(asking.input, task.select)
+            if found is MISSING:
+                raise CallFailed(f"the output has no {task.select!r}", kind="Select")
+            return found
+        return self._templates[task.name].render(_names(asking))
+
+
+def _names(asking: Asking) -> dict[str, Any]:
+    """Return what a template of a task may use; `output` is another word for what it is given."""
+    names = asking.variables()
+    return {**names, "output": asking.input}
+
+
+def _kind(task: Task) -> str:
+    if isinstance(task, EndpointTask):
+        return "endpoint"
+    return "transform" if isinstance(task, TransformTask) else "duplicate"
+
+
+def _templates(workflow: Workflow) -> dict[str, Template]:
+    """Return the compiled templates of the tasks that have some, by the tasks' names."""
+    sources = {task.name: _source(task) for task in all_tasks(workflow.tasks)}
+    if all(source is None for source in sources.values()):
+        return {}
+    from gitexp.evaluation.templates import Template
+
+    return {
+        name: Template(source, where=f"workflow {workflow.name!r}: task {name!r}")
+        for name, source in sources.items()
+        if source is not None
+    }
+
+
+def _source(task: Task) -> Any:
+    if isinstance(task, EndpointTask):
+        return task.input
+    if isinstance(task, TransformTask):
+        return task.template
+    if isinstance(task, DuplicateTask):
+        return None
+    return task.when if "{" in task.when else f"{{{{ {task.when} }}}}"
