@@ -17,6 +17,7 @@ from gitexp.runs.filters.conditions import Field
 from gitexp.runs.index.answers import Choice
 from gitexp.runs.index.conditions import ALWAYS, Sql, joined, key_of
 from gitexp.runs.index.entries import Entry, entry_of, microseconds
+from gitexp.runs.index.schema import SUBJECT_COLUMNS
 from gitexp.runs.searching import RunQuery, Sources, choice_of, with_sources
 from gitexp.runs.tallies import Stats
 
@@ -206,9 +207,16 @@ def _day_text(day: int) -> str:
 
 
 class _Group(NamedTuple):
-    """An expression for what keeps a run `r` apart, and how its value reads."""
+    """What keeps runs apart.
+
+    Attributes:
+        sql: an expression for its value in a run `r`.
+        whole: an expression for the whole of the value `a.grp`, where that is shortened.
+        text: how the value reads.
+    """
 
     sql: Sql
+    whole: str
     text: Callable[[Any], str | None]
 
 
@@ -216,34 +224,36 @@ def _group(by: Grouping) -> _Group | None:
     if by.tag:
         key = key_of(Field("tag", by.tag))
         lookup = f"(SELECT text FROM tags WHERE key = {key.text} AND run = r.key)"
-        return _Group(Sql(lookup, key.values), lambda value: value)
-    return _Group(Sql(f"r.created / {_DAY}"), _day_text) if by.day else None
+        whole = "coalesce((SELECT text FROM texts WHERE short = a.grp), a.grp)"
+        return _Group(Sql(lookup, key.values), whole, lambda value: value)
+    return _Group(Sql(f"r.created / {_DAY}"), "a.grp", _day_text) if by.day else None
 
 
 _COUNTS = ("r.passed", "r.failed", "r.errors", "r.unscored")
 _SUMS = ", ".join(f"sum(CASE r.status WHEN 'finished' THEN {c} ELSE 0 END)" for c in _COUNTS)
 _MOST = "max(CASE r.status WHEN 'finished' THEN r.total ELSE 0 END)"
-_SUBJECT = (
-    "s.version, s.digest, s.dataset, s.dataset_path, s.dataset_digest, s.samples, s.evaluators"
-)
+_SUBJECT = ", ".join(f"s.{name}" for name in SUBJECT_COLUMNS)
 
 
 def _tallies(
     connection: sqlite3.Connection, choice: Choice, group: _Group | None
 ) -> Iterator[Tally]:
     test = joined("AND", [ALWAYS, *choice.tests(choice.few(connection))])
-    value, more = (group.sql, ", grp") if group is not None else (Sql("NULL"), "")
+    value, whole, more = Sql("NULL"), "NULL", ""
+    if group is not None:
+        value, whole, more = group.sql, group.whole, ", grp"
     # The sums are made before anything is joined, from one narrow index.
     query = (
-        f"SELECT a.*, r.id, {_SUBJECT} FROM (SELECT {value.text} AS grp, r.subject AS subject,"
-        f" max(r.key) AS one, count(*), sum(r.status = 'finished'), {_SUMS}, {_MOST}"
+        f"SELECT {whole}, a.*, r.id, {_SUBJECT}"
+        f" FROM (SELECT {value.text} AS grp, r.subject AS subject, max(r.key) AS one,"
+        f" count(*), sum(r.status = 'finished'), {_SUMS}, {_MOST}"
         f" FROM runs r WHERE {test.text} GROUP BY r.subject{more}) a"
         " JOIN subjects s ON s.subject = a.subject JOIN runs r ON r.key = a.one"
     )
     for row in connection.execute(query, (*value.values, *test.values)):
-        runs, finished, passed, failed, errors, unscored, most, example = row[3:11]
+        runs, finished, passed, failed, errors, unscored, most, example = row[4:12]
         yield Tally(
-            subject=_subject(group.text(row[0]) if group is not None else None, row[11:]),
+            subject=_subject(group.text(row[0]) if group is not None else None, row[12:]),
             runs=runs,
             finished=finished,
             stats=Stats(passed=passed, failed=failed, errors=errors, unscored=unscored),

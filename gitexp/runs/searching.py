@@ -351,6 +351,7 @@ def with_sources(workspace: Workspace, choice: Choice | None, work: Callable[[So
         choice: problems with records of its experiments are raised; None raises none.
 
     Raises:
+        InvalidInput: a text of the question is no Unicode text.
         StoreError: a record is damaged; the message names it.
         Conflict: one run is recorded with two contents.
     """
@@ -365,7 +366,11 @@ def with_sources(workspace: Workspace, choice: Choice | None, work: Callable[[So
         with contextlib.closing(_index_of(list(live.values()))) as overlay:
             return work(Sources((connection, overlay), tuple(live)))
 
-    return ask(workspace, answer)
+    try:
+        return ask(workspace, answer)
+    except UnicodeEncodeError as exc:
+        # What a shell hands over in another encoding has halves of characters in it.
+        raise InvalidInput(f"{exc.object!r} is no Unicode text", hint="Write it in UTF-8.") from exc
 
 
 def _index_of(runs: Sequence[Run]) -> sqlite3.Connection:

@@ -419,6 +419,15 @@ def test_days_come_newest_first_and_tags_by_their_values(recorded: Workspace) ->
     ]
 
 
+def test_a_long_value_of_a_tag_is_named_whole(workspace: Workspace) -> None:
+    (used, *_), text = list_versions(workspace, "tone"), "z" * 400
+    ledger.append(workspace, "tone", [record_of(run_of(used, tags={"team": text}))])
+    for limit in (None, 10):
+        asked = ResultsQuery(group_by="tag:team", limit=limit)
+        (item,) = results(workspace, "tone", asked)["items"]
+        assert item["value"] == text
+
+
 def test_of_many_runs_the_newest_are_named(workspace: Workspace) -> None:
     first = list_versions(workspace, "tone")[0]
     many = [record_of(run_of(first, n)) for n in range(MAX_BRIEFS + 5)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import sqlite3
 import subprocess
@@ -21,6 +23,7 @@ from gitexp.project.workspace import Workspace
 from gitexp.runs.index import connections
 from gitexp.runs.index.connections import ask, index_path
 from gitexp.runs.index.entries import entry_of, param_number
+from gitexp.runs.index.following import follow
 from gitexp.runs.index.schema import FORMAT, shortened
 from gitexp.runs.index.verifying import rebuild, status, verify
 from gitexp.runs.metrics import MetricPoint
@@ -29,6 +32,7 @@ from gitexp.runs.recording.changes import ChangedRun, changed_runs
 from gitexp.runs.recording.records import record_of
 from gitexp.runs.run import Run
 from gitexp.runs.searching import RunQuery, count, search
+from gitexp.runs.tallies import Stats
 from gitexp.store.disk import DiskStore
 from gitexp.store.memory import MemoryStore
 from gitexp.store.model import RawObject, RefUpdate
@@ -258,6 +262,38 @@ def test_changed_runs_are_told_without_reading_them(counting: CountingStore) -> 
     assert [c.id for c in changed_runs(counting, None, old)] == [run_id(1), run_id(2)]
     assert [c.is_gone for c in changed_runs(counting, new, None)] == [True]
     assert list(changed_runs(counting, new, new)) == []
+
+
+# --- records that no gitexp writes
+
+
+def test_a_record_that_cannot_be_a_run_is_told_and_others_are_read(workspace: Workspace) -> None:
+    record(workspace, *runs_of(1), experiment="mood")
+    path = run_path(run_id(2))
+    place = f"runs/bot/tone:{path}"
+    for field, value, reason in (
+        ("created_at", "2026-02-30T00:00:00Z", "day is out of range for month"),
+        ("created_at", "0001-01-01T00:00:00+23:59", "date value out of range"),
+        ("exit", {"code": 10**30}, "a count is larger than 2**53"),
+        ("attempt", 2**53 + 1, "a count is larger than 2**53"),
+        ("stats", {**Stats(failed=1).to_dict(), "passed": 2**53}, "a count is larger than 2**53"),
+        ("metrics", {"a": {"value": 10**400, "step": 0, "timestamp": 0}}, "int too large"),
+    ):
+        document = make_run(run_id(2)).to_dict() | {field: value}
+        put(workspace, TONE, {path: json.dumps(document).encode()})
+        with pytest.raises(StoreError) as raised:
+            search(workspace, RunQuery(experiments=["tone"]))
+        assert raised.value.message.startswith(f"{place} cannot be a run: {reason}"), field
+        assert len(search(workspace, RunQuery(experiments=["mood"])).runs) == 1
+        assert verify(workspace).differences == ()
+    put(workspace, TONE, record_of(make_run(run_id(2))).contents())
+    assert len(ids(workspace)) == 2
+
+
+def test_a_duration_that_is_a_large_integer_is_a_number(workspace: Workspace) -> None:
+    document = make_run(run_id(1)).to_dict() | {"duration_seconds": 10**30}
+    put(workspace, TONE, {run_path(run_id(1)): json.dumps(document).encode()})
+    assert ids(workspace, "duration > 1e29") == [run_id(1)]
 
 
 # --- disposable
@@ -497,6 +533,44 @@ def test_verifying_finds_what_is_wrong(
     assert (found.runs, found.branches) == (3, 1)
     rebuild(on_disk)
     assert verify(on_disk).differences == ()
+
+
+# --- what an update costs
+
+
+def test_an_update_costs_the_same_however_many_values_there_are(on_disk: Workspace) -> None:
+    def steps_of_an_update(number: int) -> int:
+        record(on_disk, *runs_of(number, digest=f"sha256:{number:064x}"))
+        with contextlib.closing(connections.connected(file)) as connection:
+            steps: list[None] = []
+            connection.set_progress_handler(lambda: steps.append(None), 1)
+            with connections.writing(connection):
+                follow(on_disk, connection)
+        return len(steps)
+
+    def with_values_of_its_own(number: int) -> Run:
+        name = f"m{number}"
+        points = {name: MetricPoint(1.0, 0, 0)}
+        return make_run(run_id(number), digest=f"sha256:{number:064x}", metrics=points)
+
+    record(on_disk, *map(with_values_of_its_own, range(10)))
+    file = index_path(on_disk)
+    assert file is not None
+    ids(on_disk)
+    few = steps_of_an_update(4000)
+    record(on_disk, *map(with_values_of_its_own, range(10, 500)))
+    ids(on_disk)
+    assert steps_of_an_update(4001) < few + 20
+
+
+def test_names_that_only_vanished_runs_had_are_forgotten(workspace: Workspace) -> None:
+    record(workspace, make_run(run_id(1), tags={"a": "b"}))
+    asked = RunQuery(filter="tags.a = 'b'")
+    assert search(workspace, asked).unknown == ()
+    move(workspace, TONE, None)
+    ids(workspace)
+    record(workspace, make_run(run_id(2)))
+    assert search(workspace, asked).unknown == ("tags.a",)
 
 
 # --- entries

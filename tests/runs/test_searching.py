@@ -650,3 +650,26 @@ def test_pages_run_through_recorded_and_unrecorded_runs_alike(tracked: Workspace
         assert paged == whole
     for active in live:
         active.end()
+
+
+# --- texts that are no Unicode
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        RunQuery(filter="tags.a = '\udcff'"),
+        RunQuery(filter="name LIKE '\udcff%'"),
+        RunQuery(filter="params.`\udcff` IS NULL"),
+        RunQuery(order_by=["metrics.`\udcff`"]),
+        RunQuery(experiments=["\udcff"]),
+    ],
+)
+def test_a_text_in_another_encoding_is_refused(recorded: Workspace, query: RunQuery) -> None:
+    with pytest.raises(InvalidInput, match=r"\\udcff.* is no Unicode text"):
+        search(recorded, query)
+
+
+def test_no_run_begins_with_a_text_in_another_encoding(recorded: Workspace) -> None:
+    with pytest.raises(InvalidInput, match=r"'2026\\udcff' is no Unicode text"):
+        find_run(recorded, "2026\udcff")

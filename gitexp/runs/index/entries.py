@@ -16,6 +16,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
 _NUMERIC = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|(?i:inf(?:inity)?))\Z")
 _INTEGER = re.compile(r"[+-]?\d{1,18}\Z")
+_LARGEST = 2**53
 _CONTEXT_TAG = "mlflow.data.context"
 
 _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
@@ -51,7 +52,7 @@ def entry_of(document: Mapping[str, Any]) -> Entry:
     """Return what the index keeps of a run with this document.
 
     Raises:
-        KeyError, TypeError, ValueError: it is no document of a run.
+        ArithmeticError, LookupError, TypeError, ValueError: it is no document of a run.
     """
     texts = _Texts()
     return Entry(
@@ -87,7 +88,7 @@ class _Texts:
 
 def _attributes(document: Mapping[str, Any], texts: _Texts) -> tuple[Any, ...]:
     code = document["code"]
-    exit_code = (document.get("exit") or {}).get("code")
+    exit_code, duration = (document.get("exit") or {}).get("code"), document.get("duration_seconds")
     return (
         document["experiment"]["id"],
         texts.optional(document.get("name")),
@@ -96,7 +97,7 @@ def _attributes(document: Mapping[str, Any], texts: _Texts) -> tuple[Any, ...]:
         microseconds(document["created_at"]),
         _moment(document.get("started_at")),
         _moment(document.get("ended_at")),
-        document.get("duration_seconds"),
+        float(duration) if duration is not None else None,
         document["version"],
         document["digest"],
         code["commit"],
@@ -107,11 +108,22 @@ def _attributes(document: Mapping[str, Any], texts: _Texts) -> tuple[Any, ...]:
         texts.optional((document.get("endpoint") or {}).get("name")),
         document.get("lifecycle", "active"),
         document.get("parent"),
-        document.get("attempt", 1),
+        _held(document.get("attempt", 1)),
         document.get("retry_of"),
-        exit_code,
+        _held(exit_code),
         texts.optional(_error(document.get("error"))),
     )
+
+
+def _held(number: int | None) -> int | None:
+    """Return an integer that a column holds, also when those of many runs are added up.
+
+    Raises:
+        ValueError: it is larger than anything that can be counted.
+    """
+    if number is None or abs(number) <= _LARGEST:
+        return number
+    raise ValueError("a count is larger than 2**53")
 
 
 def microseconds(text: str) -> int:
@@ -136,7 +148,7 @@ def _subject(document: Mapping[str, Any]) -> Subject:
         dataset.get("name"),
         dataset.get("path"),
         dataset.get("digest"),
-        dataset.get("samples", -1),
+        _held(dataset.get("samples", -1)),
         _evaluators_text(tuple(evaluators)),
     )
 
@@ -148,7 +160,9 @@ def _evaluators_text(evaluators: tuple[tuple[str, str], ...]) -> str:
 
 def _counts(stats: Mapping[str, int]) -> tuple[int, int, int, int, int]:
     passed, failed, errors = (stats.get(name, 0) for name in ("passed", "failed", "errors"))
-    return passed, failed, errors, stats.get("unscored", 0), passed + failed + errors
+    unscored, total = stats.get("unscored", 0), passed + failed + errors
+    _held(max(unscored, total))
+    return passed, failed, errors, unscored, total
 
 
 def _metrics(document: Mapping[str, Any]) -> Iterator[tuple[str, str, float | None]]:

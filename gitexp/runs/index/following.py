@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from gitexp.documents import layout
 from gitexp.errors import Conflict, DamagedObject, MissingObject, StoreError
-from gitexp.ids import Name, ObjectId
+from gitexp.ids import Name, ObjectId, RunId
 from gitexp.project.workspace import Workspace
 from gitexp.runs.index.documents import Found, document_of
-from gitexp.runs.index.entries import entry_of
-from gitexp.runs.index.schema import create_indexes, drop_indexes
+from gitexp.runs.index.entries import Entry, entry_of
+from gitexp.runs.index.schema import create, create_indexes, drop_indexes
 from gitexp.runs.index.writing import Known, Writer
 from gitexp.runs.recording.changes import ChangedRun, changed_runs, is_run
 from gitexp.runs.recording.places import TAMPERED, Ledger
@@ -73,11 +73,12 @@ def follow(workspace: Workspace, connection: sqlite3.Connection) -> None:
     Raises:
         MissingObject, DamagedObject: something of a branch is not here, or damaged.
     """
-    update = _Update(workspace, connection)
-    is_new = not update.seen
+    is_new = not seen_branches(connection)
     if is_new:
+        # Names that branches left behind, which are all gone, are no names of these runs.
+        create(connection)
         drop_indexes(connection)
-    update.run()
+    _Update(workspace, connection).run()
     if is_new:
         create_indexes(connection)
 
@@ -89,23 +90,23 @@ class _Update:
         self._workspace = workspace
         self._connection = connection
         self._writer = Writer(connection)
-        self.seen = seen_branches(connection)
-        self._branches = {branch.number: branch for branch in self.seen.values()}
-        self._is_empty = not self.seen
+        self._seen = seen_branches(connection)
+        self._branches = {branch.number: branch for branch in self._seen.values()}
+        self._is_empty = not self._seen
 
     def run(self) -> None:
         tips = tips_of(self._workspace)
-        gone = [branch for ref, branch in self.seen.items() if ref not in tips]
+        gone = [branch for ref, branch in self._seen.items() if ref not in tips]
         # What moved to another branch is seen there before it is missed here.
         for ref, tip in tips.items():
-            if ref not in self.seen or self.seen[ref].tip != tip:
+            if ref not in self._seen or self._seen[ref].tip != tip:
                 self._move(ref, tip)
         for branch in gone:
             self._leave(branch)
         self._writer.flush()
 
     def _move(self, ref: str, tip: ObjectId) -> None:
-        old = self.seen.get(ref)
+        old = self._seen.get(ref)
         number = old.number if old else max(self._branches, default=0) + 1
         experiment, tree = ref.rsplit("/", 1)[1], tree_of(self._workspace.store, tip)
         branch = Branch(number, ref, experiment, tip, tree)
@@ -190,7 +191,7 @@ class _Update:
             return
         self._writer.forget(known)
         try:
-            entry = entry_of(self._document(run_id, places))
+            entry = self._entry(run_id, places)
         except (MissingObject, DamagedObject):
             raise
         except (StoreError, Conflict) as exc:
@@ -198,11 +199,16 @@ class _Update:
         else:
             self._writer.add(entry, state, experiment)
 
-    def _document(self, run_id: str, places: list[_Standing]) -> dict[str, object]:
+    def _entry(self, run_id: str, places: list[_Standing]) -> Entry:
+        branch = places[0][0].name
         if not is_run(run_id):
-            file = f"{places[0][0].name}:{run_id}"
-            raise StoreError(f"{file} is no record of a run", hint=TAMPERED)
-        return document_of(self._workspace, run_id, [found for _, found in places])
+            raise StoreError(f"{branch}:{run_id} is no record of a run", hint=TAMPERED)
+        try:
+            return entry_of(document_of(self._workspace, run_id, [found for _, found in places]))
+        except (ArithmeticError, ValueError) as exc:
+            # Its schema allows more than there is: the 30th of February, numbers without end.
+            file = f"{branch}:{layout.run_path(RunId(run_id))}"
+            raise StoreError(f"{file} cannot be a run: {exc}", hint=TAMPERED) from exc
 
 
 def _local_first(standing: _Standing) -> tuple[bool, str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import sqlite3
 
-FORMAT = 1
+FORMAT = 2
 """Changes when the tables do, or when the same records are read as something else."""
 
 LONGEST_TEXT = 256
@@ -56,6 +56,16 @@ RUN_COLUMNS = (
     "errors",
     "unscored",
     "total",
+)
+
+SUBJECT_COLUMNS = (
+    "version",
+    "digest",
+    "dataset",
+    "dataset_path",
+    "dataset_digest",
+    "samples",
+    "evaluators",
 )
 
 TABLES = (
@@ -111,6 +121,7 @@ INDEXES = (
     "CREATE INDEX params_number ON params (key, number)",
     "CREATE INDEX tags_text ON tags (key, text)",
     "CREATE INDEX datasets_name ON datasets (name)",
+    "CREATE INDEX subjects_digest ON subjects (digest, version, dataset_digest)",
 )
 
 

@@ -12,7 +12,7 @@ from gitexp.errors import RepositoryBusy
 from gitexp.project.workspace import Workspace
 from gitexp.runs.index.connections import ask, connected, discard, index_path, writing
 from gitexp.runs.index.following import follow, seen_branches, tips_of
-from gitexp.runs.index.schema import FORMAT, RUN_COLUMNS, create
+from gitexp.runs.index.schema import FORMAT, RUN_COLUMNS, SUBJECT_COLUMNS, create
 
 if TYPE_CHECKING:
     import sqlite3
@@ -23,7 +23,6 @@ up to date by the next question, and so is a missing or damaged one."""
 
 _MOST_TRIES = 5
 _MOST_TOLD = 20
-_SUBJECT = "version, digest, dataset, dataset_path, dataset_digest, samples, evaluators"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +182,7 @@ _DUMPS = {
     "problems": "SELECT run, experiment, kind, message, hint FROM problems ORDER BY 1, 2",
     "runs": f"SELECT r.id, {', '.join(_RUN)} FROM runs r ORDER BY r.id",
     "subjects": "SELECT r.id, "
-    + ", ".join(f"s.{name}" for name in _SUBJECT.split(", "))
+    + ", ".join(f"s.{name}" for name in SUBJECT_COLUMNS)
     + " FROM runs r JOIN subjects s ON s.subject = r.subject ORDER BY r.id",
     "documents": "SELECT r.id, d.text, d.checksum FROM documents d"
     " JOIN runs r ON r.key = d.run ORDER BY r.id",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gitexp.errors import Conflict, GitexpError
-from gitexp.runs.index.entries import Entry, Subject, entry_of
+from gitexp.runs.index.entries import Entry, entry_of
+from gitexp.runs.index.schema import SUBJECT_COLUMNS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,23 +19,21 @@ Known = tuple[int, str, str]
 """A run that the index has: its key, what its content follows from, and its experiment."""
 
 _FLUSH_AT = 1000
+_KEY_COLUMNS = ("kind", "name")
 
 
 class Writer:
     """Collects rows and writes them table by table.
 
-    The keys of names and the numbers of subjects are read once, so that no run costs a query.
+    The key of a name and the number of a subject are looked up once. All of them are never read:
+    where every run has values of its own there are as many subjects as runs.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._keys = {row[:2]: row[2] for row in self._rows("SELECT kind, name, key FROM keys")}
-        subjects = self._rows(
-            "SELECT version, digest, dataset, dataset_path, dataset_digest, samples, evaluators,"
-            " subject FROM subjects"
-        )
-        self._subjects: dict[Subject, int] = {row[:7]: row[7] for row in subjects}
-        self._next_run = 1 + (self._rows("SELECT max(key) FROM runs")[0][0] or 0)
+        self._keys = _Numbers(connection, "keys", "key", _KEY_COLUMNS)
+        self._subjects = _Numbers(connection, "subjects", "subject", SUBJECT_COLUMNS)
+        self._next_run = 1 + _largest(connection, "runs", "key")
         self._pending: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         self._runs = 0
         self._troubled = {run_id for (run_id,) in self._rows("SELECT run FROM problems")}
@@ -48,8 +47,10 @@ class Writer:
         """Return those of some runs that the index has."""
         self.flush()
         self._choose(run_ids)
+        # SQLite reads what stands before CROSS JOIN first: the few, not all that there are.
         rows = self._rows(
-            "SELECT r.id, r.key, r.state, r.experiment FROM chosen c JOIN runs r ON r.id = c.run"
+            "SELECT r.id, r.key, r.state, r.experiment"
+            " FROM chosen c CROSS JOIN runs r ON r.id = c.run"
         )
         return {row[0]: row[1:] for row in rows}
 
@@ -58,7 +59,7 @@ class Writer:
         self._choose(run_ids)
         return self._rows(
             "SELECT p.run, p.branch, p.record, p.beside"
-            " FROM chosen c JOIN places p ON p.run = c.run"
+            " FROM chosen c CROSS JOIN places p ON p.run = c.run"
         )
 
     def _choose(self, run_ids: Iterable[str]) -> None:
@@ -71,8 +72,9 @@ class Writer:
     def add(self, entry: Entry, state: str, experiment: str) -> None:
         """Add a run that the index does not have."""
         run, self._next_run = self._next_run, self._next_run + 1
-        key, put = self._key, self._pending
-        row = (run, entry.id, state, experiment, *entry.attributes, self._subject(entry.subject))
+        key, put = self._keys.of, self._pending
+        subject = self._subjects.of(entry.subject)
+        row = (run, entry.id, state, experiment, *entry.attributes, subject)
         put["runs"].append((*row, *entry.counts))
         put["documents"].append((run, entry.document, checksum(entry.document)))
         put["metrics"] += [(key((kind, name)), run, value) for kind, name, value in entry.metrics]
@@ -84,23 +86,11 @@ class Writer:
         if self._runs >= _FLUSH_AT:
             self.flush()
 
-    def _key(self, named: tuple[str, str]) -> int:
-        key = self._keys.get(named)
-        if key is None:
-            key = self._keys[named] = len(self._keys) + 1
-            self._pending["keys"].append((key, *named))
-        return key
-
-    def _subject(self, subject: Subject) -> int:
-        number = self._subjects.get(subject)
-        if number is None:
-            number = self._subjects[subject] = len(self._subjects) + 1
-            self._pending["subjects"].append((number, *subject))
-        return number
-
     def flush(self) -> None:
         """Write what was collected."""
         pending, self._pending, self._runs = self._pending, defaultdict(list), 0
+        for numbers in (self._keys, self._subjects):
+            pending[numbers.table] += numbers.new()
         for table, rows in pending.items():
             if not rows:
                 continue
@@ -127,7 +117,7 @@ class Writer:
             self._connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (run,))
 
     def _delete(self, table: str, run: int, names: list[tuple[str, str]]) -> None:
-        rows = [(self._keys[name], run) for name in names]
+        rows = [(self._keys.of(name), run) for name in names]
         self._connection.executemany(f"DELETE FROM {table} WHERE key = ? AND run = ?", rows)
 
     # --- problems ---------------------------------------------------------------------------
@@ -144,6 +134,51 @@ class Writer:
         if run_id in self._troubled:
             self._troubled.discard(run_id)
             self._connection.execute("DELETE FROM problems WHERE run = ?", (run_id,))
+
+
+class _Numbers:
+    """The numbers that a table gives to rows of some columns, each looked up when it is needed."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, table: str, number: str, columns: Sequence[str]
+    ) -> None:
+        self.table = table
+        self._connection = connection
+        # IS finds NULL as well, with the same index as =.
+        tests = " AND ".join(f"{column} IS ?" for column in columns)
+        self._query = f"SELECT {number} FROM {table} WHERE {tests}"
+        self._next = 1 + _largest(connection, table, number)
+        self._is_empty = self._next == 1
+        self._known: dict[tuple[Any, ...], int] = {}
+        self._new: list[tuple[Any, ...]] = []
+
+    def of(self, row: tuple[Any, ...]) -> int:
+        """Return the number of a row, a new one where the table does not have it."""
+        number = self._known.get(row)
+        if number is None:
+            number = self._known[row] = self._there(row) or self._add(row)
+        return number
+
+    def _there(self, row: tuple[Any, ...]) -> int | None:
+        if self._is_empty:
+            return None
+        found = self._connection.execute(self._query, row).fetchone()
+        return found[0] if found else None
+
+    def _add(self, row: tuple[Any, ...]) -> int:
+        number, self._next = self._next, self._next + 1
+        self._new.append((number, *row))
+        return number
+
+    def new(self) -> list[tuple[Any, ...]]:
+        """Return the rows, behind their numbers, that are still to be written."""
+        new, self._new = self._new, []
+        return new
+
+
+def _largest(connection: sqlite3.Connection, table: str, number: str) -> int:
+    found = connection.execute(f"SELECT max({number}) FROM {table}").fetchone()
+    return found[0] or 0
 
 
 def _first_two(row: tuple[Any, ...]) -> tuple[Any, ...]:
