@@ -23,6 +23,12 @@ T = TypeVar("T")
 _FILE = "cache-1.sqlite"
 _FLUSH_AT = 2000
 
+_MOST_RECENT = 16 * 2**20
+"""Characters that are kept in memory, and once more of those before them."""
+
+_MOST_BYTES = 256 * 2**20
+"""A larger file is begun anew by the next process that opens it."""
+
 
 class DerivedCache:
     """JSON values by key, kept in a directory, or only in memory when there is none."""
@@ -32,23 +38,40 @@ class DerivedCache:
         self._connection: sqlite3.Connection | None = None
         self._usable = directory is not None
         self._recent: dict[str, str] = {}
+        self._before: dict[str, str] = {}
+        self._size = 0
         self._pending: dict[str, str | None] = {}
         self._memo: dict[str, Any] = {}
 
     def get(self, key: str) -> Any | None:
         """Return the value of a key, or None; it is the caller's own, at every call."""
-        if key in self._recent:
-            return json.loads(self._recent[key])
+        text = self._recent.get(key)
+        if text is None:
+            text = self._before.get(key) or self._stored(key)
+            if text is None:
+                return None
+            self._remember(key, text)
+        return json.loads(text)
+
+    def _stored(self, key: str) -> str | None:
+        if key in self._pending:
+            return self._pending[key]
         row = self._select(key)
         if row is None or zlib.crc32(row[0].encode()) != row[1]:
             return None
-        self._recent[key] = row[0]
-        return json.loads(row[0])
+        return row[0]
+
+    def _remember(self, key: str, text: str) -> None:
+        """Keep a value in memory; what was not asked for in a long time goes, in one step."""
+        self._recent[key] = text
+        self._size += len(key) + len(text)
+        if self._size > _MOST_RECENT:
+            self._before, self._recent, self._size = self._recent, {}, 0
 
     def put(self, key: str, value: Any) -> None:
         """Keep a JSON value as it is now; it reaches the disk at the next `flush`."""
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        self._recent[key] = text
+        self._remember(key, text)
         if self._usable:
             self._pending[key] = text
             if len(self._pending) >= _FLUSH_AT:
@@ -57,6 +80,7 @@ class DerivedCache:
     def drop(self, key: str) -> None:
         """Forget a key."""
         self._recent.pop(key, None)
+        self._before.pop(key, None)
         if self._usable:
             self._pending[key] = None
 
@@ -111,6 +135,8 @@ class DerivedCache:
         path = self._directory / _FILE
         if not create and not path.exists():
             return None
+        if _is_too_large(path):
+            _delete(path)
         self._connection = _connect(path)
         if self._connection is None:
             self._discard()
@@ -122,9 +148,20 @@ class DerivedCache:
             self._connection.close()
         self._connection, self._usable = None, False
         if self._directory is not None:
-            for suffix in ("", "-wal", "-shm"):
-                with contextlib.suppress(OSError):
-                    (self._directory / (_FILE + suffix)).unlink()
+            _delete(self._directory / _FILE)
+
+
+def _is_too_large(path: Path) -> bool:
+    try:
+        return path.stat().st_size > _MOST_BYTES
+    except OSError:
+        return False
+
+
+def _delete(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(OSError):
+            path.with_name(path.name + suffix).unlink()
 
 
 def _connect(path: Path) -> sqlite3.Connection | None:
