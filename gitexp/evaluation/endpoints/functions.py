@@ -82,26 +82,46 @@ def imported(endpoint: Endpoint, directory: Path) -> Iterator[Function]:
     Raises:
         InvalidInput: it cannot be imported, or is nothing that can be called.
     """
-    with _module_path(directory, endpoint.callable.partition(":")[0].partition(".")[0]):
-        yield _import(endpoint)
+    what = f"endpoint {endpoint.name!r}"
+    with imported_function(endpoint.callable, directory, what=what) as function:
+        yield function
 
 
-def _import(endpoint: Endpoint) -> Function:
+@contextmanager
+def imported_function(name: str, directory: Path, *, what: str = "") -> Iterator[Any]:
+    """Yield a function of the project, `package.module:function`, imported as `imported` does.
+
+    While one function of a project is in use, others are imported beside it, so that they share
+    their modules.
+
+    Args:
+        what: what names the function, for messages, such as `endpoint 'bot'`.
+
+    Raises:
+        InvalidInput: it cannot be imported, or is nothing that can be called.
+    """
+    with _module_path(directory, name.partition(":")[0].partition(".")[0]):
+        yield _import(name, f"{what}: {name}" if what else name)
+
+
+def _import(called: str, what: str) -> Any:
     import importlib
 
-    module, _, name = endpoint.callable.partition(":")
+    module, _, name = called.partition(":")
     try:
         function = attrgetter(name)(importlib.import_module(module))
     except (Exception, SystemExit) as exc:  # the module's code may raise anything
         raise InvalidInput(
-            f"endpoint {endpoint.name!r}: {endpoint.callable} cannot be imported: "
-            f"{type(exc).__name__}: {exc}",
+            f"{what} cannot be imported: {type(exc).__name__}: {exc}",
             hint="Name it as `package.module:function`, seen from the project's directory.",
         ) from exc
     if not callable(function):
-        raise InvalidInput(f"endpoint {endpoint.name!r}: {endpoint.callable} cannot be called")
-    found: Function = function
-    return found
+        raise InvalidInput(f"{what} cannot be called")
+    return function
+
+
+_in_use: list[str] = []
+"""The directories from which functions are imported at present."""
 
 
 @contextmanager
@@ -110,10 +130,15 @@ def _module_path(directory: Path, top: str) -> Iterator[None]:
     import importlib
 
     place, writes = str(directory.resolve()), sys.dont_write_bytecode
+    if place in _in_use:
+        with _beside(directory, top):
+            yield
+        return
     aside = _modules_in(place) | _namesakes(directory, top)
     for name in aside:
         del sys.modules[name]
     sys.path.insert(0, place)
+    _in_use.append(place)
     # Caches of compiled code would be new files in the project.
     sys.dont_write_bytecode = True
     importlib.invalidate_caches()
@@ -121,10 +146,24 @@ def _module_path(directory: Path, top: str) -> Iterator[None]:
         yield
     finally:
         sys.dont_write_bytecode = writes
+        _in_use.remove(place)
         if place in sys.path:
             sys.path.remove(place)
         for name in _modules_in(place):
             del sys.modules[name]
+        sys.modules.update(aside)
+
+
+@contextmanager
+def _beside(directory: Path, top: str) -> Iterator[None]:
+    """Import another module of a project whose modules are in use, and stay so."""
+    own = _modules_in(str(directory.resolve()))
+    aside = {n: m for n, m in _namesakes(directory, top).items() if n not in own}
+    for name in aside:
+        del sys.modules[name]
+    try:
+        yield
+    finally:
         sys.modules.update(aside)
 
 
