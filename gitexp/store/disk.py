@@ -282,12 +282,12 @@ class DiskStore:
             self._log(objects, moves, places)
             moves.tidy()
         with suppress(OSError, GitexpError):
-            self._consolidate()
+            self._tidy_up()
 
-    def _consolidate(self) -> None:
-        from gitexp.store.consolidating import consolidate
+    def _tidy_up(self) -> None:
+        from gitexp.store.consolidating import tidy_up
 
-        consolidate(self.common_dir / "objects", self._environ)
+        tidy_up(self.common_dir / "objects", self._environ)
 
     @cached_property
     def _sharing(self) -> Sharing:

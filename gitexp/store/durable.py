@@ -6,15 +6,21 @@ Many objects become one pack, its index renamed last, which makes it visible.
 
 An object that is there already is written again unless a copy was read in full and found intact;
 then that copy is made durable, because Git does not fsync what it writes, and young, because a
-running `git prune` removes what nothing has named for a while. One that is told to remove what is
-young too takes objects away until a reference names them; those are written once more after that.
+running `git prune` removes what nothing has named for a while.
+
+One that is told to remove what is young too takes away whatever no reference named when it looked.
+What is gone once the references have moved is written again. While `git gc` is at work, which may
+remove more later, everything becomes a pack, because `git prune` removes none, nor `git repack` one
+that it did not find at its beginning, or found with a `.keep` file beside it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
+import secrets
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -24,9 +30,16 @@ from gitexp.store.model import RawObject
 from gitexp.store.objectfiles import ObjectFiles, loose_path
 from gitexp.store.pending import Pending
 from gitexp.store.sharing import PRIVATE, Sharing
+from gitexp.store.upkeep import gc_is_running
 
 MOST_LOOSE = 8
 """The most objects of one write that get files of their own."""
+
+DRAFT = "draft-"
+"""How the names of files begin that are still written, all of them in the directory of packs.
+
+`git prune` that removes what is young takes away every `tmp_` file, though somebody writes it.
+"""
 
 _MODE = 0o444
 _ATTEMPTS = 5
@@ -50,8 +63,10 @@ class ObjectWriter:
             OSError: they could not be written; nothing names those that were.
         """
         wanted = {raw.id: raw for raw in objects}
-        missing = [raw for raw in wanted.values() if not self._objects.renew(raw.id)]
-        packed = {raw.id for raw in missing} if len(missing) > MOST_LOOSE else set()
+        # What is here already may be on the list of what goes, like everything that is new.
+        listed = gc_is_running(self._objects.path)
+        missing = [raw for raw in wanted.values() if listed or not self._objects.renew(raw.id)]
+        packed = {raw.id for raw in missing} if listed or len(missing) > MOST_LOOSE else set()
         self._exposed = [raw for raw in wanted.values() if raw.id not in packed]
         if packed:
             self._write_pack(missing, pending)
@@ -59,11 +74,16 @@ class ObjectWriter:
             self._write_loose(missing, pending)
 
     def restore(self, pending: Pending) -> None:
-        """Write again what a prune has removed since `write`, now that references name it.
+        """Write again what a prune removed since `write` or may remove yet.
+
+        It belongs after the references moved: a prune that begins later removes nothing.
 
         Raises:
             OSError: they could not be written.
         """
+        if self._exposed and gc_is_running(self._objects.path):
+            self._write_pack(self._exposed, pending)
+            return
         for _ in range(_ATTEMPTS):
             gone = self._objects.gone([raw.id for raw in self._exposed])
             if not gone:
@@ -75,8 +95,10 @@ class ObjectWriter:
 
     def _write_loose(self, objects: Sequence[RawObject], pending: Pending) -> None:
         top = self._objects.path
-        drafts = [os.path.join(top, f"tmp_obj_{pending.token}{n}") for n in range(len(objects))]
+        directory = os.path.join(top, "pack")
+        drafts = [_draft(directory, f"{pending.token}-{n}") for n in range(len(objects))]
         pending.temporary(*drafts)
+        make_directories(directory)
         for raw, draft in zip(objects, drafts, strict=True):
             create_file(draft, [zlib.compress(_header(raw) + raw.data, _LEVEL)], mode=_MODE)
             self._sharing.adjust(draft)
@@ -84,7 +106,9 @@ class ObjectWriter:
         for raw, draft in zip(objects, drafts, strict=True):
             directories.update(dict.fromkeys(self._place(draft, loose_path(top, raw.id))))
         for directory in directories:
-            sync_directory(directory)
+            # One that a prune emptied and removed is made again by `restore`.
+            with contextlib.suppress(FileNotFoundError):
+                sync_directory(directory)
 
     def _place(self, draft: str, path: str) -> list[str]:
         """Give a file its name; return the directories to fsync."""
@@ -105,20 +129,30 @@ class ObjectWriter:
     def _write_pack(self, objects: Sequence[RawObject], pending: Pending) -> None:
         directory = os.path.join(self._objects.path, "pack")
         entries = _Entries(objects, self._objects.hash_length)
-        draft = os.path.join(directory, f"tmp_pack_{pending.token}")
-        draft_index = os.path.join(directory, f"tmp_idx_{pending.token}")
+        draft = _draft(directory, f"{pending.token}-pack")
+        draft_index = _draft(directory, f"{pending.token}-idx")
         pending.temporary(draft, draft_index)
         make_directories(directory)
         create_file(draft, entries.pack(), mode=_MODE)
         create_file(draft_index, [entries.index()], mode=_MODE)
-        stem = os.path.join(directory, f"pack-{entries.checksum.hex()}")
+        stem = _free_stem(os.path.join(directory, "pack-"), entries.checksum)
         pending.temporary(f"{stem}.keep")
-        if not os.path.exists(f"{stem}.keep"):
-            create_file(f"{stem}.keep", (), sync=False)
+        create_file(f"{stem}.keep", (), sync=False)
         for source, target in ((draft, f"{stem}.pack"), (draft_index, f"{stem}.idx")):
             self._sharing.adjust(source)
             replace_file(source, target)
         sync_directory(directory)
+
+
+def _draft(directory: str, name: str) -> str:
+    return os.path.join(directory, DRAFT + name)
+
+
+def _free_stem(beginning: str, checksum: bytes) -> str:
+    """Return the usual name for a pack; another where one is there, which may be about to go."""
+    usual = beginning + checksum.hex()
+    taken = os.path.exists(f"{usual}.pack") or os.path.exists(f"{usual}.keep")
+    return beginning + secrets.token_hex(len(checksum)) if taken else usual
 
 
 class _Entries:

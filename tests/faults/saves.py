@@ -86,7 +86,7 @@ def assert_whole(git: Git, before: State, after: State, where: str) -> None:
     assert git.status() == "", where
     git.check()
     left = [path.name for path in git.path.rglob("*") if path.is_file()]
-    odd = [n for n in left if n.endswith((".lock", ".keep")) or "tmp_" in n or ".gitexp-" in n]
+    odd = [n for n in left if n.endswith((".lock", ".keep")) or "draft-" in n or ".gitexp-" in n]
     assert odd == [], where
     private = git.path / ".git/gitexp"
     assert {path.name for path in private.rglob("*")} == {"lock", "turn", "held"}, where

@@ -58,7 +58,9 @@ def assert_sound(git: Git) -> None:
     assert git.status() == ""
     git.check()
     left = [path.name for path in git.path.rglob("*") if path.is_file()]
-    assert not [n for n in left if n.endswith((".lock", ".keep")) or "tmp_" in n or ".gitexp-" in n]
+    assert not [
+        n for n in left if n.endswith((".lock", ".keep")) or "draft-" in n or ".gitexp-" in n
+    ]
 
 
 def history_of(git: Git, branch: str) -> set[str]:
@@ -96,6 +98,13 @@ def test_git_packs_while_others_write_and_read(git: Git) -> None:
     for branch in ("main", "topic"):
         assert len(found[branch]) > 0
         assert set(found[branch]) <= history_of(git, branch)
+
+
+def test_git_removes_what_nothing_names_while_others_write(git: Git) -> None:
+    found = run(git, "beside_prune", 12)
+    assert_sound(git)
+    for branch, acknowledged in found.items():
+        assert set(acknowledged) <= history_of(git, branch)
 
 
 def test_git_commits_on_the_branch_that_is_saved_on(git: Git) -> None:

@@ -180,6 +180,20 @@ def beside_git(repository: Path, rounds: int) -> dict[str, list[str]]:
     return {**found, "readers": [line for reader in readers for line in reader.kill()]}
 
 
+def beside_prune(repository: Path, rounds: int) -> dict[str, list[str]]:
+    """Let writers work while git removes whatever no reference names; return what they did."""
+    names = ["main", "topic", "third", "topic"]
+    writers = [Child(_endless(repository, branch, n)) for n, branch in enumerate(names)]
+    for _ in range(rounds):
+        subprocess.run(["git", "gc", "--quiet", "--prune=now"], cwd=repository, check=True)
+    found: dict[str, list[str]] = {name: [] for name in names}
+    for name, writer in zip(names, writers, strict=True):
+        acknowledged = writer.kill()
+        assert len(acknowledged) > 1, f"a writer on {name} gave up"
+        found[name] += acknowledged
+    return found
+
+
 def _reading(repository: Path) -> Work:
     def work(acknowledge: Callable[[str], None]) -> None:
         with DiskStore.open(repository) as store:
@@ -217,7 +231,7 @@ def main(arguments: Sequence[str]) -> None:
     name, repository, *numbers = arguments
     scenario = {
         function.__name__: function
-        for function in (killed, killed_at_calls, racing, beside_git, committing)
+        for function in (killed, killed_at_calls, racing, beside_git, beside_prune, committing)
     }[name]
     try:
         print(json.dumps(scenario(Path(repository), *map(int, numbers))))

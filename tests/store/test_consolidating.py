@@ -67,3 +67,11 @@ def test_a_partial_clone_is_left_alone(tmp_path: Path) -> None:
     objects = tmp_path / ".git" / "objects"
     (objects / "pack" / "pack-1.promisor").write_text("")
     assert not consolidate(objects, ENVIRON)
+
+
+def test_what_a_power_cut_left_of_a_write_is_removed_by_the_next(tmp_path: Path) -> None:
+    store = wrote(tmp_path, 1, ENVIRON)
+    left = tmp_path / ".git" / "objects" / "pack" / "draft-0a1b-pack"
+    left.write_bytes(b"PACK")
+    commit_files(store, {"x": b"x"}, branch="work")
+    assert not left.exists()

@@ -129,6 +129,77 @@ def test_what_a_prune_removes_before_the_branch_names_it_is_written_again(
     assert git("rev-parse", "main") == tip
 
 
+def slow_gc(monkeypatch: pytest.MonkeyPatch, store: DiskStore, *, begins: str) -> list[Path]:
+    """Let a `git gc` begin when a file gets a name; return what it will remove when it is there."""
+    real, listed = os.replace, []
+
+    def replace(source: str, target: str) -> None:
+        if begins in os.fspath(target) and not listed:
+            (store.common_dir / "gc.pid").write_text("1 elsewhere")
+            objects = store.common_dir / "objects"
+            kept = {path.stem for path in objects.glob("pack/*.keep")}
+            listed.extend(p for p in objects.glob("??/*"))
+            listed.extend(p for p in objects.glob("pack/pack-*") if p.stem not in kept)
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    return listed
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("begins", ["objects", "refs/heads/main"])
+def test_a_slow_gc_that_began_before_the_branch_moved_takes_nothing_of_it(
+    store: DiskStore, monkeypatch: pytest.MonkeyPatch, begins: str, packed: bool
+) -> None:
+    tree = {f"{number}.txt": b"%d\n" % number for number in range(20 if packed else 2)}
+    write(store, [make_object("blob", data) for data in tree.values()])
+    listed = slow_gc(monkeypatch, store, begins=begins)
+    tip = commit_files(store, {"a/x.txt": b"x\n", **tree}, branch="main")
+    assert listed
+    for path in listed:
+        path.unlink()
+    (store.common_dir / "gc.pid").unlink()
+    git = Git(store.common_dir)
+    git("fsck", "--strict")
+    assert git("rev-parse", "main") == tip
+
+
+def test_nothing_is_written_twice_while_git_gc_works(store: DiskStore) -> None:
+    (store.common_dir / "gc.pid").write_text("1 elsewhere")
+    for number in range(2):
+        write(store, blobs(2))
+        assert [name.endswith(".pack") for name in files(store)].count(True) == number + 1
+    assert not [name for name in files(store) if not name.startswith("pack/pack-")]
+
+
+def test_a_pack_that_a_person_keeps_is_still_kept(store: DiskStore) -> None:
+    write(store, blobs(20))
+    (pack,) = (store.common_dir / "objects/pack").glob("*.pack")
+    (store.common_dir / "gc.pid").write_text("1 elsewhere")
+    pack.with_suffix(".keep").write_text("by hand")
+    write(store, blobs(20))
+    assert pack.with_suffix(".keep").read_text() == "by hand"
+
+
+def test_what_git_prune_takes_for_left_over_is_not_what_is_being_written(
+    store: DiskStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, git = os.replace, Git(store.common_dir)
+    pruned: list[str] = []
+
+    def replace(source: str, target: str) -> None:
+        if "objects" in os.fspath(target) and source not in pruned:
+            pruned.append(source)
+            git("prune", "--expire=now")
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    commit_files(store, {"x.txt": b"x\n"}, branch="main")
+    commit_files(store, {f"{n}.txt": b"%d\n" % n for n in range(20)}, branch="main")
+    assert len(pruned) > 3
+    git("fsck", "--strict", "--no-dangling")
+
+
 def test_the_error_says_that_the_change_was_made_when_it_cannot_be_written_again(
     store: DiskStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,7 +207,7 @@ def test_the_error_says_that_the_change_was_made_when_it_cannot_be_written_again
     real = os.open
 
     def refuse(path: str, flags: int, mode: int = 0o777) -> int:
-        if removed and "tmp_obj_" in os.fspath(path):
+        if removed and "draft-" in os.fspath(path):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
         return real(path, flags, mode)
 
