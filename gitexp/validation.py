@@ -89,28 +89,43 @@ def _check_file(source: Source, path: str) -> list[Problem]:
     if wrong or kind is None:
         return [Problem(file=shown, message=wrong or "unknown file")]
     try:
-        data = source.read(path)
-        document = _parsed(kind, data or b"", shown)
+        data = source.read(path) or b""
+        if kind == "sample":
+            return _dataset_problems(data, path, shown)
+        return _schema_problems(kind, _parsed(data, shown), shown)
     except InvalidDocuments as exc:
         return list(exc.problems)
     except InvalidInput as exc:
         return [Problem(file=shown, message=exc.message.removeprefix(f"{path} is "))]
-    return [] if kind == "sample" else _schema_problems(kind, document, shown)
+
+
+def _dataset_problems(data: bytes, path: str, shown: str) -> list[Problem]:
+    """Return what is wrong with the rows of a dataset; a large file's are not in the repository."""
+    from gitexp.evaluation.datasets.checking import problems_of
+    from gitexp.evaluation.datasets.content import bytes_content
+    from gitexp.evaluation.datasets.descriptions import format_of
+    from gitexp.store.lfs.pointers import parse_pointer
+
+    form = format_of(path)
+    if form is None or parse_pointer(data) is not None:
+        return []
+    return problems_of(bytes_content(data, shown, form))
 
 
 def _schema_problems(kind: DocumentKind, document: ParsedDocument, file: str) -> list[Problem]:
     from gitexp.documents.schemas import check
 
-    return check(kind, document, file=file)
+    problems = check(kind, document, file=file)
+    if kind == "dataset" and not problems:
+        from gitexp.evaluation.datasets.descriptions import faults
+
+        return faults(document, file)
+    return problems
 
 
-def _parsed(kind: DocumentKind, data: bytes, shown: str) -> ParsedDocument:
+def _parsed(data: bytes, shown: str) -> ParsedDocument:
     from gitexp.documents import schemas
 
-    if kind == "sample":
-        from gitexp.evaluation.datasets.loading import parse_rows
-
-        return parse_rows(data, shown)
     return schemas.parse(data, file=shown)
 
 
@@ -188,7 +203,7 @@ def _valid(source: Source, path: str, kind: DocumentKind) -> ParsedDocument | No
         return None
     try:
         data = source.read(path)
-        document = _parsed(kind, data, path) if data is not None else None
+        document = _parsed(data, path) if data is not None else None
     except InvalidInput:
         return None
     if document is None or _schema_problems(kind, document, path):

@@ -11,6 +11,7 @@ DocumentKind = Literal[
     "environment",
     "lock",
     "sample",
+    "dataset",
     "endpoint",
     "evaluator",
     "workflow",

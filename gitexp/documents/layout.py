@@ -20,6 +20,9 @@ HEADER_FILE = "experiment.yaml"
 PARAMETERS_FILE = "parameters.yaml"
 BINDING_FILE = "environment.yaml"
 RESULTS_FILE = "results.jsonl"
+RESULTS_DIR = "results"
+SPANS_FILE = "spans.jsonl"
+SPANS_DIR = "spans"
 METRICS_FILE = "metrics.jsonl"
 ARTIFACTS_DIR = "artifacts"
 EVENTS_DIR = "events"
@@ -35,7 +38,8 @@ RUNS_DIR = "runs"
 
 BRANCHES = "refs/heads/"
 PINS = "refs/gitexp/pins/"
-DATASET_SUFFIXES = (".jsonl", ".csv", ".yaml")
+DATASET_SUFFIXES = (".jsonl", ".csv", ".yaml", ".parquet")
+DESCRIPTION_SUFFIX = ".dataset.yaml"
 
 Place = Literal["project", "environment", "runs"]
 """What a tree holds: a project's files, one environment's binding, or an experiment's runs."""
@@ -77,8 +81,9 @@ def parameters_path(root: str, name: Name) -> str:
 
 
 def dataset_paths(root: str, name: Name) -> tuple[str, ...]:
-    """Return the paths at which a dataset may stand, in the order in which they are tried."""
-    return tuple(join(root, DATASETS_DIR, name + suffix) for suffix in DATASET_SUFFIXES)
+    """Return the paths at which a dataset may stand: its rows, or what says where they are."""
+    suffixes = (*DATASET_SUFFIXES, DESCRIPTION_SUFFIX)
+    return tuple(join(root, DATASETS_DIR, name + suffix) for suffix in suffixes)
 
 
 def endpoint_path(root: str, name: Name) -> str:
@@ -109,6 +114,17 @@ def run_path(run_id: RunId) -> str:
 def results_path(run_id: RunId) -> str:
     """Return the path, on a runs branch, of a run's results: a line a sample."""
     return f"{run_dir(run_id)}/{RESULTS_FILE}"
+
+
+def results_part_path(run_id: RunId, segment: str) -> str:
+    """Return the path, on a runs branch, of the results that belong to one segment."""
+    return f"{run_dir(run_id)}/{RESULTS_DIR}/{segment}.jsonl"
+
+
+def spans_path(run_id: RunId, segment: str = "") -> str:
+    """Return the path, on a runs branch, of a run's spans, or of those of one segment."""
+    directory = run_dir(run_id)
+    return f"{directory}/{SPANS_DIR}/{segment}.jsonl" if segment else f"{directory}/{SPANS_FILE}"
 
 
 def metrics_path(run_id: RunId) -> str:
@@ -209,7 +225,8 @@ _KINDS: dict[Place, tuple[tuple[str, DocumentKind], ...]] = {
         (re.escape(LOCK_FILE), "lock"),
         (rf"{EXPERIMENTS_DIR}/{_NAME}/{re.escape(HEADER_FILE)}", "experiment"),
         (rf"{EXPERIMENTS_DIR}/{_NAME}/{re.escape(PARAMETERS_FILE)}", "parameters"),
-        (rf"{DATASETS_DIR}/{_NAME}\.(?:jsonl|csv|yaml)", "sample"),
+        (rf"{DATASETS_DIR}/{_NAME}{re.escape(DESCRIPTION_SUFFIX)}", "dataset"),
+        (rf"{DATASETS_DIR}/{_NAME}\.(?:jsonl|csv|yaml|parquet)", "sample"),
         (rf"{ENDPOINTS_DIR}/{_NAME}\.yaml", "endpoint"),
         (rf"{EVALUATORS_DIR}/{_NAME}\.yaml", "evaluator"),
         (rf"{WORKFLOWS_DIR}/{_NAME}\.yaml", "workflow"),
@@ -221,6 +238,7 @@ _KINDS: dict[Place, tuple[tuple[str, DocumentKind], ...]] = {
     "runs": (
         (rf"{_RUN}\.json", "run"),
         (rf"{_RUN}/{re.escape(RESULTS_FILE)}", "result"),
+        (rf"{_RUN}/{RESULTS_DIR}/[a-zA-Z0-9-]+\.jsonl", "result"),
         (rf"{_RUN}/{re.escape(METRICS_FILE)}", "metric"),
         (rf"{_RUN}/{EVENTS_DIR}/[a-zA-Z0-9-]+\.jsonl", "event"),
     ),

@@ -25,19 +25,17 @@ class ProjectFile:
     data: bytes
 
 
-def read_project_file(
-    directory: Path, candidates: Sequence[str], *, what: str, limit: int = MAX_DOCUMENT_BYTES
-) -> ProjectFile:
-    """Return the one file that exists of several that may.
+def find_project_file(directory: Path, candidates: Sequence[str], *, what: str) -> str:
+    """Return which one of several files that may exist does, checked but not read.
 
     Args:
-        candidates: paths relative to the project, none of which comes from a document.
+        candidates: paths relative to the project, checked to be usable.
         what: what the file is, for messages, such as `dataset 'questions'`.
 
     Raises:
         NotFound: none of them exists.
-        InvalidInput: several exist, or the one leads out of the project by a symbolic link, is
-            no regular file, is larger than `limit` bytes or cannot be read.
+        InvalidInput: several exist, or the one leads out of the project by a symbolic link or is
+            no regular file.
     """
     found = [path for path in candidates if (directory / path).exists()]
     if not found:
@@ -49,7 +47,22 @@ def read_project_file(
         raise InvalidInput(
             f"{what} has several files: {', '.join(found)}", hint="Keep one of them."
         )
-    return ProjectFile(path=found[0], data=_read(directory, found[0], limit))
+    _inside(directory, found[0])
+    return found[0]
+
+
+def read_project_file(
+    directory: Path, candidates: Sequence[str], *, what: str, limit: int = MAX_DOCUMENT_BYTES
+) -> ProjectFile:
+    """Return the one file that exists of several that may.
+
+    Raises:
+        NotFound: none of them exists.
+        InvalidInput: as `find_project_file` says, or it is larger than `limit` bytes or cannot be
+            read.
+    """
+    path = find_project_file(directory, candidates, what=what)
+    return ProjectFile(path=path, data=_read(directory, path, limit))
 
 
 def read_document(
@@ -70,7 +83,7 @@ def read_document(
     return value
 
 
-def _read(directory: Path, path: str, limit: int) -> bytes:
+def _inside(directory: Path, path: str) -> Path:
     target = (directory / path).resolve()
     if not target.is_relative_to(directory.resolve()):
         raise InvalidInput(
@@ -79,6 +92,11 @@ def _read(directory: Path, path: str, limit: int) -> bytes:
         )
     if not target.is_file():
         raise InvalidInput(f"{path} is no regular file")
+    return target
+
+
+def _read(directory: Path, path: str, limit: int) -> bytes:
+    target = _inside(directory, path)
     size = target.stat().st_size
     if size > limit:
         raise InvalidInput(f"{path} has {size} bytes, more than the {limit} that are read")

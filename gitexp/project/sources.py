@@ -21,7 +21,7 @@ from gitexp.store.trees import blob_at, entry_at, list_dir, tree_of, walk_files
 MAX_TABLE_BYTES = 256 * 2**20
 """The largest dataset or results file that is validated."""
 
-_TABLES = (".jsonl", ".csv")
+_TABLES = (".jsonl", ".csv", ".parquet")
 _AT_THE_TOP = (layout.PROJECT_FILE, layout.LOCK_FILE)
 
 

@@ -23,11 +23,13 @@ def test_paths_begin_at_the_project_wherever_it_is() -> None:
     assert layout.evaluator_path("a", Name("exact")) == "a/evaluators/exact.yaml"
 
 
-def test_a_dataset_is_looked_for_by_three_suffixes() -> None:
+def test_a_dataset_is_looked_for_by_five_suffixes() -> None:
     assert layout.dataset_paths("a", Name("faq")) == (
         "a/datasets/faq.jsonl",
         "a/datasets/faq.csv",
         "a/datasets/faq.yaml",
+        "a/datasets/faq.parquet",
+        "a/datasets/faq.dataset.yaml",
     )
 
 
@@ -71,6 +73,8 @@ def test_what_is_no_branch_has_no_branch_name(ref: str) -> None:
         ("datasets/faq.jsonl", "project", "sample"),
         ("datasets/faq.csv", "project", "sample"),
         ("datasets/faq.yaml", "project", "sample"),
+        ("datasets/faq.parquet", "project", "sample"),
+        ("datasets/faq.dataset.yaml", "project", "dataset"),
         ("endpoints/http.yaml", "project", "endpoint"),
         ("evaluators/exact.yaml", "project", "evaluator"),
         ("environment.yaml", "environment", "environment"),

@@ -99,6 +99,13 @@ VALID: dict[DocumentKind, tuple[str, str | bytes]] = {
         ),
     ),
     "sample": ("faq.jsonl", '{"id": 1, "input": "x", "expected": null, "weight": 0}\n'),
+    "dataset": (
+        "faq.dataset.yaml",
+        (
+            f"url: s3://corpora/faq.parquet\ndigest: {DIGEST}\nfields:\n  input: question\n"
+            "  metadata: [lang]\nsplits:\n  hard: metadata.lang = 'de'\n"
+        ),
+    ),
     "endpoint": ("bot.yaml", "type: python\ncallable: a.b:c.d\ntimeout: 1.5\n"),
     "evaluator": ("exact.yaml", "type: exact-match\nstrip: true\nselect: a.0\n"),
     "run": ("r.json", dump_json(RUN)),

@@ -9,7 +9,6 @@ import pytest
 
 from gitexp.documents.problems import MISSING
 from gitexp.errors import InvalidDocuments, InvalidInput, NotFound
-from gitexp.evaluation.datasets import loading as datasets
 from gitexp.evaluation.datasets.loading import Dataset, load
 
 
@@ -146,7 +145,7 @@ def test_repeated_ids_are_refused_with_both_lines(tmp_path: Path) -> None:
     with pytest.raises(InvalidDocuments) as caught:
         load(tmp_path, "q")
     assert str(caught.value) == (
-        "datasets/q.jsonl:3: [2].id: '1' is the id of the sample in line 1 already"
+        'datasets/q.jsonl:3: [2].id: "1" is the id of the sample in line 1 already'
     )
     assert caught.value.hint == "Give every sample an id of its own, or leave the ids out."
 
@@ -190,7 +189,8 @@ def test_an_absent_dataset_is_not_found(tmp_path: Path) -> None:
         load(tmp_path, "q")
     assert str(caught.value) == "no dataset 'q' in the project"
     assert caught.value.hint == (
-        "Make the file datasets/q.jsonl, datasets/q.csv or datasets/q.yaml."
+        "Make the file datasets/q.jsonl, datasets/q.csv, datasets/q.yaml, datasets/q.parquet or "
+        "datasets/q.dataset.yaml."
     )
 
 
@@ -242,13 +242,3 @@ def test_a_directory_is_no_dataset(tmp_path: Path) -> None:
     (tmp_path / "datasets" / "q.jsonl").mkdir(parents=True)
     with pytest.raises(InvalidInput, match=r"datasets/q\.jsonl is no regular file"):
         load(tmp_path, "q")
-
-
-def test_a_file_that_is_too_large_is_not_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(datasets, "MAX_DATASET_BYTES", 20)
-    write(tmp_path, "q.jsonl", lines({"input": 1}, {"input": 2}))
-    with pytest.raises(InvalidInput) as caught:
-        load(tmp_path, "q")
-    assert str(caught.value) == ("datasets/q.jsonl has 26 bytes, more than the 20 that are read")

@@ -1,161 +1,120 @@
-"""Datasets: the samples of a test set, read from the project's working tree.
+"""Datasets: the samples of a test set, read one after the other and never held together.
 
-A dataset is `datasets/NAME.jsonl` (a sample a line), `.csv` (a sample a row, its cells text) or
-`.yaml` (a list of samples). What stands in it is data: it is never a path, a template or code.
+A dataset is `datasets/NAME.jsonl` (a sample a line), `.csv` (a sample a row, its cells text),
+`.yaml` (a list of samples), `.parquet`, or `NAME.dataset.yaml`, which says where the rows are and
+which column is what. What stands in rows is data: it is never a path, a template or code.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from gitexp.documents import layout, schemas
-from gitexp.documents.canonical import canonical_json
-from gitexp.documents.parsed import ParsedDocument
-from gitexp.documents.problems import MISSING, Problem, ProblemCollector
-from gitexp.errors import InvalidDocuments, InvalidInput
+from gitexp.evaluation.datasets.checking import check, samples_of
+from gitexp.evaluation.datasets.content import Content
+from gitexp.evaluation.datasets.places import find
 from gitexp.evaluation.datasets.sample import Sample
-from gitexp.evaluation.files import read_project_file
-from gitexp.ids import Digest, parse_name
-
-MAX_DATASET_BYTES = 256 * 2**20
-"""The largest dataset file that is read."""
-
-_DERIVED_DIGITS = 12
-_MAY_HAVE = "id, expected, metadata and weight."
+from gitexp.evaluation.datasets.selecting import Selection, select
+from gitexp.ids import Digest
+from gitexp.project.workspace import Workspace
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """The samples of a test set, in the order of the file.
+    """The samples of a test set, all of them checked.
+
+    Iterating yields them in the order of the file, as often as wanted; each time they are read
+    again. It raises Conflict where the file was changed in the meantime.
 
     Attributes:
         path: the file, relative to the repository.
         digest: over the samples, in whatever order and however they are written down.
+        count: how many there are.
+        splits: how many samples each split has.
+        named_splits: filters that the dataset's description gives names to.
     """
 
     name: str
     path: str
     digest: Digest
-    samples: Sequence[Sample]
+    count: int
+    splits: Mapping[str, int]
+    named_splits: Mapping[str, str] = field(default_factory=dict)
+    passing: Callable[[], Iterator[Sample]] = field(compare=False, repr=False)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return self.passing()
+
+    def __len__(self) -> int:
+        return self.count
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """All samples, held in memory together."""
+        return tuple(self)
 
     def first(self, count: int | None) -> Dataset:
         """Return the dataset of the first samples, which has a digest of its own."""
-        if count is None or count >= len(self.samples):
+        return self.select(Selection(limit=count))
+
+    def select(self, selection: Selection) -> Dataset:
+        """Return the dataset of the samples that are chosen, which has a digest of its own.
+
+        Raises:
+            InvalidInput: the selection cannot be read, or leaves nothing.
+        """
+        found = select(self, selection)
+        if found is None:
             return self
-        return _dataset(self.name, self.path, self.samples[:count])
+        return Dataset(
+            name=self.name,
+            path=self.path,
+            digest=found.digest,
+            count=found.count,
+            splits=found.splits,
+            named_splits=self.named_splits,
+            passing=found.samples,
+        )
 
 
-def load(directory: Path, name: str, *, root: str = "") -> Dataset:
-    """Return a dataset of a project's working tree.
+def load(
+    directory: Path, name: str, *, root: str = "", workspace: Workspace | None = None
+) -> Dataset:
+    """Return a dataset of a project's working tree, all of its rows checked.
 
     Args:
         directory: the project's directory.
         root: the project's place in its repository, for the dataset's path.
+        workspace: where large files and copies of what is elsewhere are kept; without it, only
+            what is in the directory itself can be read.
 
     Raises:
-        NotFound: the project has no dataset of that name.
+        NotFound: the project has no dataset of that name, or what it points to is nowhere.
         InvalidInput: two files have that name, or the file leads out of the project.
         InvalidDocuments: everything that is wrong in it, each with its line.
+        DamagedObject: its bytes are not those that were pinned.
+        RemoteError: it is elsewhere and cannot be brought here.
     """
-    checked = parse_name(name, "dataset name")
-    file = read_project_file(
-        directory,
-        layout.dataset_paths("", checked),
-        what=f"dataset {name!r}",
-        limit=MAX_DATASET_BYTES,
-    )
-    path = layout.join(root, file.path)
-    return _dataset(name, path, _samples(parse_rows(file.data, path)))
+    found = find(directory, name, root=root, workspace=workspace)
+    return dataset_of(found.content, name=name, path=found.path, named_splits=found.splits)
 
 
-def _dataset(name: str, path: str, samples: Sequence[Sample]) -> Dataset:
-    digests = hashlib.sha256(b"".join(sorted(sample.digest for sample in samples)))
-    return Dataset(
-        name=name, path=path, digest=Digest(f"sha256:{digests.hexdigest()}"), samples=tuple(samples)
-    )
-
-
-def parse_rows(data: bytes, path: str) -> ParsedDocument:
-    """Return the list of a dataset's rows, each checked, and the lines on which they stand.
+def dataset_of(
+    content: Content, *, name: str, path: str, named_splits: Mapping[str, str] | None = None
+) -> Dataset:
+    """Return the dataset whose rows are these, all of them checked.
 
     Raises:
-        InvalidInput: there are no rows.
-        InvalidDocuments: everything that is wrong in them, repeated ids too, each with its line.
+        As `load` says of rows.
     """
-    document = schemas.parse(data, file=path)
-    if not document.value:
-        raise InvalidInput(f"{path} has no samples", hint="Add a row with an `input`.")
-    if not isinstance(document.value, list):
-        problem = document.problem(path, (), "expected a list of samples")
-        raise InvalidDocuments([problem], hint="Begin each sample with `- input:`.")
-    problems = schemas.check("sample", document, file=path)
-    if problems:
-        raise InvalidDocuments(problems, hint="A sample has an input, and may have " + _MAY_HAVE)
-    _require_distinct_ids(document, path)
-    return document
-
-
-# --- samples --------------------------------------------------------------------------------
-
-
-def _samples(document: ParsedDocument) -> list[Sample]:
-    rows: list[dict[str, Any]] = document.value
-    return [_sample(row, known) for row, known in zip(rows, _ids(rows), strict=True)]
-
-
-def _sample(row: Mapping[str, Any], sample_id: str) -> Sample:
-    expected = row.get("expected")
-    return Sample(
-        id=sample_id,
-        input=row["input"],
-        expected=MISSING if expected is None else expected,
-        metadata=row.get("metadata", {}),
-        weight=float(row.get("weight", 1)),
-        digest=hashlib.sha256(canonical_json({**row, "id": sample_id})).digest(),
-    )
-
-
-def _ids(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the id of every row."""
-    taken = {str(row["id"]) for row in rows if "id" in row}
-    counts: dict[str, int] = {}
-    for row in rows:
-        if "id" in row:
-            yield str(row["id"])
-            continue
-        derived = _derived_id(row)
-        unique = derived
-        while unique in taken:
-            counts[derived] = counts.get(derived, 1) + 1
-            unique = f"{derived}-{counts[derived]}"
-        taken.add(unique)
-        yield unique
-
-
-def _derived_id(row: Mapping[str, Any]) -> str:
-    content = canonical_json([row["input"], row.get("expected")])
-    return "s" + hashlib.sha256(content).hexdigest()[:_DERIVED_DIGITS]
-
-
-def _require_distinct_ids(document: ParsedDocument, path: str) -> None:
-    first: dict[str, int] = {}
-    found = ProblemCollector()
-    for position, row in enumerate(document.value):
-        if "id" not in row:
-            continue
-        earlier = first.setdefault(str(row["id"]), position)
-        if earlier != position:
-            found.extend([_repeated(document, path, position, earlier)])
-    found.raise_if_any(hint="Give every sample an id of its own, or leave the ids out.")
-
-
-def _repeated(document: ParsedDocument, path: str, position: int, earlier: int) -> Problem:
-    line = (document.position((earlier,)) or (0, 0))[0]
-    sample_id = document.value[position]["id"]
-    return document.problem(
-        path, (position, "id"), f"{sample_id!r} is the id of the sample in line {line} already"
+    checked = check(content)
+    return Dataset(
+        name=name,
+        path=path,
+        digest=checked.digest,
+        count=checked.count,
+        splits=checked.splits,
+        named_splits=named_splits or {},
+        passing=lambda: samples_of(content, checked),
     )
