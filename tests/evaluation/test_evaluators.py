@@ -10,7 +10,10 @@ import pytest
 from gitexp.documents.problems import MISSING
 from gitexp.errors import InvalidDocuments, InvalidInput, NotFound
 from gitexp.evaluation.datasets.sample import Sample
-from gitexp.evaluation.evaluators.matching import Evaluator, load_evaluator, load_evaluators, select
+from gitexp.evaluation.evaluators.cases import Case
+from gitexp.evaluation.evaluators.evaluator import Evaluator
+from gitexp.evaluation.evaluators.framing import select
+from gitexp.evaluation.evaluators.loading import load_evaluator, load_evaluators
 from gitexp.runs.rows import Score
 
 PASSED = Score(value=True, passed=True)
@@ -44,7 +47,7 @@ def _yaml(value: Any) -> str:
     ],
 )
 def test_equal_values_match_exactly(tmp_path: Path, output: Any, expected: Any) -> None:
-    assert evaluator(tmp_path, "exact-match").score(sample(expected), output) == PASSED
+    assert evaluator(tmp_path, "exact-match").score_now(sample(expected), output) == PASSED
 
 
 @pytest.mark.parametrize(
@@ -63,15 +66,15 @@ def test_equal_values_match_exactly(tmp_path: Path, output: Any, expected: Any) 
     ],
 )
 def test_other_values_do_not(tmp_path: Path, output: Any, expected: Any, reason: str) -> None:
-    score = evaluator(tmp_path, "exact-match").score(sample(expected), output)
+    score = evaluator(tmp_path, "exact-match").score_now(sample(expected), output)
     assert score == Score(value=False, passed=False, reason=reason)
 
 
 def test_case_and_white_space_may_be_left_out(tmp_path: Path) -> None:
     lenient = evaluator(tmp_path, "exact-match", ignore_case=True, strip=True)
-    assert lenient.score(sample("straße"), " STRASSE\n").passed
-    assert lenient.score(sample(["a"]), ["A "]).passed
-    assert not lenient.score(sample("a"), "b").passed
+    assert lenient.score_now(sample("straße"), " STRASSE\n").passed
+    assert lenient.score_now(sample(["a"]), ["A "]).passed
+    assert not lenient.score_now(sample("a"), "b").passed
 
 
 @pytest.mark.parametrize(
@@ -79,7 +82,7 @@ def test_case_and_white_space_may_be_left_out(tmp_path: Path) -> None:
     [("the cat sat", "cat"), (["a", "b"], "b"), ([1.0, 2], 2.0), ("a b c", ["a", "c"]), ("x", "")],
 )
 def test_what_is_in_it_is_contained(tmp_path: Path, output: Any, expected: Any) -> None:
-    assert evaluator(tmp_path, "contains").score(sample(expected), output) == PASSED
+    assert evaluator(tmp_path, "contains").score_now(sample(expected), output) == PASSED
 
 
 @pytest.mark.parametrize(
@@ -93,12 +96,12 @@ def test_what_is_in_it_is_contained(tmp_path: Path, output: Any, expected: Any) 
     ],
 )
 def test_what_is_not_is_not(tmp_path: Path, output: Any, expected: Any, reason: str) -> None:
-    score = evaluator(tmp_path, "contains").score(sample(expected), output)
+    score = evaluator(tmp_path, "contains").score_now(sample(expected), output)
     assert score == Score(value=False, passed=False, reason=reason)
 
 
 def test_a_text_cannot_contain_a_number(tmp_path: Path) -> None:
-    score = evaluator(tmp_path, "contains").score(sample(5), "5")
+    score = evaluator(tmp_path, "contains").score_now(sample(5), "5")
     assert score.error == ("TypeError: a text cannot contain the expected 5, which is no text")
     assert score.passed is None
 
@@ -126,30 +129,30 @@ def test_a_text_cannot_contain_a_number(tmp_path: Path) -> None:
 def test_numbers_are_compared_within_a_tolerance(
     tmp_path: Path, options: dict[str, Any], output: Any, expected: Any, passed: bool
 ) -> None:
-    score = evaluator(tmp_path, "numeric", **options).score(sample(expected), output)
+    score = evaluator(tmp_path, "numeric", **options).score_now(sample(expected), output)
     assert (score.passed, score.error) == (passed, "")
     assert bool(score.reason) == (not passed)
 
 
 @pytest.mark.parametrize("expected", ["many", [1], True, "nan"])
 def test_expecting_no_number_is_an_error_of_the_score(tmp_path: Path, expected: Any) -> None:
-    score = evaluator(tmp_path, "numeric").score(sample(expected), 1)
+    score = evaluator(tmp_path, "numeric").score_now(sample(expected), 1)
     assert score.error.startswith("ValueError: the expected ")
     assert score.error.endswith(" is not a number")
 
 
 @pytest.mark.parametrize("name", ["exact-match", "contains", "numeric"])
 def test_expecting_nothing_is_unscored_and_not_zero(tmp_path: Path, name: str) -> None:
-    score = evaluator(tmp_path, name).score(sample(MISSING), "anything")
+    score = evaluator(tmp_path, name).score_now(sample(MISSING), "anything")
     assert score == Score(value=None, passed=None, reason="the sample expects nothing")
 
 
 def test_an_evaluator_that_breaks_is_an_error_of_its_score() -> None:
-    def broken(output: Any, expected: Any, options: Any) -> Score:
+    def broken(case: Case) -> Score:
         raise ZeroDivisionError("division by zero")
 
-    score = Evaluator(name="e", digest="", options={}, judge=broken).score(sample(1), 1)
-    assert score == Score(error="ZeroDivisionError: division by zero")
+    made = Evaluator(name="e", digest="", options={}, frame=Frame(), judge=broken)
+    assert made.score_now(sample(1), 1) == Score(error="ZeroDivisionError: division by zero")
 
 
 @pytest.mark.parametrize(
@@ -171,8 +174,8 @@ def test_a_part_is_selected_by_a_dotted_path(path: str, found: Any) -> None:
 
 def test_an_output_without_the_selected_part_fails(tmp_path: Path) -> None:
     chosen = evaluator(tmp_path, "exact-match", select="answer.text")
-    assert chosen.score(sample("a"), {"answer": {"text": "a"}}) == PASSED
-    assert chosen.score(sample("a"), "a") == Score(
+    assert chosen.score_now(sample("a"), {"answer": {"text": "a"}}) == PASSED
+    assert chosen.score_now(sample("a"), "a") == Score(
         value=False, passed=False, reason="the output has no 'answer.text'"
     )
 
@@ -196,8 +199,8 @@ def test_an_unknown_evaluator_is_not_found(tmp_path: Path) -> None:
         load_evaluator(tmp_path, "rouge")
     assert str(caught.value) == "no evaluator 'rouge' in the project"
     assert caught.value.hint == (
-        "Make the file evaluators/rouge.yaml, or use a built-in one: contains, exact-match, "
-        "numeric."
+        "Make the file evaluators/rouge.yaml, or use a built-in one: contains, exact-match, human, "
+        "json-fields, numeric."
     )
 
 

@@ -1,0 +1,121 @@
+"""Evaluators of a project: `evaluators/NAME.yaml`, or built in under the name of their type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from gitexp.documents import layout
+from gitexp.documents.canonical import digest_of
+from gitexp.documents.problems import Problem
+from gitexp.errors import InvalidDocuments, InvalidInput, NotFound
+from gitexp.evaluation.evaluators.cases import Described
+from gitexp.evaluation.evaluators.evaluator import Evaluator
+from gitexp.evaluation.evaluators.framing import frame_of
+from gitexp.evaluation.evaluators.types import BUILT_IN, judging_of
+from gitexp.evaluation.files import read_document
+from gitexp.ids import parse_name
+
+DEFAULT_EVALUATOR = "exact-match"
+"""What scores a run when neither the run nor the experiment names an evaluator."""
+
+_SUFFIX = ".yaml"
+
+
+def load_evaluators(
+    directory: Path, names: Iterable[str], *, root: str = ""
+) -> tuple[Evaluator, ...]:
+    """Return the evaluators of these names, each once, in their order.
+
+    Raises:
+        NotFound: a name is neither a file of the project nor built in.
+        InvalidDocuments: everything that is wrong in the files, all of them together.
+        InvalidInput: a library that one of them needs is not installed.
+    """
+    found: list[Evaluator] = []
+    problems: list[Problem] = []
+    for name in dict.fromkeys(names):
+        try:
+            found.append(load_evaluator(directory, name, root=root))
+        except InvalidDocuments as exc:
+            problems += exc.problems
+    if problems:
+        raise InvalidDocuments(problems, hint="Correct the files at the places named.")
+    return tuple(found)
+
+
+def load_evaluator(directory: Path, name: str, *, root: str = "") -> Evaluator:
+    """Return an evaluator by its name; a file of the project wins over a built-in one.
+
+    Nothing that it names is imported or asked before it is opened.
+
+    Raises:
+        NotFound: the name is neither.
+        InvalidDocuments: everything that is wrong in the file.
+        InvalidInput: a library that it needs is not installed.
+    """
+    path = layout.evaluator_path("", parse_name(name, "evaluator name"))
+    file, options = layout.join(root, path), None
+    if name not in BUILT_IN or (directory / path).exists():
+        options = _described(directory, path, name, file)
+    return evaluator_of(name, options or {"type": name}, directory=directory, file=file)
+
+
+def evaluator_of(
+    name: str, options: Mapping[str, Any], *, directory: Path, file: str = ""
+) -> Evaluator:
+    """Return the evaluator that a checked description makes.
+
+    Args:
+        file: the description's name in messages.
+
+    Raises:
+        InvalidDocuments: the description is wrong in a way that its schema does not say.
+        InvalidInput: a library that it needs is not installed.
+    """
+    described = Described(options=options, file=file or name, directory=directory)
+    judging = judging_of(described)
+    return Evaluator(
+        name=name,
+        digest=digest_of(options),
+        options=options,
+        frame=frame_of(options, expects=judging.expects, graded=judging.graded),
+        judge=judging.judge,
+        connect=judging.connect,
+        scale=judging.scale,
+        timeout=judging.timeout,
+    )
+
+
+def _described(directory: Path, path: str, name: str, file: str) -> Mapping[str, Any]:
+    try:
+        return read_document(directory, path, "evaluator", what=f"evaluator {name!r}", file=file)
+    except NotFound as exc:
+        built_in = ", ".join(sorted(BUILT_IN))
+        raise NotFound(
+            exc.message, hint=f"Make the file {path}, or use a built-in one: {built_in}."
+        ) from exc
+
+
+def evaluator_names(directory: Path) -> tuple[str, ...]:
+    """Return the names of the evaluators that the project has files of, in their order."""
+    place = directory / layout.EVALUATORS_DIR
+    try:
+        files = [file.name for file in place.iterdir() if file.suffix == _SUFFIX]
+    except FileNotFoundError:
+        return ()
+    except OSError as exc:
+        raise InvalidInput(f"{place} cannot be read: {exc.strerror}") from exc
+    return tuple(sorted(file.removesuffix(_SUFFIX) for file in files))
+
+
+def list_evaluators(directory: Path, *, root: str = "") -> tuple[Evaluator, ...]:
+    """Return the evaluators of the project's files, then the built-in ones that they leave.
+
+    Raises:
+        InvalidDocuments: everything that is wrong in the files.
+        InvalidInput: a file's name is none, or a library that one needs is not installed.
+    """
+    names = evaluator_names(directory)
+    return load_evaluators(directory, dict.fromkeys([*names, *BUILT_IN]), root=root)
