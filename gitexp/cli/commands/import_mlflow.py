@@ -77,6 +77,11 @@ def mlflow_command(output: Output, source: str, artifacts: bool) -> None:
 
 def _tell_rest(output: Output, report: ImportReport) -> None:
     """Say what was left out; with something that could not be brought in, fail."""
+    if report.elsewhere:
+        output.session.warn(
+            f"artifacts of runs stand elsewhere ({report.elsewhere}): the tag "
+            "`mlflow.artifactUri` of each says where"
+        )
     for what, count in sorted(report.left_out.items()):
         output.session.warn(f"{what} were left out ({count}): gitexp has no place for them")
     for problem in report.problems[:_MOST_TOLD]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from gitexp.integrations.mlflow.artifact_versions import ArtifactShelf
 from gitexp.integrations.mlflow.moments import moment_of
 from gitexp.integrations.mlflow.sources import SourceModel, SourceRun
 from gitexp.project.workspace import Workspace
+from gitexp.runs.artifacts.artifact import Artifact
 from gitexp.runs.artifacts.source_files import files_below
-from gitexp.runs.metrics import MetricPoint, NamedPoint, plain_number, take_in
+from gitexp.runs.metrics import MetricPoint, NamedPoint, plain_number, take_in, whole_number
 from gitexp.runs.references import CodeReference
 from gitexp.runs.rows import Failure
 from gitexp.runs.run import Run, RunStatus
@@ -69,7 +70,6 @@ class Import:
     deleted: bool
     started: Started
     artifacts: bool = True
-    problems: list[str] = field(default_factory=list)
 
 
 def imported_id(run_id: str, started: int | None) -> RunId:
@@ -86,25 +86,44 @@ def _moment(millis: int | None) -> datetime:
         return moment_of(0)
 
 
-def fingerprint(source: SourceRun, models: Sequence[SourceModel]) -> str:
-    """Return what changes whenever something of a run does, artifacts counted by size."""
-    files = [source.artifacts, *(model.artifacts for model in models)]
+def fingerprint(source: SourceRun, models: Sequence[SourceModel], *, artifacts: bool = True) -> str:
+    """Return what changes whenever something of a run does, its files by size and time.
+
+    Args:
+        artifacts: whether they count.
+    """
+    files = [source.artifacts, *(model.artifacts for model in models)] if artifacts else []
     told = [{**vars(source), "artifacts": None}, [{**vars(m), "artifacts": None} for m in models]]
-    text = json.dumps([told, [_sizes(place) for place in files]], sort_keys=True, default=str)
+    there = [listed for place in files if (listed := _listed(place))]
+    text = json.dumps([told, there], sort_keys=True, default=str)
     return "sha256:" + hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
 
 
-def _sizes(directory: Path | None) -> list[Any]:
+def _listed(directory: Path | None) -> list[Any]:
     if directory is None:
         return []
     try:
-        return [(name, path.stat().st_size) for name, path in files_below(directory)]
+        found = [(name, path.stat()) for name, path in files_below(directory)]
     except (GitexpError, OSError):
         return []
+    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in found]
 
 
-def converted(work: Import, source: SourceRun, models: Sequence[SourceModel]) -> Converted:
-    """Return a run of MLflow as gitexp has it, with the models that it made."""
+def converted(
+    work: Import,
+    source: SourceRun,
+    models: Sequence[SourceModel],
+    *,
+    known: Sequence[Artifact] = (),
+) -> Converted:
+    """Return a run of MLflow as gitexp has it, with the models that it made.
+
+    Args:
+        known: the artifacts that are here from an earlier import.
+
+    Raises:
+        InvalidInput: a step or a time needs more than 64 bits.
+    """
     points = [_point(point) for point in source.metrics]
     latest: dict[str, MetricPoint] = {}
     take_in(latest, points)
@@ -118,12 +137,29 @@ def converted(work: Import, source: SourceRun, models: Sequence[SourceModel]) ->
     run = _ended(run, source, points)
     if source.deleted or work.deleted:
         run = replace(run, lifecycle="deleted", deleted_by="experiment" if work.deleted else "run")
-    return _with_artifacts(work, Converted(run=run, points=points), source, models)
+    kept, problems = _artifacts(work, replace(run, artifacts=tuple(known)), source, models)
+    later = _later_tags(source, run, kept)
+    complete = work.artifacts and not problems
+    later[tags.IMPORTED] = fingerprint(source, models, artifacts=complete)
+    run = replace(run, artifacts=kept, tags={**run.tags, **later})
+    return Converted(run=run, points=points, problems=problems)
+
+
+def _later_tags(source: SourceRun, run: Run, artifacts: Sequence[Artifact]) -> dict[str, str]:
+    """Return the tags that say what became of a run."""
+    found = {}
+    if source.status not in _ENDINGS:
+        found[tags.STATUS] = source.status
+    if run.lifecycle == "deleted":
+        found[tags.DELETED] = "true"
+    if source.artifact_uri and source.artifacts is None and not artifacts:
+        found[tags.ARTIFACT_URI] = source.artifact_uri
+    return found
 
 
 def _point(point: tuple[str, float, int, int]) -> NamedPoint:
     name, value, step, timestamp = point
-    return name, MetricPoint(value, step, timestamp)
+    return name, MetricPoint(value, whole_number("step", step), whole_number("time", timestamp))
 
 
 def _plain(work: Import, source: SourceRun) -> Run:
@@ -163,10 +199,6 @@ def _tags(work: Import, source: SourceRun, models: Sequence[SourceModel]) -> dic
     parent = _mapped(work, source.tags.get(tags.PARENT, ""))
     if parent:
         found[tags.PARENT] = parent
-    if source.status not in _ENDINGS:
-        found[tags.STATUS] = source.status
-    if source.artifact_uri and source.artifacts is None:
-        found[tags.ARTIFACT_URI] = source.artifact_uri
     links = {
         "inputs": list(source.models_in),
         "outputs": [list(one) for one in source.models_out],
@@ -176,7 +208,7 @@ def _tags(work: Import, source: SourceRun, models: Sequence[SourceModel]) -> dic
         found[tags.MODELS] = tags.dumped({kind: ids for kind, ids in links.items() if ids})
     for model in models:
         found |= _model_tags(work, model)
-    return {**found, tags.IMPORTED: fingerprint(source, models)}
+    return found
 
 
 def _model_tags(work: Import, model: SourceModel) -> dict[str, str]:
@@ -215,17 +247,18 @@ def _ended(run: Run, source: SourceRun, points: Sequence[NamedPoint]) -> Run:
     )
 
 
-def _with_artifacts(
-    work: Import, made: Converted, source: SourceRun, models: Sequence[SourceModel]
-) -> Converted:
+def _artifacts(
+    work: Import, run: Run, source: SourceRun, models: Sequence[SourceModel]
+) -> tuple[tuple[Artifact, ...], list[str]]:
+    """Return the artifacts of a run, known ones too, and what could not be made one."""
     places = [("", source.artifacts)]
     places += [(f"{tags.MODELS_DIRECTORY}/{model.id}/", model.artifacts) for model in models]
-    shelf, problems = ArtifactShelf(work.workspace, made.run), list(made.problems)
+    shelf = ArtifactShelf(work.workspace, run)
+    problems: list[str] = []
     for prefix, directory in places:
         if directory is not None and work.artifacts:
             problems += _shelved(shelf, prefix, directory, source)
-    run = replace(made.run, artifacts=shelf.artifacts)
-    return replace(made, run=run, problems=tuple(problems))
+    return shelf.artifacts, problems
 
 
 def _shelved(shelf: ArtifactShelf, prefix: str, directory: Path, source: SourceRun) -> list[str]:

@@ -26,7 +26,12 @@ _LARGEST = 1.7976931348623157e308
 
 _BATCH = 400
 _PROXIED = "mlflow-artifacts:/"
-_COUNTED = {"trace_info": "traces", "registered_models": "registered models"}
+_COUNTED = {
+    "trace_info": "traces",
+    "registered_models": "registered models",
+    "evaluation_datasets": "evaluation datasets",
+    "scorers": "scorers",
+}
 
 Row = dict[str, Any]
 
@@ -34,11 +39,16 @@ Row = dict[str, Any]
 class DatabaseSource:
     """An SQLite database of MLflow, opened for reading alone.
 
+    Args:
+        points_at_once: how many values of metrics are read together, unless one run has more.
+
     Raises:
         InvalidInput: it is no database of MLflow.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, points_at_once: int = 200_000) -> None:
+        self._path = path
+        self._points_at_once = points_at_once
         self._beside = path.parent
         self._connection = _opened(path)
         self._columns: dict[str, list[str]] = {}
@@ -58,18 +68,35 @@ class DatabaseSource:
         return ()
 
     def left_out(self) -> Mapping[str, int]:
-        """Return how many traces and registered models there are."""
+        """Return how many traces, registered models and the like there are."""
         counts = {what: self._count(table) for table, what in _COUNTED.items()}
         return {what: count for what, count in counts.items() if count}
 
     def _count(self, table: str) -> int:
         if not self._columns_of(table):
             return 0
-        return int(self._connection.execute(f'SELECT COUNT(*) FROM "{table}"').fetchone()[0])
+        return int(next(self._asked(f'SELECT COUNT(*) FROM "{table}"'))[0])
+
+    def _asked(self, question: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """Yield what the database answers.
+
+        Raises:
+            InvalidInput: it is damaged, or somebody keeps it locked.
+        """
+        import sqlite3
+
+        try:
+            yield from self._connection.execute(question, values)
+        except sqlite3.Error as exc:
+            raise InvalidInput(
+                f"{self._path} cannot be read: {exc}",
+                hint="`sqlite3 FILE 'PRAGMA integrity_check'` says what is wrong. Import again "
+                "afterwards: what came in so far is kept.",
+            ) from exc
 
     def _columns_of(self, table: str) -> list[str]:
         if table not in self._columns:
-            found = self._connection.execute(f'PRAGMA table_info("{table}")').fetchall()
+            found = self._asked(f'PRAGMA table_info("{table}")')
             self._columns[table] = [row[1] for row in found]
         return self._columns[table]
 
@@ -79,7 +106,7 @@ class DatabaseSource:
         if not columns:
             return
         listed = ", ".join(f'"{column}"' for column in columns)
-        for row in self._connection.execute(f'SELECT {listed} FROM "{table}" {where}', values):
+        for row in self._asked(f'SELECT {listed} FROM "{table}" {where}', values):
             yield dict(zip(columns, row, strict=True))
 
     def _among(self, table: str, column: str, ids: Sequence[Any]) -> dict[Any, list[Row]]:
@@ -87,16 +114,17 @@ class DatabaseSource:
         found: dict[Any, list[Row]] = defaultdict(list)
         for start in range(0, len(ids), _BATCH):
             part = ids[start : start + _BATCH]
-            marks = ", ".join("?" * len(part))
-            for row in self._rows(table, f'WHERE "{column}" IN ({marks}) ORDER BY rowid', part):
+            where = f'WHERE "{column}" IN ({_marks(part)}) ORDER BY rowid'
+            for row in self._rows(table, where, part):
                 found[row[column]].append(row)
         return found
 
     def _directory(self, uri: str) -> Path | None:
         """Return where artifacts are, also those that a server keeps for its clients."""
         if uri.startswith(_PROXIED):
-            return local_directory(str(self._beside / "mlartifacts" / uri[len(_PROXIED) :]))
-        return local_directory(uri)
+            inside = uri[len(_PROXIED) :].lstrip("/")
+            return local_directory(f"mlartifacts/{inside}", base=self._beside)
+        return local_directory(uri, base=self._beside)
 
     # --- experiments and runs ---------------------------------------------------------------
 
@@ -125,7 +153,27 @@ class DatabaseSource:
         where = "WHERE experiment_id = ? ORDER BY start_time, run_uuid"
         rows = list(self._rows("runs", where, [int(experiment.id)]))
         for start in range(0, len(rows), _BATCH):
-            yield from self._batch(rows[start : start + _BATCH])
+            for part in self._parts(rows[start : start + _BATCH]):
+                yield from self._batch(part)
+
+    def _parts(self, rows: Sequence[Row]) -> Iterator[list[Row]]:
+        """Yield rows of runs, as many at a time as have no more metrics than fit into memory."""
+        ids = [row["run_uuid"] for row in rows]
+        counted = (
+            f"SELECT run_uuid, COUNT(*) FROM metrics WHERE run_uuid IN ({_marks(ids)}) "
+            "GROUP BY run_uuid"
+        )
+        points = dict(self._asked(counted, ids)) if self._columns_of("metrics") else {}
+        part: list[Row] = []
+        total = 0
+        for row in rows:
+            count = points.get(row["run_uuid"], 0)
+            if part and total + count > self._points_at_once:
+                yield part
+                part, total = [], 0
+            part.append(row)
+            total += count
+        yield part
 
     def started(self, experiment: SourceExperiment, run_id: str) -> int | None:
         """Return when a run began, 0 where that was not noted; None without such a run."""
@@ -230,6 +278,10 @@ def _opened(path: Path) -> sqlite3.Connection:
     # Texts that are no UTF-8 must not stop an import.
     connection.text_factory = lambda data: data.decode("utf-8", "backslashreplace")
     return connection
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _pairs(rows: Sequence[Row]) -> dict[str, str]:

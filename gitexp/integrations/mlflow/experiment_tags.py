@@ -13,6 +13,9 @@ LOCATION_TAG = "mlflow.experimentArtifactLocation"
 SOURCE_TAG = "mlflow.importedFrom"
 """What an imported experiment is known by where it came from."""
 
+SEEN_TAG = "mlflow.importedState"
+"""How an imported experiment stood in MLflow when it was looked at last."""
+
 FORMER_LOCATION_TAG = "mlflow.formerArtifactLocation"
 """Where MLflow put the artifacts of an imported experiment."""
 
@@ -24,6 +27,7 @@ INTERNAL = frozenset(
         UPDATED_TAG,
         LOCATION_TAG,
         SOURCE_TAG,
+        SEEN_TAG,
         FORMER_LOCATION_TAG,
     }
 )

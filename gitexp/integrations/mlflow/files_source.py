@@ -42,7 +42,6 @@ class FilesSource:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._problems: list[str] = []
-        self._traces = 0
 
     def close(self) -> None:
         """Do nothing: no file stays open."""
@@ -83,8 +82,8 @@ class FilesSource:
             name=str(meta["name"]),
             artifact_location=str(meta.get("artifact_location") or ""),
             deleted=trashed or meta.get("lifecycle_stage") == "deleted",
-            created=meta.get("creation_time"),
-            updated=meta.get("last_update_time"),
+            created=_whole(meta.get("creation_time")),
+            updated=_whole(meta.get("last_update_time")),
             tags=_texts(place / "tags"),
         )
 
@@ -92,7 +91,7 @@ class FilesSource:
         """Return what is read at a place, or None, with the problem noted."""
         try:
             return read(place)
-        except (GitexpError, OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
+        except (GitexpError, OSError, ValueError, LookupError, TypeError, AttributeError) as exc:
             reason = exc.message if isinstance(exc, GitexpError) else f"{type(exc).__name__}: {exc}"
             self._problems.append(f"{place.relative_to(self._root)} cannot be read: {reason}")
             return None
@@ -113,24 +112,22 @@ class FilesSource:
         place = self._place(experiment.id) / run_id
         if not run_id or "/" in run_id or run_id in _NO_RUNS or not (place / _META).is_file():
             return None
-        meta = self._tried(place, _meta) or {}
-        return int(meta.get("start_time") or 0)
+        return self._tried(place, lambda there: _whole(_meta(there).get("start_time"))) or 0
 
     def _run(self, place: Path) -> SourceRun:
         meta = _meta(place)
         uri = str(meta.get("artifact_uri") or "")
-        beside = place / "artifacts"
         models_in, inputs = self._inputs(place)
         return SourceRun(
             id=place.name,
             name=str(meta.get("run_name") or meta.get("name") or ""),
             user=str(meta.get("user_id") or ""),
             status=STATUSES[meta.get("status") or 1],
-            started=meta.get("start_time"),
-            ended=meta.get("end_time"),
+            started=_whole(meta.get("start_time")),
+            ended=_whole(meta.get("end_time")),
             deleted=meta.get("lifecycle_stage") == "deleted",
             artifact_uri=uri,
-            artifacts=beside if beside.is_dir() else local_directory(uri),
+            artifacts=self._artifacts(place, uri),
             params=_texts(place / "params"),
             tags={**_former_tags(meta), **_texts(place / "tags")},
             metrics=[
@@ -140,6 +137,11 @@ class FilesSource:
             models_in=models_in,
             models_out=self._outputs(place),
         )
+
+    def _artifacts(self, place: Path, uri: str) -> Path | None:
+        """Return where artifacts are: beside what they belong to, wherever that was moved."""
+        beside = place / "artifacts"
+        return beside if beside.is_dir() else local_directory(uri, base=self._root.parent)
 
     def _inputs(self, place: Path) -> tuple[list[str], list[dict[str, Any]]]:
         models: list[str] = []
@@ -169,7 +171,6 @@ class FilesSource:
     def _model(self, place: Path) -> SourceModel:
         meta = _meta(place)
         location = str(meta.get("artifact_location") or "")
-        beside = place / "artifacts"
         return SourceModel(
             id=place.name,
             name=str(meta["name"]),
@@ -181,11 +182,15 @@ class FilesSource:
             updated=int(meta["last_updated_timestamp"]),
             deleted=meta.get("lifecycle_stage") == "deleted",
             artifact_location=location,
-            artifacts=beside if beside.is_dir() else local_directory(location),
+            artifacts=self._artifacts(place, location),
             params=_texts(place / "params"),
             tags=_texts(place / "tags"),
             metrics=[row for file, name in _files(place / "metrics") for row in _rows(file, name)],
         )
+
+
+def _whole(value: Any) -> int | None:
+    return None if value is None else int(value)
 
 
 def _names(directory: Path) -> list[str]:
@@ -232,7 +237,8 @@ def _points(file: Path, name: str) -> Iterator[Point]:
 def _rows(file: Path, name: str) -> Iterator[tuple[Any, ...]]:
     """Yield the values of a model in a file: time, value, step, run, and perhaps a dataset."""
     for parts in _lines(file):
-        dataset = (parts[4], parts[5]) if len(parts) > 5 else (None, None)
+        # The name of a dataset may have blanks, its digest has none.
+        dataset = (" ".join(parts[4:-1]), parts[-1]) if len(parts) > 5 else (None, None)
         yield name, float(parts[1]), int(parts[2]), int(parts[0]), *dataset, parts[3]
 
 

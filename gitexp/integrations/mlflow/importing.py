@@ -7,37 +7,30 @@ beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from gitexp.documents import layout
-from gitexp.errors import AlreadyExists, GitexpError, InvalidDocuments
-from gitexp.experiments import lifecycle
-from gitexp.experiments.catalog import known_experiments
+from gitexp.errors import GitexpError, InvalidDocuments
 from gitexp.experiments.headers import Header
-from gitexp.experiments.lifecycle import NewExperiment
-from gitexp.integrations.mlflow import converting, names, tags
-from gitexp.integrations.mlflow.converting import Converted, Import
-from gitexp.integrations.mlflow.experiment_tags import (
-    CREATED_TAG,
-    FORMER_LOCATION_TAG,
-    SOURCE_TAG,
-    UPDATED_TAG,
-)
+from gitexp.integrations.mlflow import tags
+from gitexp.integrations.mlflow.converting import Converted, Import, converted, fingerprint
+from gitexp.integrations.mlflow.differences import difference
+from gitexp.integrations.mlflow.imported_experiments import taking
 from gitexp.integrations.mlflow.sources import (
     Source,
     SourceExperiment,
     SourceModel,
     SourceRun,
+    is_remote,
     open_source,
 )
 from gitexp.project.workspace import Workspace
+from gitexp.runs.artifacts.artifact import Artifact
 from gitexp.runs.artifacts.kept import contents_of
-from gitexp.runs.events import Event
-from gitexp.runs.metrics import NamedPoint, plain_number
 from gitexp.runs.recording import closing, ledger
 from gitexp.runs.recording.records import record_of
 from gitexp.runs.recording.segments import new_segment
@@ -45,11 +38,8 @@ from gitexp.runs.run import Run
 from gitexp.runs.searching import RunQuery, search
 from gitexp.runs.tracking.origins import checked
 
-_BATCH = 500
 _WRITTEN_TOGETHER = 32 * 2**20
 """How many bytes of records go into one commit: the more, the fewer trees are written anew."""
-
-T = TypeVar("T")
 
 
 @dataclass(kw_only=True)
@@ -61,6 +51,7 @@ class ImportReport:
         created: those of them that are new.
         added, changed, unchanged: how many runs are new, changed since, or were here already.
         artifacts: how many artifacts came with them.
+        elsewhere: how many runs have their artifacts at an address that is not read from here.
         left_out: how much there is of what gitexp has no place for, by what it is.
         problems: what could not be brought in, and why.
     """
@@ -71,6 +62,7 @@ class ImportReport:
     changed: int = 0
     unchanged: int = 0
     artifacts: int = 0
+    elsewhere: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
@@ -79,32 +71,23 @@ class ImportReport:
         return dict(vars(self))
 
 
-Progress = Callable[[ImportReport], None]
-
-
 def import_mlflow(
-    workspace: Workspace,
-    address: str,
-    *,
-    base: Path,
-    artifacts: bool = True,
-    progress: Progress | None = None,
+    workspace: Workspace, address: str, *, base: Path, artifacts: bool = True
 ) -> ImportReport:
     """Return what came in from a tracking directory or an SQLite database of MLflow.
 
     Args:
         base: the directory that relative paths start from.
         artifacts: whether artifacts that can be read are copied into the project.
-        progress: told of every batch.
 
     Raises:
         NotFound: there is nothing of MLflow.
-        InvalidInput: it is another kind of address.
+        InvalidInput: it is another kind of address, or a damaged database.
     """
     source, report = open_source(address, base=base), ImportReport()
     try:
         for experiment in source.experiments():
-            _Importer(workspace, source, report, progress, artifacts=artifacts).run(experiment)
+            _Importer(workspace, source, report, artifacts=artifacts).run(experiment)
         report.left_out = dict(source.left_out())
         report.problems += source.problems()
     finally:
@@ -116,18 +99,11 @@ class _Importer:
     """Brings one experiment in."""
 
     def __init__(
-        self,
-        workspace: Workspace,
-        source: Source,
-        report: ImportReport,
-        progress: Progress | None,
-        *,
-        artifacts: bool,
+        self, workspace: Workspace, source: Source, report: ImportReport, *, artifacts: bool
     ) -> None:
         self._workspace = workspace
         self._source = source
         self._report = report
-        self._progress = progress
         self._artifacts = artifacts
         self._waiting: dict[str, bytes] = {}
         self._waiting_bytes = 0
@@ -141,7 +117,10 @@ class _Importer:
         untouched = experiment.id == "0" and not experiment.tags and not models
         if first is None and untouched:
             return
-        header = self._header(experiment)
+        taken = taking(self._workspace, experiment)
+        header = taken.header
+        self._report.problems += taken.problems
+        self._report.created += [header.name] if taken.is_new else []
         work = Import(
             workspace=self._workspace,
             header=header,
@@ -149,41 +128,63 @@ class _Importer:
             started=lambda run_id: self._source.started(experiment, run_id),
             artifacts=self._artifacts,
         )
-        known = _known(self._workspace, header)
-        every = _chained(first, runs)
-        by_run = _by_run(models)
-        for batch in _batches(every, _BATCH):
-            pairs = [(run, by_run.pop(run.id, [])) for run in batch]
-            self._batch(work, pairs, known)
-        orphans = [(_holder(model), [model]) for each in by_run.values() for model in each]
-        self._batch(work, orphans, known, holders=True)
+        added = self._report.added
+        self._all(work, chain([first] if first else [], runs), models)
         self._write(header.name)
         self._report.experiments.append(header.name)
+        if header.lifecycle == "deleted" and not experiment.deleted and self._report.added > added:
+            self._report.problems.append(_hidden(header.name))
 
-    def _batch(
+    def _all(self, work: Import, runs: Iterable[SourceRun], models: Sequence[SourceModel]) -> None:
+        known = _known(self._workspace, work.header)
+        by_run = _by_run(models)
+        for source in runs:
+            self._one(work, source, by_run.pop(source.id, []), known)
+        for orphans in by_run.values():
+            for model in orphans:
+                self._one(work, _holder(model), [model], known)
+
+    def _one(
         self,
         work: Import,
-        pairs: Sequence[tuple[SourceRun, list[SourceModel]]],
+        source: SourceRun,
+        models: list[SourceModel],
         known: Mapping[str, Mapping[str, Any]],
-        *,
-        holders: bool = False,
     ) -> None:
-        for source, models in pairs:
-            old = known.get(source.id)
-            if old and old["tags"].get(tags.IMPORTED) == converting.fingerprint(source, models):
-                self._report.unchanged += 1
-                continue
-            made = converting.converted(work, source, models)
-            made = _as_holder(made) if holders else made
-            self._report.problems += made.problems
-            if old:
-                self._change(work, Run.from_dict(old), made)
-            else:
-                self._record(made)
+        if source.artifacts is None and is_remote(source.artifact_uri):
+            self._report.elsewhere += 1
+        old = known.get(source.id)
+        if old and old["tags"].get(tags.IMPORTED) in _fingerprints(work, source, models):
+            self._report.unchanged += 1
+            return
+        run = Run.from_dict(old) if old else None
+        made = self._made(work, source, models, run.artifacts if run else ())
+        if made is None:
+            return
+        self._report.problems += made.problems
+        if run:
+            self._change(work, run, made)
+        else:
+            self._record(made)
         if self._waiting_bytes > _WRITTEN_TOGETHER:
             self._write(work.header.name)
-        if self._progress is not None:
-            self._progress(self._report)
+
+    def _made(
+        self,
+        work: Import,
+        source: SourceRun,
+        models: Sequence[SourceModel],
+        known: Sequence[Artifact],
+    ) -> Converted | None:
+        """Return a run as gitexp has it, or None, with what is wrong with it noted."""
+        try:
+            made = converted(work, source, models, known=known)
+            checked(made.run)
+        except GitexpError as exc:
+            reason = exc.problems[0] if isinstance(exc, InvalidDocuments) else exc.message
+            self._report.problems.append(f"run {source.id}: {reason}")
+            return None
+        return made
 
     def _write(self, experiment: str) -> None:
         waiting, self._waiting, self._waiting_bytes = self._waiting, {}, 0
@@ -193,14 +194,9 @@ class _Importer:
             self._count = 0
 
     def _record(self, made: Converted) -> None:
-        """Have a new run written with others, or note what is wrong with it."""
-        try:
-            run = checked(made.run)
-            files = contents_of(self._workspace, run)
-        except GitexpError as exc:
-            reason = exc.problems[0] if isinstance(exc, InvalidDocuments) else exc.message
-            self._report.problems.append(f"run {made.run.tags[tags.RUN_ID]}: {reason}")
-            return
+        """Have a new run written together with others."""
+        run = made.run
+        files = contents_of(self._workspace, run)
         contents = record_of(run, (), made.points, texts=files).contents()
         self._waiting |= contents
         self._waiting_bytes += sum(map(len, contents.values()))
@@ -210,8 +206,10 @@ class _Importer:
 
     def _change(self, work: Import, old: Run, made: Converted) -> None:
         """Record what is new of a run beside it."""
-        points = ledger.points_of_run(self._workspace, old.id)
-        event = _difference(old, points, made)
+        event = difference(old, ledger.points_of_run(self._workspace, old.id), made)
+        if not event:
+            self._report.unchanged += 1
+            return
         name = work.header.name
         segments = ledger.segments_of(self._workspace, old.id)
         path = layout.segment_path(old.id, new_segment(self._workspace, after=segments))
@@ -226,48 +224,18 @@ class _Importer:
         self._report.changed += 1
         self._report.artifacts += len(event.get("artifacts", ()))
 
-    # --- the experiment ---------------------------------------------------------------------
 
-    def _header(self, experiment: SourceExperiment) -> Header:
-        """Return the experiment that takes runs in: a known one, one of that name, or a new one."""
-        headers = [header for _, header in known_experiments(self._workspace)]
-        origin = f"{experiment.id}@{experiment.created or experiment.name}"
-        for header in headers:
-            if header.tags.get(SOURCE_TAG) == origin:
-                return header
-        for header in headers:
-            if names.mlflow_name(header) == experiment.name:
-                return header
-        taken = {names.number_of(header) for header in headers}
-        return self._new(experiment, {SOURCE_TAG: origin}, taken)
+def _hidden(name: str) -> str:
+    return (
+        f"experiment {name} is deleted here, so its runs are hidden; "
+        f"`gitexp experiment restore {name}` brings them back"
+    )
 
-    def _new(self, experiment: SourceExperiment, more: dict[str, str], taken: set[int]) -> Header:
-        kept = {**experiment.tags, **more}
-        if experiment.artifact_location:
-            kept[FORMER_LOCATION_TAG] = experiment.artifact_location
-        if experiment.id.isdecimal() and int(experiment.id) not in taken:
-            kept[names.NUMBER_TAG] = experiment.id
-        for tag, moment in ((CREATED_TAG, experiment.created), (UPDATED_TAG, experiment.updated)):
-            if moment is not None:
-                kept[tag] = str(moment)
-        for candidate in names.candidates(experiment.name):
-            if candidate != experiment.name:
-                kept[names.NAME_TAG] = experiment.name
-            try:
-                header = lifecycle.create(self._workspace, NewExperiment(name=candidate, tags=kept))
-            except AlreadyExists:
-                continue
-            self._report.created.append(header.name)
-            return self._deleted(header) if experiment.deleted else header
-        raise AssertionError("there is always another name")
 
-    def _deleted(self, header: Header) -> Header:
-        return lifecycle.change_header(
-            self._workspace,
-            header.name,
-            lambda before: before.having(lifecycle="deleted"),
-            message=f"{header.name}: deleted in MLflow",
-        )
+def _fingerprints(work: Import, source: SourceRun, models: Sequence[SourceModel]) -> set[str]:
+    """Return the digests that say of an imported run that it has all that is asked for."""
+    whole = fingerprint(source, models)
+    return {whole} if work.artifacts else {whole, fingerprint(source, models, artifacts=False)}
 
 
 def _known(workspace: Workspace, header: Header) -> dict[str, dict[str, Any]]:
@@ -299,56 +267,5 @@ def _holder(model: SourceModel) -> SourceRun:
         started=model.created,
         ended=model.created,
         deleted=model.deleted,
+        tags={tags.HOLDER: "true"},
     )
-
-
-def _as_holder(made: Converted) -> Converted:
-    return replace(made, run=replace(made.run, tags={**made.run.tags, tags.HOLDER: "true"}))
-
-
-def _difference(old: Run, points: Sequence[NamedPoint], made: Converted) -> Event:
-    """Return the event that adds what an imported run has in MLflow now and not here."""
-    new, there = made.run, {(name, *_comparable(point)) for name, point in points}
-    known = {artifact.path for artifact in old.artifacts}
-    gone = {key: None for key in (tags.STATUS,) if key in old.tags and key not in new.tags}
-    fields = {
-        "metrics": [
-            [name, plain_number(point.value), point.step, point.timestamp]
-            for name, point in made.points
-            if (name, *_comparable(point)) not in there
-        ],
-        "params": {k: v for k, v in new.params.items() if k not in old.params},
-        "tags": {**{k: v for k, v in new.tags.items() if old.tags.get(k) != v}, **gone},
-        "inputs": [dict(given) for given in new.inputs if given not in old.inputs],
-        "artifacts": [a.to_dict() for a in new.artifacts if a.path not in known],
-        "set": _changed_fields(old, new),
-    }
-    return {kind: value for kind, value in fields.items() if value}
-
-
-def _comparable(point: Any) -> tuple[Any, ...]:
-    return repr(point.value), point.step, point.timestamp
-
-
-_FIELDS = ("status", "name", "description", "ended_at", "duration_seconds")
-
-
-def _changed_fields(old: Run, new: Run) -> dict[str, Any]:
-    before, after = old.to_dict(), new.to_dict()
-    fields = {key: after.get(key) for key in _FIELDS if before.get(key) != after.get(key)}
-    if before.get("error") != after.get("error"):
-        fields["error"] = after.get("error")
-    if new.lifecycle == "deleted" and old.lifecycle != "deleted":
-        fields |= {"lifecycle": "deleted", "deleted_by": new.deleted_by}
-    return fields
-
-
-def _chained(first: T | None, rest: Iterator[T]) -> Iterator[T]:
-    if first is not None:
-        yield first
-        yield from rest
-
-
-def _batches(items: Iterator[T], size: int) -> Iterator[list[T]]:
-    while batch := list(islice(items, size)):
-        yield batch

@@ -99,10 +99,14 @@ def _metric_row(run_id: str, metric: Metric) -> list[Any]:
     return [metric.key, value, metric.step, metric.timestamp, *dataset, run_id]
 
 
-def _metrics_on(holder: Run, model_id: str) -> list[Metric]:
+def metrics_on(holder: Run, model_id: str) -> list[Metric]:
+    """Return the metrics that were linked to a model that a run holds."""
     start = f"{tags.MODEL}{model_id}/"
     keys = [key for key in holder.tags if key.startswith(start)]
-    rows = [row for key in keys for row in tags.loaded(holder.tags, key)["metrics"]]
+    # A later import of the run brings all rows again that an earlier one brought.
+    rows = dict.fromkeys(
+        tuple(row) for key in keys for row in tags.loaded(holder.tags, key).get("metrics", ())
+    )
     found = [
         Metric(
             key=key,
@@ -141,5 +145,5 @@ def entity(
         status_message=description.get("status_message"),
         tags=dict(description.get("tags", {})),
         params=dict(description.get("params", {})),
-        metrics=_metrics_on(holder, model_id) or None,
+        metrics=metrics_on(holder, model_id) or None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -178,10 +179,20 @@ def _path_of(address: str) -> str:
     )
 
 
-def local_directory(uri: str) -> Path | None:
-    """Return the directory that an address of artifacts names, where it is here; else None."""
+def is_remote(uri: str) -> bool:
+    """Return whether an address of artifacts names no place of this machine."""
     scheme, colon, _ = uri.partition("://")
-    if colon and scheme != "file":
+    return bool(colon) and scheme != "file"
+
+
+def local_directory(uri: str, *, base: Path) -> Path | None:
+    """Return the directory that an address of artifacts names, where it is here; else None.
+
+    Args:
+        base: the directory that relative paths start from.
+    """
+    if not uri or is_remote(uri):
         return None
-    path = Path(unquote(urlsplit(uri).path) if uri.startswith("file:") else uri)
-    return path if uri and path.is_dir() else None
+    path = base / (unquote(urlsplit(uri).path) if uri.startswith("file:") else uri)
+    # Unlike the method of a path it says no to what cannot be looked at.
+    return path if os.path.isdir(path) else None

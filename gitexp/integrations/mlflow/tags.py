@@ -34,6 +34,9 @@ VERSION = "gitexp.version"
 IMPORTED = "mlflow.importedDigest"
 """The digest of what was imported of a run, so that a later import knows whether it changed."""
 
+DELETED = "mlflow.deleted"
+"""Marks an imported run that was deleted in MLflow when it was looked at last."""
+
 STATUS = "mlflow.status"
 """The status that an imported run has in MLflow, where gitexp cannot have it."""
 
@@ -48,7 +51,7 @@ OWNER = "mlflow.user"
 
 def is_internal(key: str) -> bool:
     """Return whether MLflow does not know of a tag."""
-    return key in (USER, MODELS, HOLDER, IMPORTED) or key.startswith(MODEL)
+    return key in (USER, MODELS, HOLDER, IMPORTED, DELETED) or key.startswith(MODEL)
 
 
 def dumped(value: Any) -> str:

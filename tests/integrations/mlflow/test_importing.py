@@ -38,6 +38,7 @@ def test_a_tracking_directory_comes_in_whole(workspace: Workspace, tmp_path: Pat
         "changed": 0,
         "unchanged": 0,
         "artifacts": 2,
+        "elsewhere": 0,
         "left_out": {},
         "problems": [],
     }
@@ -132,6 +133,7 @@ def test_the_experiment_keeps_name_number_and_tags(workspace: Workspace, tmp_pat
         "mlflow.lastUpdateTime": str(BEGAN),
         "mlflow.formerArtifactLocation": "file:///gone/131985663220231815",
         "mlflow.importedFrom": f"131985663220231815@{BEGAN}",
+        "mlflow.importedState": '{"deleted":false,"tags":"5083f660bc8e87c2"}',
     }
 
 
@@ -174,9 +176,10 @@ def test_what_changed_since_is_added_beside_the_run(workspace: Workspace, tmp_pa
 
 def test_a_database_of_an_old_version_comes_in(workspace: Workspace, tmp_path: Path) -> None:
     report = imported(workspace, leftovers.database(tmp_path / "mlflow.db"))
-    assert (report.experiments, report.added, report.left_out) == (
+    assert (report.experiments, report.added, report.elsewhere, report.left_out) == (
         ["tone", "old"],
         2,
+        1,
         {"traces": 1},
     )
     run = runs(workspace)[RUN]
