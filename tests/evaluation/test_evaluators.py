@@ -12,7 +12,7 @@ from gitexp.errors import InvalidDocuments, InvalidInput, NotFound
 from gitexp.evaluation.datasets.sample import Sample
 from gitexp.evaluation.evaluators.cases import Case
 from gitexp.evaluation.evaluators.evaluator import Evaluator
-from gitexp.evaluation.evaluators.framing import select
+from gitexp.evaluation.evaluators.framing import Frame, select
 from gitexp.evaluation.evaluators.loading import load_evaluator, load_evaluators
 from gitexp.runs.rows import Score
 
