@@ -36,6 +36,13 @@ _MOVING = (
     r"^(?:(?:error|fatal): (?:.*: )?cannot lock ref '| ! .* -> +)([^\s']+)"
     r"(?:'|.*\(unable to update local ref\))"
 )
+_DISTURBED = re.compile(
+    r"did not send all necessary objects"
+    r"|^(?:error|fatal): .*\bobjects/.*: no such file or directory"
+    r"|^error: unable to create temporary file: no such file or directory"
+    r"|^fatal: (?:bad tree object|object) [0-9a-f]{40,64}(?: not found)?$",
+    re.IGNORECASE | re.MULTILINE,
+)
 _PREFIX = re.compile(r"(?:fatal|error): (?:remote error: )?", re.IGNORECASE)
 
 
@@ -64,6 +71,21 @@ def diagnose(lines: Sequence[str], where: Trouble) -> GitexpError:
             return error(found[1] if found.re.groups else "", where)
     line = _telling_line(lines)
     return unavailable(where.title, where.name, line, denied=is_denied(text))
+
+
+def disturbance(lines: Sequence[str], title: str, directory: Path) -> StoreError | None:
+    """Return the error of a fetch whose objects did not arrive whole, or None.
+
+    It happens beside a running `git gc`, and then another attempt succeeds.
+    """
+    own = [line for line in lines if not line.startswith("remote:")]
+    if not _DISTURBED.search("\n".join(own)):
+        return None
+    return StoreError(
+        f"what {title} sent did not arrive whole in {directory}: {sanitize(_telling_line(own))}",
+        hint="Run the command again when no `git gc` is at work here; if it stays so, look for "
+        "damage with `git fsck`, here and there.",
+    )
 
 
 def is_denied(text: str) -> bool:
@@ -139,6 +161,13 @@ def _moving(name: str, where: Trouble) -> GitexpError:
     )
 
 
+def _full(name: str, where: Trouble) -> GitexpError:
+    return StoreError(
+        f"no space left on the disk for what {where.title} sends",
+        hint="Free some space (`df -h .` shows how much there is) and run the command again.",
+    )
+
+
 def _clash(name: str, where: Trouble) -> GitexpError:
     return Conflict(
         f"a reference cannot be written: {sanitize(name)}",
@@ -169,6 +198,7 @@ def _outdated(name: str, where: Trouble) -> GitexpError:
 
 _MEANINGS: tuple[tuple[str, Callable[[str, Trouble], GitexpError]], ...] = (
     (r"detected dubious ownership()", _owned),
+    (r"^(?:error|fatal): .*: no space left on device()", _full),
     (r"^fatal: not a git repository()", _no_repository),
     (r"couldn't find remote ref (\S+)", _absent),
     (r"remote branch (\S+) not found in upstream", _absent),

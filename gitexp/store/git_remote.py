@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import random
 import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from gitexp.errors import GitexpError, MissingObject, RepositoryBusy
 from gitexp.ids import ObjectId, is_object_id
-from gitexp.store.git_failures import Trouble, diagnose, never_connected, server_lines
 from gitexp.store.git_program import Finished, GitProgram
 from gitexp.store.model import PushUpdate
 from gitexp.store.pushes import (
@@ -31,6 +33,12 @@ from gitexp.store.watching import PATIENCE, Watch, patience_for
 _PAUSES = (0.05, 0.1, 0.2, 0.4)
 """Seconds between attempts to write references that another process is writing."""
 
+_MOST_DISTURBANCES = 2
+"""How often a fetch is tried again whose objects did not arrive whole."""
+
+_AS_A_PACK = ("-c", "fetch.unpackLimit=1")
+"""Objects with files of their own are removed by a `git gc` that looked before they were named."""
+
 _REASON = re.compile(r"\[[^]]*\] \((?P<reason>.*)\)\Z|(?P<summary>.*)", re.DOTALL)
 
 
@@ -45,6 +53,7 @@ class GitRemote:
         push_address: the address to look at after a push, where pushes go elsewhere.
         may_cut_history: whether a fetch with a depth may make a complete repository shallow.
         patience: seconds without a sign of life after which the remote is given up.
+        objects: the directory of the local objects, whose packs are joined when there are many.
     """
 
     program: GitProgram
@@ -53,6 +62,7 @@ class GitRemote:
     push_address: str | None = None
     may_cut_history: bool = False
     patience: float = PATIENCE
+    objects: Path | None = None
 
     def __repr__(self) -> str:
         return f"GitRemote({self.name or self.url!r})"
@@ -88,6 +98,7 @@ class GitRemote:
             NotFound: a reference or object that was named exactly is not there.
             Conflict: a local reference would lose commits, and its refspec has no `+`.
             RepositoryBusy: other processes keep moving the same local references.
+            StoreError: what it sent cannot be kept here.
         """
         wanted = [str(parse_refspec(text)) for text in refspecs]
         if wanted:
@@ -135,9 +146,10 @@ class GitRemote:
         return self.name or self.address
 
     def _fetch(self, *options: str, wanted: Sequence[str], before: Sequence[str] = ()) -> None:
-        """Fetch, and again when somebody else was writing the same local references."""
-        for pause in (*_PAUSES, None):
+        """Fetch, and again when somebody else was at work in the repository."""
+        for attempt in itertools.count():
             done = self.program.run(
+                *_AS_A_PACK,
                 *before,
                 "fetch",
                 "--progress",
@@ -152,11 +164,20 @@ class GitRemote:
                 watch=self._watch(),
             )
             if done.code == 0:
-                return
-            failure = self._failure(done)
-            if pause is None or not isinstance(failure, RepositoryBusy):
+                break
+            failure, chances = self._fetch_failure(done)
+            if attempt >= chances:
                 raise failure
-            time.sleep(pause * random.uniform(0.5, 1.5))
+            time.sleep(_PAUSES[attempt] * random.uniform(0.5, 1.5))
+        self._consolidate()
+
+    def _consolidate(self) -> None:
+        """Join packs when there are many; what was fetched is here whether that works or not."""
+        if self.objects is not None:
+            from gitexp.store.consolidating import consolidate
+
+            with contextlib.suppress(OSError, GitexpError):
+                consolidate(self.objects, self.program.environ)
 
     def _watch(self, *, until_heard: bool = False) -> Watch:
         return Watch(patience=self._patience, until_heard=until_heard)
@@ -205,6 +226,8 @@ class GitRemote:
         if not left:
             self._follow(updates)
         elif reasons:
+            from gitexp.store.git_failures import server_lines
+
             raise rejected(reasons, self._title, said=server_lines(done.errors))
         elif len(left) < len(updates):
             # What was refused stands as wanted there already: a deletion of what is gone.
@@ -215,6 +238,8 @@ class GitRemote:
     def _look_again(
         self, updates: Sequence[PushUpdate], refused: Mapping[str, str], done: Finished
     ) -> dict[str, ObjectId]:
+        from gitexp.store.git_failures import never_connected
+
         failure = self._failure(done)
         if (
             done.gave_up
@@ -266,9 +291,21 @@ class GitRemote:
     def _is_shallow(self) -> bool:
         return self.program.run("rev-parse", "--is-shallow-repository").out.strip() == "true"
 
+    def _fetch_failure(self, done: Finished) -> tuple[GitexpError, int]:
+        """Return why a fetch failed, and how often it is worth another attempt."""
+        from gitexp.store.git_failures import disturbance
+
+        disturbed = disturbance(done.errors, self._title, self.program.directory)
+        if disturbed is not None:
+            return disturbed, _MOST_DISTURBANCES
+        failure = self._failure(done)
+        return failure, len(_PAUSES) if isinstance(failure, RepositoryBusy) else 0
+
     def _failure(self, done: Finished) -> GitexpError:
         if done.gave_up:
             return unanswered(self._title, self.name, self._patience)
+        from gitexp.store.git_failures import Trouble, diagnose
+
         where = Trouble(title=self._title, name=self.name, directory=self.program.directory)
         failure = diagnose(done.errors, where)
         if self.name and "does not appear to be a git repository" in failure.message:

@@ -72,7 +72,7 @@ def open_remote(
     remote = _git_remote(
         store, name_or_url, named, replace(program, settings=limits), may_cut_history
     )
-    return replace(remote, patience=patience)
+    return replace(remote, patience=patience, objects=store.common_dir / "objects")
 
 
 def has_remote(store: Store, name: str) -> bool:
