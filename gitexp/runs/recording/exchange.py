@@ -15,6 +15,7 @@ from gitexp.project.workspace import Workspace
 from gitexp.runs.artifacts.large_files import share_objects
 from gitexp.store.history import merge_base
 from gitexp.store.model import PushUpdate, TreeId
+from gitexp.store.protocol import Store
 from gitexp.store.transaction import Transaction, transact
 from gitexp.store.trees import merge_trees, tree_of
 
@@ -95,41 +96,56 @@ def _back_off(failures: int) -> None:
     time.sleep(random.uniform(0, min(0.5, 0.02 * 2**failures)))
 
 
-def _local(workspace: Workspace) -> list[str]:
-    return list(workspace.store.refs(layout.runs_branches(Name(workspace.project_id))))
-
-
 def _plan(workspace: Workspace, names: Sequence[str] | None) -> tuple[PushUpdate, ...]:
     """Return what to push, once every local branch holds what is shared as well."""
     prefix = layout.runs_branches(Name(workspace.project_id))
-    chosen = [ref for ref in _local(workspace) if names is None or ref[len(prefix) :] in names]
-    planned = [(ref, workspace.store.ref(workspace.tracking(ref))) for ref in chosen]
-    return tuple(
-        PushUpdate(ref=ref, old=theirs, new=joined)
-        for ref, theirs in planned
-        if (joined := join(workspace, ref)) != theirs
-    )
+    here = workspace.store.refs(prefix)
+    chosen = here if names is None else here.keys() & {f"{prefix}{name}" for name in names}
+    planned = (_planned(workspace, branch) for branch in sorted(chosen))
+    return tuple(update for update in planned if update is not None)
+
+
+def _planned(workspace: Workspace, branch: str) -> PushUpdate | None:
+    theirs = workspace.store.ref(workspace.tracking(branch))
+    joined = join(workspace, branch)
+    # A branch that somebody removes here meanwhile is not one to remove there.
+    if joined is None or joined == theirs:
+        return None
+    return PushUpdate(ref=branch, old=theirs, new=joined)
 
 
 def join(workspace: Workspace, branch: str) -> ObjectId | None:
     """Return the tip of a local runs branch, once it holds what is shared as last fetched.
 
-    A branch that is not here stays away, because readers see the shared one.
+    A branch that is not here stays away, because readers see the shared one. Where it holds all of
+    that already, nobody who records a run meanwhile waits.
 
     Raises:
         Conflict: a run is recorded with two contents; nothing was moved.
     """
 
     def work(tx: Transaction) -> ObjectId | None:
-        ours, theirs = tx.ref(branch), tx.ref(workspace.tracking(branch))
-        if ours is None or theirs is None or ours == theirs:
+        ours, theirs = _both(workspace, tx, branch)
+        if ours is None or theirs is None or _holds(tx, ours, theirs):
             return ours
         joined = union(workspace, tx, branch, ours, theirs)
-        if joined != ours:
-            tx.set_ref(branch, old=ours, new=joined, message="gitexp: join shared runs")
+        tx.set_ref(branch, old=ours, new=joined, message="gitexp: join shared runs")
         return joined
 
+    ours, theirs = _both(workspace, workspace.store, branch)
+    if ours is None or theirs is None or _holds(workspace.store, ours, theirs):
+        return ours
     return transact(workspace.store, work)
+
+
+def _both(
+    workspace: Workspace, store: Store, branch: str
+) -> tuple[ObjectId | None, ObjectId | None]:
+    return store.ref(branch), store.ref(workspace.tracking(branch))
+
+
+def _holds(store: Store, ours: ObjectId, theirs: ObjectId) -> bool:
+    return ours == theirs or _merge_base(store, ours, theirs) == theirs
 
 
 def union(
@@ -156,12 +172,12 @@ def union(
     )
 
 
-def _merge_base(tx: Transaction, ours: ObjectId, theirs: ObjectId) -> ObjectId | None:
+def _merge_base(store: Store, ours: ObjectId, theirs: ObjectId) -> ObjectId | None:
     try:
-        return merge_base(tx, ours, theirs)
+        return merge_base(store, ours, theirs)
     except MissingObject:
         # A shallow clone does not know it. A union does not need it: runs are only ever added.
-        if not tx.is_shallow():
+        if not store.is_shallow():
             raise
         return None
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gitexp.documents import layout
-from gitexp.errors import Conflict, PushRejected, RemoteUnavailable
+from gitexp.errors import Conflict, PushRejected, RemoteUnavailable, RepositoryBusy
 from gitexp.ids import Name, ObjectId
 from gitexp.project.workspace import Workspace
 from gitexp.runs.recording import exchange, ledger
@@ -17,7 +17,7 @@ from gitexp.store.memory_remote import MemoryRemote
 from gitexp.store.transaction import transact
 from gitexp.store.trees import read_commit
 from tests.builders import commit_files
-from tests.runs.making import clone_of, ids_of, make_row, make_run, run_id
+from tests.runs.making import IDENTITY, clone_of, ids_of, make_row, make_run, run_id
 
 BRANCH = layout.runs_branch(Name("bot"), Name("tone"))
 
@@ -152,6 +152,22 @@ def test_a_local_branch_that_is_behind_follows(ours: Workspace, theirs: Workspac
     assert ours.store.ref(BRANCH) == theirs.store.ref(BRANCH)
 
 
+def test_joining_what_is_all_here_does_not_wait_for_the_lock(
+    ours: Workspace, theirs: Workspace
+) -> None:
+    run_in(ours, 1)
+    push(ours)
+    run_in(ours, 2)
+    tip = ours.store.ref(BRANCH)
+    with ours.store.exclusive():
+        assert exchange.join(ours, BRANCH) == tip
+    run_in(theirs, 3)
+    push(theirs)
+    exchange.fetch(ours)
+    with ours.store.exclusive(), pytest.raises(RepositoryBusy):
+        exchange.join(ours, BRANCH)
+
+
 def test_a_race_is_tried_again_on_top_of_what_won(
     ours: Workspace, theirs: Workspace, shared: MemoryStore
 ) -> None:
@@ -205,6 +221,33 @@ def test_a_branch_that_was_purged_there_is_pushed_anew(
     push(ours)
     assert shared.ref(BRANCH) == ours.store.ref(BRANCH)
     assert listed(ours) == [1, 2]
+
+
+def test_a_branch_that_is_removed_here_meanwhile_stays_there(
+    ours: Workspace, shared: MemoryStore
+) -> None:
+    """Somebody removes the local branch between the listing of branches and the look at it."""
+
+    class Vanishing(MemoryStore):
+        armed = False
+
+        def refs(self, prefix: str) -> dict[str, ObjectId]:
+            found = super().refs(prefix)
+            if self.armed:
+                transact(self, lambda tx: tx.set_ref(BRANCH, old=found[BRANCH], new=None))
+            return found
+
+    store = Vanishing(config={**IDENTITY, "remote.origin.url": "memory:shared"})
+    vanishing = replace(ours, store=store, open_remote=lambda name: MemoryRemote(store, shared))
+    run_in(vanishing, 1)
+    run_in(ours, 1)
+    push(ours)
+    exchange.fetch(vanishing)
+    assert store.ref(BRANCH)
+    assert store.ref(vanishing.tracking(BRANCH))
+    store.armed = True
+    assert push(vanishing) == ()
+    assert shared.ref(BRANCH) == ours.store.ref(BRANCH)
 
 
 def test_the_union_is_the_same_from_both_sides(ours: Workspace, theirs: Workspace) -> None:
