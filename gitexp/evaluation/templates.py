@@ -338,6 +338,24 @@ def render_all(value: Any, variables: Values, *, where: str) -> Any:
     return compile_all(value, where=where).render(variables)
 
 
+def template_faults(
+    value: Any,
+    *,
+    names: Iterable[str] | None = None,
+    place: tuple[str | int, ...] = (),
+    address: bool = False,
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield what is wrong with the templates in a value: the place and the reason of each."""
+    if isinstance(value, str):
+        fault = _compiled(value, None if names is None else frozenset(names), address).fault
+        if fault:
+            yield place, fault
+    elif isinstance(value, (Mapping, list, tuple)):
+        parts = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for step, part in parts:
+            yield from template_faults(part, names=names, place=(*place, step), address=address)
+
+
 def _tree(value: Any, place: tuple[str | int, ...], options: tuple[str, Any]) -> Renders:
     where, names = options
     if isinstance(value, str):

@@ -1,170 +1,131 @@
-"""Endpoints: the systems under test.
+"""Functions of a project, and endpoints of the type `python`, which are such functions.
 
-An endpoint is described by `endpoints/NAME.yaml`. A `python` endpoint names a function as
-`package.module:function`; it is imported only when a run asks it, with the project's directory
-first on the module path, and called as `function(input, parameters)` with a sample's input and a
-read-only mapping of the values. A function may be synchronous or asynchronous.
+A function is named as `package.module:function`; it is imported only when a run asks it, with the
+project's directory first on the module path. An endpoint's function is called with a sample's input
+and a read-only mapping of the values; one that has a third parameter named `asking` is given all
+that is known of the call. A function may be synchronous or asynchronous.
 """
 
 from __future__ import annotations
 
+import copy
 import inspect
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from gitexp.documents import layout
-from gitexp.documents.canonical import digest_of
 from gitexp.errors import InvalidInput
-from gitexp.evaluation.files import read_document
-from gitexp.ids import parse_name
-from gitexp.runs.run import Reference
+from gitexp.evaluation.answers import Answer, Asking, CallFailed
 
 if TYPE_CHECKING:
     from gitexp.evaluation.running.calls import CallThreads
 
-Function = Callable[[Any, Mapping[str, Any]], Any]
-"""A system under test: from a sample's input and the values to an output, or an awaitable of it."""
+Function = Callable[..., Any]
+"""A function of the project: it gives a result, or an awaitable of it."""
+
+_ASKING = "asking"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Endpoint:
-    """The description of a system under test.
-
-    Attributes:
-        digest: over the description.
-        callable: `package.module:function`.
-        timeout: the seconds after which a call is an error; None for none.
-    """
-
-    name: str
-    digest: str
-    callable: str
-    timeout: float | None = None
-
-    @property
-    def reference(self) -> Reference:
-        """What a run records of it."""
-        return Reference(name=self.name, digest=self.digest)
-
-
-def load_endpoint(directory: Path, name: str, *, root: str = "") -> Endpoint:
-    """Return an endpoint of a project's working tree; nothing of it is imported.
-
-    Raises:
-        NotFound: the project has no endpoint of that name.
-        InvalidDocuments: everything that is wrong in its file.
-    """
-    path = layout.endpoint_path("", parse_name(name, "endpoint name"))
-    data = read_document(
-        directory, path, "endpoint", what=f"endpoint {name!r}", file=layout.join(root, path)
-    )
-    return Endpoint(
-        name=name,
-        digest=digest_of(data),
-        callable=data["callable"],
-        timeout=data.get("timeout"),
-    )
+# --- importing -------------------------------------------------------------------------------
 
 
 @contextmanager
-def imported(endpoint: Endpoint, directory: Path) -> Iterator[Function]:
-    """Yield the function of an endpoint, imported now from the files as they are.
+def project_code(directory: Path) -> Iterator[None]:
+    """Import from a project's directory first, for as long as the block lasts.
 
     Modules of the project that this process imported earlier are put aside and come back
     afterwards, so that a second run sees edited code, and two projects may use the same names.
-
-    Raises:
-        InvalidInput: it cannot be imported, or is nothing that can be called.
+    Inside the block of a directory a second block of the same one changes nothing, so that all
+    functions of a run share their modules.
     """
-    what = f"endpoint {endpoint.name!r}"
-    with imported_function(endpoint.callable, directory, what=what) as function:
-        yield function
+    place = str(directory.resolve())
+    if place in _OPEN:
+        yield
+        return
+    with _module_path(place) as opened:
+        _OPEN[place] = opened
+        try:
+            yield
+        finally:
+            del _OPEN[place]
 
 
 @contextmanager
-def imported_function(name: str, directory: Path, *, what: str = "") -> Iterator[Any]:
-    """Yield a function of the project, `package.module:function`, imported as `imported` does.
-
-    While one function of a project is in use, others are imported beside it, so that they share
-    their modules.
+def imported_function(
+    callable_: str, directory: Path, *, what: str = "the function"
+) -> Iterator[Function]:
+    """Yield a function of a project, imported from the files as they are.
 
     Args:
-        what: what names the function, for messages, such as `endpoint 'bot'`.
+        callable_: `package.module:function`.
+        what: what names it, in front of messages: `endpoint 'bot'`.
 
     Raises:
         InvalidInput: it cannot be imported, or is nothing that can be called.
     """
-    with _module_path(directory, name.partition(":")[0].partition(".")[0]):
-        yield _import(name, f"{what}: {name}" if what else name)
+    with project_code(directory):
+        yield _import(callable_, str(directory.resolve()), what)
 
 
-def _import(called: str, what: str) -> Any:
+def _import(callable_: str, place: str, what: str) -> Function:
     import importlib
 
-    module, _, name = called.partition(":")
+    module, _, name = callable_.partition(":")
+    _OPEN[place].put_aside(_namesakes(Path(place), module.partition(".")[0]))
     try:
         function = attrgetter(name)(importlib.import_module(module))
     except (Exception, SystemExit) as exc:  # the module's code may raise anything
         raise InvalidInput(
-            f"{what} cannot be imported: {type(exc).__name__}: {exc}",
+            f"{what}: {callable_} cannot be imported: {type(exc).__name__}: {exc}",
             hint="Name it as `package.module:function`, seen from the project's directory.",
         ) from exc
     if not callable(function):
-        raise InvalidInput(f"{what} cannot be called")
-    return function
+        raise InvalidInput(f"{what}: {callable_} cannot be called")
+    found: Function = function
+    return found
 
 
-_in_use: list[str] = []
-"""The directories from which functions are imported at present."""
+@dataclass(kw_only=True)
+class _Opened:
+    """Modules that were put aside for the time of a block."""
+
+    aside: dict[str, ModuleType] = field(default_factory=dict)
+
+    def put_aside(self, modules: Mapping[str, ModuleType]) -> None:
+        self.aside.update(modules)
+        for name in modules:
+            del sys.modules[name]
+
+
+_OPEN: dict[str, _Opened] = {}
+"""The directories from which this process imports now."""
 
 
 @contextmanager
-def _module_path(directory: Path, top: str) -> Iterator[None]:
-    """Import from a directory first; `top` is the module or package that will be wanted there."""
+def _module_path(place: str) -> Iterator[_Opened]:
     import importlib
 
-    place, writes = str(directory.resolve()), sys.dont_write_bytecode
-    if place in _in_use:
-        with _beside(directory, top):
-            yield
-        return
-    aside = _modules_in(place) | _namesakes(directory, top)
-    for name in aside:
-        del sys.modules[name]
+    opened, writes = _Opened(), sys.dont_write_bytecode
+    opened.put_aside(_modules_in(place))
     sys.path.insert(0, place)
-    _in_use.append(place)
     # Caches of compiled code would be new files in the project.
     sys.dont_write_bytecode = True
     importlib.invalidate_caches()
     try:
-        yield
+        yield opened
     finally:
         sys.dont_write_bytecode = writes
-        _in_use.remove(place)
         if place in sys.path:
             sys.path.remove(place)
         for name in _modules_in(place):
             del sys.modules[name]
-        sys.modules.update(aside)
-
-
-@contextmanager
-def _beside(directory: Path, top: str) -> Iterator[None]:
-    """Import another module of a project whose modules are in use, and stay so."""
-    own = _modules_in(str(directory.resolve()))
-    aside = {n: m for n, m in _namesakes(directory, top).items() if n not in own}
-    for name in aside:
-        del sys.modules[name]
-    try:
-        yield
-    finally:
-        sys.modules.update(aside)
+        sys.modules.update(opened.aside)
 
 
 def _modules_in(place: str) -> dict[str, ModuleType]:
@@ -185,8 +146,12 @@ def _namesakes(directory: Path, top: str) -> dict[str, ModuleType]:
     """Return what was imported from elsewhere under the name of a module of the project."""
     if top == "gitexp" or not ((directory / top).is_dir() or (directory / f"{top}.py").is_file()):
         return {}
-    modules = list(sys.modules.items())
-    return {name: module for name, module in modules if name.partition(".")[0] == top}
+    return {
+        name: module
+        for name, module in list(sys.modules.items())
+        if name.partition(".")[0] == top
+        and not _is_own(getattr(module, "__spec__", None), directory)
+    }
 
 
 def _is_own(spec: Any, place: Path) -> bool:
@@ -199,25 +164,110 @@ def _is_own(spec: Any, place: Path) -> bool:
     return Path(where).is_relative_to(place) and not {"site-packages", "dist-packages"} & set(parts)
 
 
+# --- calling ---------------------------------------------------------------------------------
+
+
 def asker(
     function: Function, parameters: Mapping[str, Any], threads: CallThreads
 ) -> Callable[[Any], Coroutine[Any, Any, Any]]:
-    """Return an asynchronous call of a function with a sample's input.
+    """Return an asynchronous call of a function with an input and the parameters.
 
     A synchronous function runs in a thread; one that returns an awaitable is awaited.
     """
+    call = _calling(function, threads)
+
+    def ask(given: Any) -> Coroutine[Any, Any, Any]:
+        return call(partial(function, given, parameters))
+
+    return ask
+
+
+def _calling(
+    function: Function, threads: CallThreads
+) -> Callable[[Callable[[], Any]], Coroutine[Any, Any, Any]]:
     from gitexp.evaluation.running.calls import contained
 
-    async def ask_async(sample_input: Any) -> Any:
-        return await contained(function(sample_input, parameters))
+    async def here(call: Callable[[], Any]) -> Any:
+        return await contained(call())
 
-    async def ask_in_thread(sample_input: Any) -> Any:
-        result = await threads.call(lambda: function(sample_input, parameters))
+    async def in_thread(call: Callable[[], Any]) -> Any:
+        result = await threads.call(call)
         return await contained(result) if inspect.isawaitable(result) else result
 
-    return ask_async if _is_async(function) else ask_in_thread
+    return here if is_async(function) else in_thread
 
 
-def _is_async(function: Function) -> bool:
+def is_async(function: Function) -> bool:
+    """Return whether a function gives an awaitable by its definition."""
     called = getattr(function, "__call__", function)  # noqa: B004  an object's method
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
+
+
+def takes_asking(function: Function) -> bool:
+    """Return whether a function has a parameter named `asking`."""
+    try:
+        return _ASKING in inspect.signature(function).parameters
+    except (TypeError, ValueError):  # some functions of C have no signature
+        return False
+
+
+class PythonCaller:
+    """A system that is a function.
+
+    Args:
+        what: what it is called in messages.
+        timeout: the seconds after which a call is given up; None for never.
+    """
+
+    def __init__(
+        self, function: Function, *, what: str, timeout: float | None, threads: CallThreads
+    ) -> None:
+        self._function = function
+        self._what = what
+        self._timeout = timeout
+        self._call = _calling(function, threads)
+        self._takes_asking = takes_asking(function)
+        # A thread's call cannot cancel itself; then it needs no task of its own.
+        self._is_plain = timeout is None and not is_async(function)
+
+    async def call(self, asking: Asking) -> Answer:
+        """Return the answer of the function; see `Caller.call`."""
+        from gitexp.evaluation.endpoints.responses import checked_output
+        from gitexp.evaluation.running.calls import within
+
+        call = partial(self._function, _own(asking.input), asking.parameters)
+        if self._takes_asking:
+            call = partial(call, asking=asking)
+        try:
+            working = self._call(call)
+            result = await (working if self._is_plain else within(self._timeout, working))
+        except Exception as exc:
+            raise self._failed(exc) from exc
+        if not isinstance(result, Answer):
+            return Answer(output=checked_output(result))
+        return Answer(
+            output=checked_output(result.output), usage=result.usage, attributes=result.attributes
+        )
+
+    async def close(self) -> None:
+        """Do nothing; threads are let go by those who gave them."""
+
+    def _failed(self, exc: Exception) -> CallFailed:
+        from gitexp.evaluation.running.calls import CallEnded, CallTimeout
+        from gitexp.runs.tracking.endings import failure_of
+
+        if isinstance(exc, CallFailed):
+            return exc
+        if isinstance(exc, CallTimeout):
+            return CallFailed(f"{self._what}: {exc}", kind="Timeout", retryable=True)
+        failure = failure_of(exc.reason if isinstance(exc, CallEnded) else exc)
+        return CallFailed(
+            failure.message,
+            kind=failure.type,
+            retryable=isinstance(exc, (ConnectionError, TimeoutError)),
+        )
+
+
+def _own(value: Any) -> Any:
+    """Return an input that the function may change."""
+    return copy.deepcopy(value) if isinstance(value, (dict, list)) else value
