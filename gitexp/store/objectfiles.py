@@ -36,7 +36,10 @@ class _Directory:
 
     def copies(self, object_id: ObjectId) -> Iterator[Copy]:
         path = loose_path(self._path, object_id)
-        found = lstat_or_none(path)
+        try:
+            found = lstat_or_none(path)
+        except OSError as exc:
+            raise read_error(exc, path) from exc
         if found is not None:
             yield LooseCopy(path, found.st_size)
         raw_id = bytes.fromhex(object_id)
@@ -67,10 +70,7 @@ class _Directory:
 
     def _listed_packs(self, known: dict[str, Pack]) -> dict[str, Pack]:
         """Return the packs there are now; one that vanished may still be in use by a reader."""
-        try:
-            names = set(os.listdir(os.path.join(self._path, "pack")))
-        except (FileNotFoundError, NotADirectoryError):
-            return {}
+        names = set(_listing(os.path.join(self._path, "pack")))
         stems = [name[:-5] for name in names if name.endswith(".pack")]
         return {
             stem: known.get(stem) or self._new_pack(stem)
@@ -85,11 +85,10 @@ class _Directory:
 
     def loose_ids(self, prefix: str) -> Iterator[ObjectId]:
         length = self._database.hash_length - 2
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            for name in os.listdir(os.path.join(self._path, prefix[:2])):
-                object_id = prefix[:2] + name
-                if len(name) == length and object_id.startswith(prefix) and is_object_id(object_id):
-                    yield ObjectId(object_id)
+        for name in _listing(os.path.join(self._path, prefix[:2])):
+            object_id = prefix[:2] + name
+            if len(name) == length and object_id.startswith(prefix) and is_object_id(object_id):
+                yield ObjectId(object_id)
 
     def close(self) -> None:
         for pack in (self._packs or {}).values():
@@ -261,6 +260,15 @@ class ObjectFiles:
 def loose_path(directory: str, object_id: ObjectId) -> str:
     """Return where an object lies in a directory of objects when it has a file of its own."""
     return f"{directory}{os.sep}{object_id[:2]}{os.sep}{object_id[2:]}"
+
+
+def _listing(path: str) -> list[str]:
+    try:
+        return os.listdir(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as exc:
+        raise read_error(exc, path) from exc
 
 
 def _text(path: str) -> bytes | None:

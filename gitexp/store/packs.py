@@ -11,6 +11,7 @@ import mmap
 import os
 import struct
 import threading
+import weakref
 import zlib
 from collections.abc import Callable
 from typing import NamedTuple
@@ -127,6 +128,7 @@ class Pack:
         self._resolve = resolve
         self._index: PackIndex | None = None
         self._descriptor: int | None = None
+        self._closing: weakref.finalize[[int], Pack] | None = None
         self._opening = threading.Lock()
         self._cache: dict[int, Content] = {}
         self._cached = 0
@@ -143,9 +145,9 @@ class Pack:
         """Let go of both files."""
         if self._index is not None:
             self._index.close()
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-        self._index = self._descriptor = None
+        if self._closing is not None:
+            self._closing()
+        self._index = self._descriptor = self._closing = None
 
     def size_at(self, offset: int) -> int:
         """Return the size of the object that begins at an offset, without inflating it."""
@@ -271,7 +273,10 @@ class Pack:
         if self._descriptor is None:
             with self._opening:
                 if self._descriptor is None:
-                    self._descriptor = os.open(self.path, _READ)
+                    descriptor = os.open(self.path, _READ)
+                    # A pack that vanished is read to the end by whoever has it, and then let go.
+                    self._closing = weakref.finalize(self, os.close, descriptor)
+                    self._descriptor = descriptor
         return self._descriptor
 
     def _damage(self, offset: int, why: str) -> DamagedObject:
@@ -358,6 +363,15 @@ def _offset_varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _map_file(path: str) -> mmap.mmap:
+    try:
+        return _mapped(path)
+    except FileNotFoundError:
+        raise
+    except OSError as exc:
+        raise read_error(exc, path) from exc
+
+
+def _mapped(path: str) -> mmap.mmap:
     descriptor = os.open(path, _READ)
     try:
         size = os.fstat(descriptor).st_size
