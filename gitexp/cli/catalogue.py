@@ -40,6 +40,9 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("index", index="Check or rebuild the index of runs"),
         **entries("import_mlflow", **{"import": "Bring runs in from another tracker"}),
     },
+    "Evaluation": {
+        **entries("evaluator", evaluator="List, show and try evaluators"),
+    },
     "Shell": {
         **entries("completion", completion="Print a completion script for a shell"),
     },
@@ -61,6 +64,13 @@ EXPERIMENT_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
             restore="Bring a deleted experiment back",
             purge="Remove an experiment's branches for good",
         ),
+    }
+}
+
+EVALUATOR_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
+    "Commands": {
+        **entries("evaluator", list="List evaluators", show="Show an evaluator"),
+        **entries("evaluator", test="Score one output, without a run"),
     }
 }
 
