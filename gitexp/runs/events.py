@@ -6,6 +6,7 @@ An event is a mapping that says what was added to a run, all at once. It may hol
 - `metrics`: points as `[metric, value, step, timestamp]`;
 - `params`, `tags` (None removes a tag), `artifacts` and `inputs`;
 - `row` and `position`: a finished row of an evaluation;
+- `checkpoint`: everything since the one before is recorded under this name;
 - `set`: fields of the document with their new values, such as `status` and `ended_at`; None
   empties a field;
 - `at`: the moment, in milliseconds since 1970 in UTC.
@@ -25,6 +26,7 @@ from gitexp.clock import parse_iso
 from gitexp.documents.values import same
 from gitexp.ids import RunId
 from gitexp.runs.artifacts.artifact import Artifact
+from gitexp.runs.history import History
 from gitexp.runs.metrics import MetricPoint, NamedPoint, take_in
 from gitexp.runs.references import Exit
 from gitexp.runs.rows import Failure, ResultRow, RowKey
@@ -57,11 +59,14 @@ class RunState:
     """What the events so far add up to.
 
     Attributes:
-        points: every point that was logged, in the order of the events.
+        latest: the latest moment that an event names, in milliseconds since 1970.
+        history: every point since the last checkpoint, where that is asked for.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, history: History | None = None) -> None:
         self._run = run
+        self.history = history
+        self.latest = 0
         self._fields: dict[str, Any] = {}
         self._rows: dict[RowKey, tuple[int, ResultRow]] = {}
         self.params = dict(run.params)
@@ -69,16 +74,17 @@ class RunState:
         self.metrics = dict(run.metrics)
         self.artifacts = {artifact.path: artifact for artifact in run.artifacts}
         self.inputs = list(run.inputs)
-        self.points: list[NamedPoint] = []
 
     def take(self, event: Event) -> None:
         """Take in one event."""
         if "metrics" in event:
-            points = points_of(event)
-            self.points += points
-            take_in(self.metrics, points)
+            self._measure(event)
             if len(event) == 1:
                 return
+        if "at" in event:
+            self._pass(event["at"])
+        if "checkpoint" in event and self.history is not None:
+            self.history.clear()
         for key, value in event.get("params", {}).items():
             self.params.setdefault(key, value)
         for key, value in event.get("tags", {}).items():
@@ -90,6 +96,18 @@ class RunState:
         if "row" in event:
             row = ResultRow.from_dict(event["row"])
             self._rows.setdefault(row.key, (event["position"], row))
+
+    def _measure(self, event: Event) -> None:
+        points = points_of(event)
+        take_in(self.metrics, points)
+        for name, point in points:
+            self._pass(point[2])
+            if self.history is not None:
+                self.history.add(name, point)
+
+    def _pass(self, moment: Any) -> None:
+        if isinstance(moment, int) and moment > self.latest:
+            self.latest = moment
 
     def _take_files(self, event: Event) -> None:
         for data in event.get("artifacts", ()):
@@ -112,12 +130,12 @@ class RunState:
         return [row for _, row in found]
 
     def run(self) -> Run:
-        """Return the run as it stands."""
+        """Return the run as it stands; events that are taken in later do not change it."""
         run = replace(
             self._run,
-            params=self.params,
-            tags=self.tags,
-            metrics=self.metrics,
+            params=dict(self.params),
+            tags=dict(self.tags),
+            metrics=dict(self.metrics),
             artifacts=tuple(self.artifacts[path] for path in sorted(self.artifacts)),
             inputs=tuple(self.inputs),
             **self._fields,

@@ -114,6 +114,44 @@ def test_a_journal_that_cannot_be_recorded_keeps_no_other_run_waiting(
     experiment.start_run().end()
 
 
+def test_a_checkpoint_that_could_not_be_recorded_is_recorded_by_the_next(
+    repository: Repository, experiment: Experiment
+) -> None:
+    run = experiment.start_run()
+    run.log_metric("x", 1.0, step=1)
+    fault = failing(run.checkpoint, "link", errno.ENOSPC)
+    run.log_metric("x", 2.0, step=2)
+    with injected(fault), pytest.raises(StoreError):
+        run.checkpoint()
+    assert len(ledger.segments_of(repository.workspace, run.id)) == 1
+    run.log_metric("x", 3.0, step=3)
+    run.log_text("text", "a.txt")
+    assert run.checkpoint()
+    assert len(ledger.segments_of(repository.workspace, run.id)) == 3
+    ended = run.end()
+    assert len(ended.segments) == 3
+    history = repository.runs.metric_history(run.id, "x")
+    assert [point.value for point in history] == [1.0, 2.0, 3.0]
+    assert repository.runs.get(run.id) == ended
+
+
+def test_what_a_checkpoint_recorded_is_not_read_again(
+    repository: Repository, experiment: Experiment
+) -> None:
+    run = experiment.start_run()
+    run.log_text("a text", "a.txt")
+    run.checkpoint()
+    private = repository.workspace.store.private_dir
+    assert private is not None
+    files = [path for path in private.rglob("*") if path.is_file()]
+    (staged,) = [path for path in files if path.read_bytes() == b"a text"]
+    staged.chmod(0o600)
+    staged.write_bytes(b"damaged")
+    run.set_tag("a", "b")
+    assert run.checkpoint()
+    assert run.end().artifacts[0].path == "a.txt"
+
+
 # --- clocks and names -----------------------------------------------------------------------
 
 

@@ -319,7 +319,7 @@ def test_letting_go_of_a_run_while_threads_log_loses_nothing(
         thread.join()
     path = run._journal.path
     assert path is not None
-    assert len(journals.entries(path.read_bytes())) == 1 + len(acknowledged)
+    assert len(list(journals.entries(path.read_bytes()))) == 1 + len(acknowledged)
 
 
 # --- going on with a run --------------------------------------------------------------------

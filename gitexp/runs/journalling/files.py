@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from gitexp.errors import StoreError
@@ -11,11 +12,13 @@ from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
 from gitexp.runs.events import Event
 from gitexp.runs.journalling import gates
-from gitexp.runs.journalling.contents import Contents, contents_of
+from gitexp.runs.journalling.contents import Contents, contents_of, entries
 from gitexp.runs.run import Run
-from gitexp.store.files import read_file
+from gitexp.store.files import read_all, read_file
 
 OPEN = ".journal"
+
+_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 def directory_of(workspace: Workspace) -> Path | None:
@@ -24,17 +27,31 @@ def directory_of(workspace: Workspace) -> Path | None:
     return private / "journals" if private is not None else None
 
 
-def read_journal(path: Path) -> bytes | None:
-    """Return what counts of a journal, or None when there is none.
+def read_journal(path: Path, start: int = 0) -> bytes | None:
+    """Return what counts of a journal, or of the rest of it; None when there is none.
 
     Raises:
         StoreError: it cannot be read.
     """
     try:
-        data = read_file(str(path))
+        data = _read_from(path, start)
+        return None if data is None else data[: gates.counted(path, start + len(data)) - start]
     except OSError as exc:
         raise unreadable(path, exc) from exc
-    return None if data is None else gates.counted(path, data)
+
+
+def _read_from(path: Path, start: int) -> bytes | None:
+    if not start:
+        return read_file(str(path))
+    try:
+        descriptor = os.open(path, _READ)
+    except FileNotFoundError:
+        return None
+    try:
+        os.lseek(descriptor, start, os.SEEK_SET)
+        return read_all(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def unreadable(path: Path, exc: OSError) -> StoreError:
@@ -46,11 +63,17 @@ def unreadable(path: Path, exc: OSError) -> StoreError:
 
 
 def is_current(path: Path, descriptor: int) -> bool:
-    """Return whether a name still stands for the file that is open."""
+    """Return whether a name still stands for the file that is open.
+
+    Raises:
+        StoreError: nobody can say.
+    """
     try:
         found, mine = os.lstat(path), os.fstat(descriptor)
     except FileNotFoundError:
         return False
+    except OSError as exc:
+        raise unreadable(path, exc) from exc
     return (found.st_dev, found.st_ino) == (mine.st_dev, mine.st_ino)
 
 
@@ -100,16 +123,15 @@ def live(workspace: Workspace, run_id: RunId | None = None) -> list[Run]:
     return [run for run in runs if run.project == workspace.project_id]
 
 
-def events_of(workspace: Workspace, run_id: RunId) -> list[Event]:
-    """Return what was added to a run that goes on on this machine and is not recorded yet."""
-    return [event for path in paths_of(workspace, run_id) for event in _events_in(path)]
+def events_of(workspace: Workspace, run_id: RunId, *, holding: bytes = b"") -> Iterator[Event]:
+    """Yield what was added to a run that goes on on this machine and is not recorded yet.
 
-
-def _events_in(path: Path) -> tuple[Event, ...]:
-    contents = _read(path)
-    return contents.events if contents is not None else ()
+    Args:
+        holding: leaves out the events whose JSON does not hold these bytes.
+    """
+    for path in paths_of(workspace, run_id):
+        yield from entries(read_journal(path) or b"", holding=holding)
 
 
 def _read(path: Path) -> Contents | None:
-    data = read_journal(path)
-    return contents_of(data) if data is not None else None  # recorded a moment ago
+    return contents_of(read_journal(path) or b"")  # it may have been recorded a moment ago

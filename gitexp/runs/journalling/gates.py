@@ -106,17 +106,25 @@ def is_open(gate: int) -> bool:
 
 
 def is_shut(journal: Path) -> bool:
-    """Return whether nothing can be appended to a journal any more."""
+    """Return whether nothing can be appended to a journal any more.
+
+    Raises:
+        OSError: nobody can say.
+    """
     try:
         return os.stat(journal.with_suffix(SUFFIX)).st_size > 0
     except FileNotFoundError:
         return True
 
 
-def counted(journal: Path, data: bytes) -> bytes:
-    """Return what counts of the bytes of a journal: what came after its end was refused."""
+def counted(journal: Path, length: int) -> int:
+    """Return how much of the length of a journal counts: what came after its end was refused.
+
+    Raises:
+        OSError: nobody can say.
+    """
     try:
         size = os.stat(journal.with_suffix(SUFFIX)).st_size
     except FileNotFoundError:
-        return data
-    return data[:size] if size > 1 else data
+        return length
+    return min(size, length) if size > 1 else length

@@ -29,8 +29,9 @@ from gitexp.errors import NotAllowed, StoreError
 from gitexp.project.workspace import Workspace
 from gitexp.runs.journalling import gates, syncing
 from gitexp.runs.journalling.contents import Contents as Contents
+from gitexp.runs.journalling.contents import begun, encoded, line_of
 from gitexp.runs.journalling.contents import contents_of as contents_of
-from gitexp.runs.journalling.contents import encoded, line_of
+from gitexp.runs.journalling.contents import contents_or_error as contents_or_error
 from gitexp.runs.journalling.contents import entries as entries
 from gitexp.runs.journalling.contents import is_damaged as is_damaged
 from gitexp.runs.journalling.files import OPEN as OPEN
@@ -81,6 +82,8 @@ class Journal:
         self._held = held
         self._closed = False
         self._lock = threading.Lock()
+        self._reading = threading.Lock()
+        self._contents: Contents | None = None
         self._generation = syncing.generation()
         self._ticking = False
         self._is_entered = held is False
@@ -185,18 +188,39 @@ class Journal:
                     sync_directory(str(self.path.parent))
                     self._is_entered = True
 
-    def read(self) -> bytes:
-        """Return all of it.
+    def read(self, start: int = 0) -> bytes:
+        """Return all of it, or the rest of it.
 
         Raises:
             NotAllowed: the run was ended elsewhere, and its journal is gone.
+            StoreError: it cannot be read.
         """
         if self.path is None:
-            return bytes(self._memory)
-        data = read_journal(self.path)
+            return bytes(self._memory[start:])
+        data = read_journal(self.path, start)
         if data is None:
             raise _is_over(self.name)
         return data
+
+    @contextlib.contextmanager
+    def contents(self) -> Iterator[Contents]:
+        """Hold what it says now; only what is new since the last time is read.
+
+        Raises:
+            NotAllowed: the run was ended elsewhere, and its journal is gone.
+            StoreError: it cannot be read.
+        """
+        with self._reading:
+            known = self._contents.end if self._contents is not None else 0
+            data = self.read(known)
+            if self._contents is None:
+                self._contents = begun(data, self._between, self.name)
+            # A line that is being written just now is read the next time.
+            self._contents.take(data[: data.rfind(b"\n") + 1])
+            yield self._contents
+
+    def _between(self, start: int, end: int) -> bytes:
+        return self.read(start)[: end - start]
 
     def end(self, event: Mapping[str, Any]) -> bytes:
         """Append the last event and return the whole journal; nobody can append after that.
@@ -223,6 +247,8 @@ class Journal:
     def forked(self) -> None:
         """Take note that this process was forked, perhaps while another thread was appending."""
         self._lock = threading.Lock()
+        self._reading = threading.Lock()
+        self._contents = None
         self._ticking = False
 
     @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -19,7 +19,7 @@ from gitexp.experiments.homes import all_homes, find_home
 from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
 from gitexp.runs import texts
-from gitexp.runs.events import Event, RunState, points_of
+from gitexp.runs.events import Event
 from gitexp.runs.journalling import gates, journals
 from gitexp.runs.journalling.journals import Contents, Journal
 from gitexp.runs.recording import ledger
@@ -49,8 +49,7 @@ def close(workspace: Workspace, journal: Journal, ending: Event) -> Run:
             its journal stays and is recorded by `reap`.
     """
     try:
-        contents = journals.contents_of(journal.end(ending))
-        assert contents is not None  # the first event is there, or there were no journal
+        contents = journals.contents_or_error(journal.end(ending), journal.name)
         run = record(workspace, contents)
     except BaseException:
         if not journal.is_open:
@@ -69,17 +68,22 @@ def _tidy(workspace: Workspace) -> None:
     discard_stale(workspace)
 
 
-def record(workspace: Workspace, contents: Contents, *, author: Signature | None = None) -> Run:
+def record(workspace: Workspace, contents: Contents) -> Run:
     """Return the run of a journal, written to the ledger; doing it twice changes nothing."""
-    state = contents.state
-    run = state.run()
-    experiment = name_now(workspace, run)
-    message = f"run {experiment}: {run.id} {run.status}"
-    files: Mapping[str, bytes]
+    return _record(workspace, contents, name_now(workspace, contents.run))
+
+
+def _record(
+    workspace: Workspace, contents: Contents, experiment: str, author: Signature | None = None
+) -> Run:
+    run = contents.state.run()
+    files = shared_files(workspace, contents, experiment)
     if contents.segment is None:
-        run, files = _record_files(workspace, run, state, contents)
-    else:
-        files = {**_segment_files(run, contents), **artifact_files(workspace, run)}
+        made = _record_of(workspace, run, contents)
+        run, files = made.run, made.contents() | files
+    elif events := contents.unshared():
+        files[layout.segment_path(run.id, _last_segment(contents))] = events
+    message = f"run {experiment}: {run.id} {run.status}"
     ledger.write(workspace, experiment, files, message=message, author=author)
     return run
 
@@ -95,51 +99,56 @@ def name_now(workspace: Workspace, run: Run) -> str:
     return run.experiment
 
 
-def _record_files(
-    workspace: Workspace, run: Run, state: RunState, contents: Contents
-) -> tuple[Run, Mapping[str, bytes]]:
-    shared = checkpoints_of(contents)
-    done = sum(len(points_of(event)) for _, events in shared for event in events)
-    points = state.points[done:]
-    run = replace(run, segments=tuple(name for name, _ in shared))
-    made = record_of(run, state.rows, points, texts=texts.of_run(workspace, run))
-    segments = {layout.segment_path(run.id, name): dump_events(events) for name, events in shared}
-    return made.run, {**made.contents(), **segments, **artifact_files(workspace, run)}
+def _record_of(workspace: Workspace, run: Run, contents: Contents) -> ledger.Record:
+    state = contents.state
+    points = state.history.dump() if state.history is not None else b""
+    return record_of(
+        replace(run, segments=tuple(contents.checkpoints)),
+        state.rows,
+        files={layout.METRICS_FILE: points},
+        texts=texts.of_run(workspace, run),
+    )
 
 
-def artifact_files(workspace: Workspace, run: Run) -> Mapping[str, bytes]:
-    """Return the files on the runs branch that are the artifacts of a run."""
-    if not run.artifacts:
-        return {}
-    from gitexp.runs.artifacts.kept import contents_of
-
-    return contents_of(workspace, run)
-
-
-def _segment_files(run: Run, contents: Contents) -> dict[str, bytes]:
+def _last_segment(contents: Contents) -> str:
+    """Return the name of what no checkpoint holds of a run that went on again."""
     assert contents.segment is not None
-    segments = checkpoints_of(contents)
-    rest = contents.events[1 + sum(len(events) + 1 for _, events in segments) :]
-    if rest:
-        # What was shared sorts behind the segment's own name, and what came later behind that.
-        last, letters = segments[-1][0] if segments else "", contents.segment.rpartition("-")[2]
-        name = next_segment(last, letters) if last else contents.segment
-        segments.append((name, list(rest)))
-    return {layout.segment_path(run.id, name): dump_events(events) for name, events in segments}
+    # What was shared sorts behind the segment's own name, and what came later behind that.
+    last, letters = max(contents.checkpoints, default=""), contents.segment.rpartition("-")[2]
+    return next_segment(last, letters) if last else contents.segment
 
 
-def checkpoints_of(contents: Contents) -> list[tuple[str, list[Event]]]:
-    """Return the segments that a run has shared so far: the name and the events of each."""
-    found: list[tuple[str, list[Event]]] = []
-    pending: list[Event] = []
-    # The first event of a run that goes on again says only what is recorded already.
-    for event in contents.events[0 if contents.segment is None else 1 :]:
-        if "checkpoint" in event:
-            found.append((event["checkpoint"], pending))
-            pending = []
-        else:
-            pending.append(event)
-    return found
+def shared_files(workspace: Workspace, contents: Contents, experiment: str) -> dict[str, bytes]:
+    """Return the files of the checkpoints and the artifacts of a run that are not recorded yet.
+
+    A file that is recorded never changes, so nothing of it is read again.
+    """
+    run = contents.state.run()
+    is_recorded = ledger.recorded_files(workspace, experiment, run.id)
+    segments = {layout.segment_path(run.id, name): name for name in contents.checkpoints}
+    files = {
+        path: contents.checkpointed(name)
+        for path, name in segments.items()
+        if not is_recorded(path)
+    }
+    if run.artifacts:
+        files |= _artifact_files(workspace, run, is_recorded)
+    return files
+
+
+def _artifact_files(
+    workspace: Workspace, run: Run, is_recorded: Callable[[str], bool]
+) -> dict[str, bytes]:
+    from gitexp.runs.artifacts.kept import contents_of
+    from gitexp.runs.artifacts.large_files import LFS_DIR
+
+    kept = [f"{layout.run_dir(run.id)}/{name}" for name in (layout.ARTIFACTS_DIR, LFS_DIR)]
+    new = [
+        artifact
+        for artifact in run.artifacts
+        if not any(is_recorded(f"{directory}/{artifact.path}") for directory in kept)
+    ]
+    return contents_of(workspace, replace(run, artifacts=tuple(new)))
 
 
 def dump_events(events: Sequence[Event]) -> bytes:
@@ -216,20 +225,22 @@ def _reap_one(workspace: Workspace, path: Path) -> Run | None:
             return None
         with gates.gate_of(path, create=True) as gate:
             assert gate is not None
-            data = gates.counted(path, _all_of(path, descriptor))
+            data = _all_of(path, descriptor)
             contents = journals.contents_of(data)
             if contents is None:
                 # A process that died before its first event was on the disk left an empty one.
-                _put_aside(path, data)
+                _put_aside(path, data, is_known=False)
                 return None
             if contents.run.project != workspace.project_id:
                 return None
             if gates.is_open(gate) and _is_leased(workspace, contents, descriptor):
                 return None
-            ended = ended_by_now(contents, _seen(descriptor))
+            is_over = contents.state.run().is_over
             # Shut, so that nothing is added once it may be recorded, even if this process dies.
-            with gates.shut(gate, len(data), for_good=ended is contents):
-                run = _record_once(workspace, ended)
+            with gates.shut(gate, len(data), for_good=is_over):
+                if not is_over:
+                    contents.add(_ending_by_now(contents, _seen(descriptor)))
+                run = _record_once(workspace, contents)
             _put_aside(path, data)
     return run
 
@@ -239,12 +250,13 @@ def _record_once(workspace: Workspace, ended: Contents) -> Run | None:
     name = name_now(workspace, ended.run)
     if ended.segment is None and ledger.has(workspace, name, ended.run.id):
         return None
-    return record(workspace, ended, author=_author(ended))
+    return _record(workspace, ended, name, author=_author(ended))
 
 
 def _all_of(path: Path, descriptor: int) -> bytes:
     try:
-        return read_all(descriptor)
+        data = read_all(descriptor)
+        return data[: gates.counted(path, len(data))]
     except OSError as exc:
         raise journals.unreadable(path, exc) from exc
 
@@ -261,20 +273,17 @@ def _is_leased(workspace: Workspace, contents: Contents, descriptor: int) -> boo
     return silent.total_seconds() < contents.lease
 
 
-def ended_by_now(contents: Contents, seen: datetime) -> Contents:
-    """Return what a journal says of a run that is over, one way or the other.
+def _ending_by_now(contents: Contents, seen: datetime) -> Event:
+    """Return what ends a run that nobody continues.
 
     Args:
         seen: when something was last appended.
     """
     run = contents.state.run()
-    if run.is_over:
-        return contents
     began = run.started_at or run.created_at
     ended = max(began, min(_last_moment(contents, began), seen))
     error = _NOT_CLOSED if contents.lease is None else _SILENT
-    fields = ending_fields("killed", ended, (ended - began).total_seconds(), error=error)
-    return replace(contents, events=(*contents.events, {"set": fields}))
+    return {"set": ending_fields("killed", ended, (ended - began).total_seconds(), error=error)}
 
 
 def ending_fields(
@@ -295,10 +304,8 @@ def _last_moment(contents: Contents, began: datetime) -> datetime:
     state = contents.state
     moments = [began]
     moments += [_finished(row.started_at, row.duration_seconds) or began for row in state.rows]
-    stamps = [point.timestamp for _, point in state.points]
-    stamps += [event["at"] for event in contents.events if "at" in event]
     with contextlib.suppress(OverflowError, ValueError, OSError):
-        moments += [datetime.fromtimestamp(max(stamps) / 1000, timezone.utc)] if stamps else []
+        moments.append(datetime.fromtimestamp(state.latest / 1000, timezone.utc))
     return max(moments)
 
 
@@ -335,9 +342,13 @@ def _left(path: Path) -> Iterator[int | None]:
         os.close(descriptor)
 
 
-def _put_aside(path: Path, data: bytes) -> None:
-    """Remove a journal, or keep it where something in it is for a person to look at."""
-    if journals.is_damaged(data) or (journals.entries(data) and not journals.contents_of(data)):
+def _put_aside(path: Path, data: bytes, *, is_known: bool = True) -> None:
+    """Remove a journal, or keep it where something in it is for a person to look at.
+
+    Args:
+        is_known: whether it is known of which run it is.
+    """
+    if journals.is_damaged(data) or not (is_known or next(journals.entries(data), None) is None):
         with contextlib.suppress(OSError):
             path.rename(path.with_suffix(".damaged"))
     journals.remove(path)

@@ -13,10 +13,10 @@ names.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby, islice
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, islice, repeat
+from json.encoder import encode_basestring
+from typing import Any, TypeVar
 
 from gitexp.documents import layout, schemas
 from gitexp.documents.json_codec import parse_json
@@ -25,10 +25,11 @@ from gitexp.documents.problems import Problem
 from gitexp.errors import Conflict, InvalidDocuments, NotFound, StoreError
 from gitexp.ids import Name, ObjectId, RunId, parse_run_id
 from gitexp.project.workspace import Workspace
-from gitexp.runs.events import Event, folded, points_of
+from gitexp.runs.events import folded, points_of
 from gitexp.runs.journalling import journals
-from gitexp.runs.metrics import MetricPoint, NamedPoint, in_order, load_points
+from gitexp.runs.metrics import MetricPoint, NamedPoint, in_order, load_history, load_points
 from gitexp.runs.recording.places import (
+    MAX_BESIDE_BYTES,
     TAMPERED,
     Ledger,
     Place,
@@ -38,23 +39,22 @@ from gitexp.runs.recording.places import (
     newest_first,
 )
 from gitexp.runs.recording.records import Record, record_of
+from gitexp.runs.recording.segments import Segment, events_in, segments_at
 from gitexp.runs.rows import ResultRow
 from gitexp.runs.run import Run
-from gitexp.store.model import Signature, TreeEntry, TreeId
+from gitexp.store.model import Signature, TreeId
 from gitexp.store.objects import hash_object
-from gitexp.store.protocol import Store
 from gitexp.store.transaction import Transaction, transact
-from gitexp.store.trees import blob_at, entry_at, list_dir, tree_of
+from gitexp.store.trees import blob_at, entry_at, tree_of
 
 __all__ = ["Record", "append", "get", "has", "metric_history", "read", "record_of", "results_of"]
 
 MAX_RUN_BYTES = 10 * 2**20
 """The largest record of a run that is read."""
 
-MAX_RESULTS_BYTES = 512 * 2**20
-"""The largest file beside a record that is read."""
-
 _SECOND = len("20261121T131502")
+
+T = TypeVar("T")
 
 _READING = "2"
 """Changes when the same bytes may be read as something else, and so makes old entries unused."""
@@ -183,6 +183,19 @@ def has(workspace: Workspace, experiment: str, run_id: RunId) -> bool:
     return any(place.record is not None for place in places)
 
 
+def recorded_files(workspace: Workspace, experiment: str, run_id: RunId) -> Callable[[str], bool]:
+    """Return what says of a path whether such a file is recorded beside a run."""
+    places = find(workspace.store, ledgers_of(workspace, experiment), run_id)
+    beside = [TreeId(place.beside.id) for place in places if place.beside is not None]
+    directory = f"{layout.run_dir(run_id)}/"
+
+    def is_recorded(path: str) -> bool:
+        below = path.removeprefix(directory)
+        return any(entry_at(workspace.store, tree, below) is not None for tree in beside)
+
+    return is_recorded
+
+
 def places_of(workspace: Workspace, run_id: str) -> list[Place]:
     """Return where a run of the project stands, at least once.
 
@@ -216,23 +229,23 @@ def run_from(workspace: Workspace, places: Sequence[Place]) -> Run:
     for other in recorded[1:]:
         if other.record is not None and recorded[0].record != other.record:
             raise _two_contents(recorded[0], other)
-    segments = _segments(workspace.store, places)
+    segments = segments_at(workspace.store, places)
     if recorded:
         run = _recorded(workspace, recorded[0])
         new = [segments[name] for name in sorted(segments) if name not in run.segments]
-        return folded(run, _events(workspace, new)) if new else run
-    events = _events(workspace, [segments[name] for name in sorted(segments)])
-    return _going_on(places[0], events)
+        return folded(run, events_in(workspace, new)) if new else run
+    return _going_on(workspace, places[0], [segments[name] for name in sorted(segments)])
 
 
-def _going_on(place: Place, events: Sequence[Event]) -> Run:
+def _going_on(workspace: Workspace, place: Place, segments: Sequence[Segment]) -> Run:
     """Return a run that goes on elsewhere, from what was shared of it so far."""
     # Somebody else's clock may have put a tag of theirs before it.
-    first = next((event["run"] for event in events if "run" in event), None)
+    beginning = events_in(workspace, segments, holding=b'"run":')
+    first = next((event["run"] for event in beginning if "run" in event), None)
     if first is None:
         path = layout.run_dir(place.run_id)
         raise StoreError(f"{place.name_of(path)} is no part of a run", hint=TAMPERED)
-    return folded(Run.from_dict(first), events)
+    return folded(Run.from_dict(first), events_in(workspace, segments))
 
 
 def _two_contents(one: Place, other: Place) -> Conflict:
@@ -243,35 +256,6 @@ def _two_contents(one: Place, other: Place) -> Conflict:
     )
 
 
-_Segment = tuple[Place, TreeEntry]
-
-
-def _segments(store: Store, places: Sequence[Place]) -> dict[str, _Segment]:
-    """Return the segments of a run by name, from wherever they stand."""
-    found: dict[str, _Segment] = {}
-    for place in places:
-        if place.beside is None:
-            continue
-        events = entry_at(store, TreeId(place.beside.id), layout.EVENTS_DIR)
-        if events is not None and events.is_tree:
-            for entry in list_dir(store, TreeId(events.id), ""):
-                found.setdefault(entry.name.removesuffix(".jsonl"), (place, entry))
-    return found
-
-
-def _events(workspace: Workspace, segments: Iterable[_Segment]) -> list[Event]:
-    return [event for segment in segments for event in _segment_events(workspace, *segment)]
-
-
-def _segment_events(workspace: Workspace, place: Place, entry: TreeEntry) -> list[Event]:
-    path = layout.segment_path(place.run_id, entry.name.removesuffix(".jsonl"))
-    data = workspace.store.read(entry.id, limit=MAX_RESULTS_BYTES).data
-    try:
-        return [json.loads(line) for line in data.splitlines() if line]
-    except ValueError as exc:
-        raise StoreError(f"{place.name_of(path)} is damaged: {exc}", hint=TAMPERED) from exc
-
-
 def segments_of(workspace: Workspace, run_id: str) -> list[str]:
     """Return the names of all segments of a run that are here, in their order.
 
@@ -279,7 +263,7 @@ def segments_of(workspace: Workspace, run_id: str) -> list[str]:
         InvalidInput: the text is no run id.
         NotFound: no such run is recorded here.
     """
-    return sorted(_segments(workspace.store, places_of(workspace, run_id)))
+    return sorted(segments_at(workspace.store, places_of(workspace, run_id)))
 
 
 def results_of(workspace: Workspace, run_id: str) -> Iterator[ResultRow]:
@@ -302,15 +286,19 @@ def _beside(workspace: Workspace, places: Sequence[Place], name: str) -> tuple[P
     for place in places:
         if place.beside is not None:
             directory = TreeId(place.beside.id)
-            data = blob_at(workspace.store, directory, name, limit=MAX_RESULTS_BYTES)
+            data = blob_at(workspace.store, directory, name, limit=MAX_BESIDE_BYTES)
             if data is not None:
                 return place, data
     return places[0], b""
 
 
 def metric_history(workspace: Workspace, run_id: str, metric: str) -> list[MetricPoint]:
-    """Return the points of one metric of a run, see `points_of_run`."""
-    return [point for _, point in points_of_run(workspace, run_id, metric)]
+    """Return the points of one metric of a run, by step and time; see `points_of_run`."""
+    places, added = _points_added(workspace, run_id, metric)
+    recorded = _lines(workspace, places, lambda data: load_history(data, metric))
+    if not added:
+        return recorded  # in order, as every record is
+    return [point for _, point in in_order([*zip(repeat(metric), recorded), *added])]
 
 
 def points_of_run(workspace: Workspace, run_id: str, metric: str | None = None) -> list[NamedPoint]:
@@ -324,30 +312,42 @@ def points_of_run(workspace: Workspace, run_id: str, metric: str | None = None) 
         NotFound: there is no such run here.
         StoreError: a line is damaged.
     """
-    known = journals.events_of(workspace, parse_run_id(run_id))
-    places = find(workspace.store, all_ledgers(workspace), RunId(run_id))
-    if not known:
-        places = places or places_of(workspace, run_id)
-    events = [*_events(workspace, _sorted_segments(workspace, places)), *known]
-    points = [p for event in events for p in points_of(event) if metric in (None, p[0])]
-    recorded = _lines(workspace, places, metric)  # in order, as every record is
-    return in_order(recorded + points) if points else recorded
+    if metric is not None:
+        return [(metric, point) for point in metric_history(workspace, run_id, metric)]
+    places, added = _points_added(workspace, run_id)
+    recorded = _lines(workspace, places, load_points)
+    return in_order(recorded + added) if added else recorded
 
 
-def _lines(workspace: Workspace, places: Sequence[Place], metric: str | None) -> list[NamedPoint]:
+def _points_added(
+    workspace: Workspace, run_id: str, metric: str | None = None
+) -> tuple[list[Place], list[NamedPoint]]:
+    """Return where a run stands, and its points that stand beside its record or in a journal."""
+    holding = b'"metrics":' if metric is None else f"[{encode_basestring(metric)},".encode()
+    known = parse_run_id(run_id)
+    # In this order a run that ends meanwhile is seen twice, not missed.
+    goes_on = bool(journals.paths_of(workspace, known))
+    events = list(journals.events_of(workspace, known, holding=holding))
+    places = find(workspace.store, all_ledgers(workspace), known)
+    if not places and not goes_on:
+        places = places_of(workspace, run_id)
+    segments = segments_at(workspace.store, places)
+    shared = events_in(workspace, [segments[name] for name in sorted(segments)], holding=holding)
+    points = [point for event in (*shared, *events) for point in points_of(event)]
+    return places, [point for point in points if metric in (None, point[0])]
+
+
+def _lines(
+    workspace: Workspace, places: Sequence[Place], load: Callable[[bytes], list[T]]
+) -> list[T]:
     if not places:
         return []
     place, data = _beside(workspace, places, layout.METRICS_FILE)
     try:
-        return load_points(data, metric=metric)
+        return load(data)
     except (ValueError, KeyError, TypeError) as exc:
         file = place.name_of(layout.metrics_path(place.run_id))
         raise StoreError(f"{file} is damaged: {exc}", hint=TAMPERED) from exc
-
-
-def _sorted_segments(workspace: Workspace, places: Sequence[Place]) -> list[_Segment]:
-    segments = _segments(workspace.store, places)
-    return [segments[name] for name in sorted(segments)]
 
 
 def _recorded(workspace: Workspace, place: Place) -> Run:

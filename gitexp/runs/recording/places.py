@@ -20,6 +20,9 @@ TAMPERED = (
     "`git log`."
 )
 
+MAX_BESIDE_BYTES = 512 * 2**20
+"""The largest file beside a record that is read."""
+
 _LEVELS = 4  # year, month, day, minute
 
 

@@ -1,14 +1,69 @@
-"""Names of segments: they sort by the moment at which they were made."""
+"""Segments: what came to a run before or after its record, in files of their own.
+
+Their names sort by the moment at which they were made.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 
+from gitexp.documents import layout
+from gitexp.errors import StoreError
 from gitexp.ids import new_run_id
 from gitexp.project.workspace import Workspace
+from gitexp.runs.events import Event
+from gitexp.runs.journalling.contents import parts_of
+from gitexp.runs.recording.places import MAX_BESIDE_BYTES, TAMPERED, Place
+from gitexp.store.model import TreeEntry, TreeId
+from gitexp.store.protocol import Store
+from gitexp.store.trees import entry_at, list_dir
 
 _FORMAT = "%Y%m%dT%H%M%S%f"
+
+
+Segment = tuple[Place, TreeEntry]
+"""Where a segment stands: beside which run, and its file."""
+
+
+def segments_at(store: Store, places: Sequence[Place]) -> dict[str, Segment]:
+    """Return the segments of a run by name, from wherever they stand."""
+    found: dict[str, Segment] = {}
+    for place in places:
+        if place.beside is None:
+            continue
+        events = entry_at(store, TreeId(place.beside.id), layout.EVENTS_DIR)
+        if events is not None and events.is_tree:
+            for entry in list_dir(store, TreeId(events.id), ""):
+                found.setdefault(entry.name.removesuffix(".jsonl"), (place, entry))
+    return found
+
+
+def events_in(
+    workspace: Workspace, segments: Iterable[Segment], *, holding: bytes = b""
+) -> Iterator[Event]:
+    """Yield the events of segments, in their order.
+
+    Args:
+        holding: leaves out the events whose JSON does not hold these bytes.
+
+    Raises:
+        StoreError: a line is damaged; the message names its file.
+    """
+    for place, entry in segments:
+        data = workspace.store.read(entry.id, limit=MAX_BESIDE_BYTES).data
+        try:
+            yield from _events(data, holding)
+        except ValueError as exc:
+            path = layout.segment_path(place.run_id, entry.name.removesuffix(".jsonl"))
+            raise StoreError(f"{place.name_of(path)} is damaged: {exc}", hint=TAMPERED) from exc
+
+
+def _events(data: bytes, holding: bytes) -> Iterator[Event]:
+    for part in parts_of(data):
+        lines = [line for line in part.split(b"\n") if line and holding in line]
+        yield from json.loads(b"[" + b",".join(lines) + b"]")
 
 
 def new_segment(workspace: Workspace, *, after: Iterable[str] = ()) -> str:

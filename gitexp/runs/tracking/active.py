@@ -99,9 +99,8 @@ class ActiveRun:
         Raises:
             NotAllowed: it is over; it can be read from the ledger.
         """
-        contents = journals.contents_of(self._journal.read())
-        assert contents is not None  # its first event made it
-        return contents.state.run()
+        with self._journal.contents() as contents:
+            return contents.state.run()
 
     def log_metric(
         self, name: str, value: float, step: int = 0, timestamp: int | None = None

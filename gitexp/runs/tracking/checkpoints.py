@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from gitexp.documents import layout
 from gitexp.project.workspace import Workspace
-from gitexp.runs.journalling import journals
 from gitexp.runs.journalling.journals import Journal
 from gitexp.runs.recording import exchange, ledger
-from gitexp.runs.recording.closing import artifact_files, checkpoints_of, dump_events, name_now
+from gitexp.runs.recording.closing import name_now, shared_files
 from gitexp.runs.recording.segments import new_segment
 
 
@@ -21,23 +19,16 @@ def checkpoint(workspace: Workspace, journal: Journal, *, push: bool = False) ->
         NotAllowed: the run is over.
         StoreError: it cannot be recorded now.
     """
-    before = journals.contents_of(journal.read())
-    assert before is not None  # its first event made it
-    new = not before.events or "checkpoint" not in before.events[-1]
-    if new:
-        known = [name for name, _ in checkpoints_of(before)]
-        name = new_segment(workspace, after=[*known, before.segment or ""])
-        journal.append({"checkpoint": name})
-    contents = journals.contents_of(journal.read())
-    assert contents is not None
-    run = contents.run
-    name = name_now(workspace, run)
-    files = {
-        layout.segment_path(run.id, segment): dump_events(events)
-        for segment, events in checkpoints_of(contents)
-    }
-    files |= artifact_files(workspace, contents.state.run())
+    with journal.contents() as before:
+        is_new = before.end > before.rest
+        known = [*before.checkpoints, before.segment or ""]
+    if is_new:
+        journal.append({"checkpoint": new_segment(workspace, after=known)})
+    with journal.contents() as contents:
+        run = contents.run
+        name = name_now(workspace, run)
+        files = shared_files(workspace, contents, name)
     ledger.write(workspace, name, files, message=f"run {name}: {run.id} so far")
     if push:
         exchange.push(workspace, [name])
-    return new
+    return is_new
