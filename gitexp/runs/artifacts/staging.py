@@ -21,7 +21,7 @@ from typing import BinaryIO, Protocol
 from gitexp.clock import Clock
 from gitexp.errors import DamagedObject
 from gitexp.project.workspace import Workspace
-from gitexp.store.filelocks import lock_file
+from gitexp.store.filelocks import lock_file, unlock_file
 from gitexp.store.files import (
     create_file,
     make_directories,
@@ -163,7 +163,11 @@ class DiskStaging:
         descriptor = os.open(self._directory / _LOCK, _LOCK_FLAGS, 0o666)
         try:
             lock_file(descriptor)
-            yield
+            try:
+                yield
+            finally:
+                # A process that another thread forked meanwhile has the file open as well.
+                unlock_file(descriptor)
         finally:
             os.close(descriptor)
 

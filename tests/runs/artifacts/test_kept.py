@@ -40,6 +40,7 @@ from gitexp.runs.artifacts.large_files import objects_here, pointers_between, sh
 from gitexp.runs.artifacts.staging import discard_stale
 from gitexp.runs.recording import ledger
 from gitexp.runs.run import Run
+from gitexp.store.filelocks import lock_file_now
 from gitexp.store.lfs.pointers import Pointer
 from gitexp.store.model import PushUpdate
 from gitexp.store.trees import tree_of, walk_files
@@ -439,6 +440,33 @@ def test_a_process_that_is_killed_while_it_stages_leaves_only_a_draft(tmp_path: 
     (draft,) = discard_stale(workspace, older_than=timedelta(days=-9999))
     assert draft.startswith("draft-")
     assert stage_bytes(workspace, make_run(), SMALL, "a").size == len(SMALL)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_process_that_was_forked_meanwhile_keeps_no_lock(
+    on_disk: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, forked = os.replace, []
+    read, write = os.pipe()
+
+    def replace(source: str, target: str) -> None:
+        if not forked and (process := os.fork()) == 0:
+            os.close(write)
+            os.read(read, 1)  # until the test has ended
+            os._exit(0)
+        elif not forked:
+            forked.append(process)
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    stage_bytes(on_disk, make_run(), SMALL, "a")
+    assert on_disk.store.private_dir is not None
+    descriptor = os.open(on_disk.store.private_dir / "staging" / "lock", os.O_RDWR)
+    free = lock_file_now(descriptor)
+    for one in (descriptor, read, write):
+        os.close(one)
+    os.waitpid(forked[0], 0)
+    assert free
 
 
 def test_many_threads_stage_the_same_and_other_bytes(on_disk: Workspace) -> None:
