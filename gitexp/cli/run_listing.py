@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gitexp.cli.groups import UsageFault
 from gitexp.cli.output import Output
 from gitexp.cli.run_views import run_hint
+from gitexp.cli.safety import csv_text
 from gitexp.cli.tables import Column, Kind, Table
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _PAGE = 100
 _MOST_METRICS = 3
+_FIRST_METRIC = 2
 
 order_option = click.option(
     "--order-by",
@@ -110,10 +112,12 @@ def show_runs(output: Output, listing: Listing) -> None:
     chosen = _chosen(listing.columns) if listing.columns else None
     page = listing.page(session.repository.runs)
     for name in page.unknown:
-        session.say(f"no run here has {name}")
+        session.say(f"no run here has {name}" + _meant(page.meant.get(name)))
     if target is not None:
         _export(output, page, target)
         return
+    for name in _empty(page, chosen or ()):
+        session.say(f"none of these runs has {name}")
     columns = chosen or _usual(page, listing, in_full=output.format == "csv")
     output.listing(
         page.documents,
@@ -122,6 +126,32 @@ def show_runs(output: Output, listing: Listing) -> None:
     )
     if page.next_page_token:
         session.say(f"there are more; go on with --page-token {page.next_page_token}")
+
+
+def _meant(field: str | None) -> str:
+    return f"; did you mean {field}?" if field else ""
+
+
+def _empty(page: RunPage, chosen: Sequence[_Shown]) -> list[str]:
+    """Return the metrics, params, tags and scores among some columns that no run of a page has."""
+    from gitexp.runs.filters.reading import value_in
+
+    return [
+        field.text
+        for _, field in chosen
+        if field.kind in _PARTS.values()
+        and field.text not in page.unknown
+        and page.documents
+        and all(value_in(document, field) is None for document in page.documents)
+    ]
+
+
+def shown_run(output: Output, document: Mapping[str, Any]) -> Table:
+    """Return the table of one run, as a list of runs shows it."""
+    from gitexp.runs.searching import RunPage
+
+    page = RunPage(documents=(dict(document),))
+    return _table(page, _usual(page, Listing(), in_full=output.format == "csv"), "")
 
 
 def _target(output: Output, listing: Listing) -> Path | None:
@@ -139,7 +169,7 @@ def _export(output: Output, page: RunPage, target: Path) -> None:
     from gitexp.results.exports import export
     from gitexp.results.tables import results_frame
 
-    export(results_frame(page.documents), target)
+    export(results_frame(page.documents), target, cell=csv_text)
     count = len(page.documents)
     output.session.say(f"{count} {'run' if count == 1 else 'runs'} written to {target}")
 
@@ -184,6 +214,7 @@ _KINDS: Mapping[str, Kind] = {
     "pass_rate": "percent",
     "scored_pass_rate": "percent",
 }
+_BESIDE: Mapping[str, Kind] = {"metric": "number", "score": "number"}
 _PARTS: Mapping[str, FieldKind] = {
     "metrics": "metric",
     "params": "param",
@@ -200,7 +231,7 @@ def _chosen(text: str) -> list[_Shown]:
 
 def _shown(field: Field, *, spare: int = 0) -> _Shown:
     is_measured = field.kind in ("attribute", "stat")
-    kind = _KINDS.get(field.name, "value") if is_measured else "value"
+    kind = _KINDS.get(field.name, "value") if is_measured else _BESIDE.get(field.kind, "value")
     title = field.name if field.kind == "metric" else field.text
     return Column(key=field.text, title=title, kind=kind, spare=spare), field
 
@@ -219,7 +250,9 @@ def _usual(page: RunPage, listing: Listing, *, in_full: bool) -> list[_Shown]:
         return [*known, *map(_shown, _side_fields(page))]
     named = [field for field in _named(listing) if field.kind in _PARTS.values()]
     common = [field for field in _common_metrics(page) if field not in named][:_MOST_METRICS]
-    more = [_shown(field, spare=10 + number) for number, field in enumerate(common)]
+    # The commonest metric says more than how many samples an evaluation had.
+    spares = (_FIRST_METRIC, *range(10, 10 + _MOST_METRICS))
+    more = [_shown(field, spare=spare) for field, spare in zip(common, spares, strict=False)]
     return [*known, *map(_shown, named), *more]
 
 

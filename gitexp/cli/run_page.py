@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gitexp.cli.rendering import text_width
 from gitexp.cli.tables import percent, read, value_text
 
 Document = Mapping[str, Any]
+
+_WIDEST = 32
+"""A longer name stands out of the column of names, for which the others need not make room."""
+
+_MLFLOW = "mlflow."
 
 
 def run_page(document: Document) -> str:
@@ -23,14 +29,14 @@ def run_page(document: Document) -> str:
 
 
 def _aligned(values: Mapping[str, str]) -> list[str]:
-    width = max(map(len, values), default=0)
+    width = max((wide for wide in map(text_width, values) if wide <= _WIDEST), default=0)
     return [line for name, text in values.items() for line in _value_lines(name, text, width)]
 
 
 def _value_lines(name: str, text: str, width: int) -> list[str]:
     if "\n" in text:
         return [f"{name}:", *(f"    {line}" for line in text.rstrip("\n").split("\n"))]
-    return [f"{name:<{width}}  {text}".rstrip()]
+    return [f"{name}{' ' * (width - text_width(name))}  {text}".rstrip()]
 
 
 def _header(document: Document) -> Iterator[tuple[str, str]]:
@@ -112,12 +118,22 @@ def _sections(document: Document) -> dict[str, dict[str, str]]:
             name: value_text(value) + (" (for this run)" if name in overrides else "")
             for name, value in document["parameters"].items()
         },
-        "tags": dict(document.get("tags", {})),
+        "tags": _tags(document.get("tags", {})),
         "inputs": {i["name"]: i["digest"] for i in document.get("inputs", ())},
         "artifacts": {
             a["path"]: f"{a['size']} bytes, {a['stored']}" for a in document.get("artifacts", ())
         },
     }
+
+
+def _tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags that people set; what MLflow keeps for itself is counted."""
+    shown = {name: text for name, text in tags.items() if not name.startswith(_MLFLOW)}
+    hidden = len(tags) - len(shown)
+    if hidden:
+        count = "1 tag" if hidden == 1 else f"{hidden} tags"
+        shown[f"{_MLFLOW}*"] = f"{count} of MLflow; --format json shows them"
+    return shown
 
 
 def _point(point: Mapping[str, Any]) -> str:

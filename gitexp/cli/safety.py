@@ -66,7 +66,7 @@ def csv_text(text: str) -> str:
 
 
 def _is_number(text: str) -> bool:
-    return re.match(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?\Z", text) is not None
+    return re.match(r"[+-]?(\d+(\.\d+)?([eE][+-]?\d+)?|Infinity)\Z", text) is not None
 
 
 def markdown_text(text: str) -> str:

@@ -24,6 +24,7 @@ _EXPERIMENT_COLUMNS = (
     Column(key="latest_at", title="saved", kind="time", spare=6),
     Column(key="environments", title="live in", kind="names", optional=True, spare=3),
     Column(key="latest_message", title="message", spare=2),
+    Column(key="about", title="description", data_key="description", optional=True, spare=8),
 )
 
 
@@ -42,7 +43,13 @@ _ENTRY_COLUMNS = (
 
 def summary_table(summaries: Sequence[Any], *, note: str = "") -> Table:
     """Return the table of a listing of experiments."""
-    return Table(columns=_EXPERIMENT_COLUMNS, rows=[plain(s) for s in summaries], note=note)
+    rows = [_about(plain(summary)) for summary in summaries]
+    return Table(columns=_EXPERIMENT_COLUMNS, rows=rows, note=note)
+
+
+def _about(summary: dict[str, Any]) -> dict[str, Any]:
+    """Return a summary with the first line of its description, where what is odd is told too."""
+    return summary | {"about": (summary["description"] or "").split("\n", 1)[0]}
 
 
 def experiment_table(entries: Sequence[Mapping[str, Any]], *, note: str = "") -> Table:

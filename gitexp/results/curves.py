@@ -28,7 +28,7 @@ X_LABELS: dict[XAxis, str] = {
     "time": "time (UTC)",
     "relative": "seconds since the run began",
 }
-LONGEST_LABEL = 60
+LONGEST_LABEL = 40
 MOST_PANELS = 12
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +36,14 @@ def check_export(path: Path) -> None:
             )
 
 
-def export(frame: pd.DataFrame, path: Path) -> None:
+def export(frame: pd.DataFrame, path: Path, *, cell: Callable[[str], str] | None = None) -> None:
     """Write a DataFrame to a file, in the form that its suffix names.
 
-    A column of values of several types, lists or objects becomes one of texts, as JSON.
+    A column of values of several types, lists, objects or integers of more than 64 bits becomes
+    one of texts, as JSON.
+
+    Args:
+        cell: what a text becomes in a CSV file, such as one that no spreadsheet calculates.
 
     Raises:
         InvalidInput: the suffix is unknown, or the file cannot be written.
@@ -47,7 +52,7 @@ def export(frame: pd.DataFrame, path: Path) -> None:
     plain = _plain(frame)
     try:
         if path.suffix.lower() == ".csv":
-            plain.to_csv(path, index=False)
+            (_with_texts(plain, cell) if cell else plain).to_csv(path, index=False)
         else:
             plain.to_parquet(path, index=False, engine="pyarrow")
     except OSError as exc:
@@ -62,10 +67,25 @@ def _plain(frame: pd.DataFrame) -> pd.DataFrame:
     for name in plain.columns:
         if plain[name].dtype == object:
             values = [None if _is_missing(value) else value for value in plain[name]]
-            kinds = {type(value) for value in values if value is not None}
-            simple = len(kinds) <= 1 and kinds <= {str, int, float, bool}
-            plain[name] = values if simple else [_text(value) for value in values]
+            plain[name] = values if _is_simple(values) else [_text(value) for value in values]
     return plain
+
+
+def _is_simple(values: Sequence[Any]) -> bool:
+    """Return whether values are of one type that every file has."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {int}:
+        return all(value is None or -(2**63) <= value < 2**63 for value in values)
+    return len(kinds) <= 1 and kinds <= {str, float, bool}
+
+
+def _with_texts(frame: pd.DataFrame, cell: Callable[[str], str]) -> pd.DataFrame:
+    """Return a table whose texts, its titles among them, became others."""
+    changed: pd.DataFrame = frame.rename(columns=cell)
+    for name in changed.columns:
+        if changed[name].dtype.kind == "O":
+            changed[name] = [cell(v) if isinstance(v, str) else v for v in changed[name]]
+    return changed
 
 
 def _is_missing(value: Any) -> bool:

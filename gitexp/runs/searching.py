@@ -10,8 +10,9 @@ import contextlib
 import heapq
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cached_property, cmp_to_key
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
@@ -74,11 +75,13 @@ class RunPage:
         documents: the runs as their documents, in order.
         next_page_token: what asks for the page behind this one; None for the last.
         unknown: the metrics, scores, params and tags of the question that no run has.
+        meant: what was probably meant by some of those, by their texts.
     """
 
     documents: tuple[dict[str, Any], ...]
     next_page_token: str | None = None
     unknown: tuple[str, ...] = ()
+    meant: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:
@@ -102,10 +105,12 @@ def search(workspace: Workspace, query: RunQuery) -> RunPage:
         places = sources.places(question)
         more = query.limit is not None and len(places) > query.limit
         shown = places[: query.limit] if more else places
+        unknown = sorted(sources.unknown(question.fields), key=lambda field: field.text)
         return RunPage(
             documents=tuple(sources.documents(shown)),
             next_page_token=question.token(shown[-1][1].position) if more else None,
-            unknown=tuple(sorted(field.text for field in sources.unknown(question.fields))),
+            unknown=tuple(field.text for field in unknown),
+            meant={field.text: meant for field in unknown if (meant := sources.meant_by(field))},
         )
 
     return with_sources(workspace, question.choice, work)
@@ -314,6 +319,12 @@ class Sources(NamedTuple):
         """Return the fields that no run has."""
         each = [answers.unknown_fields(connection, fields) for connection in self.connections]
         return set.intersection(*each)
+
+    def meant_by(self, unknown: Field) -> str | None:
+        """Return the field of some run whose name is the most like that of one that no run has."""
+        names = [name for c in self.connections for name in answers.names_of(c, unknown.kind)]
+        close = get_close_matches(unknown.name, names, n=1)
+        return Field(unknown.kind, close[0]).text if close else None
 
     def ids_beginning(self, prefix: str, limit: int) -> list[str]:
         """Return ids of runs that begin like this, sorted."""

@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gitexp.cli.output import Output
+from gitexp.cli.rendering import plain_table
+from gitexp.cli.run_listing import shown_run
 from gitexp.repository import Repository
 from gitexp.runs.index.connections import index_path
 from gitexp.runs.metrics import MetricPoint
@@ -142,6 +146,22 @@ def test_a_list_without_runs_says_how_to_make_one(tone: list[str], gitexp: Run) 
     assert gitexp("run", "list", "tone", "--filter", "name = 'x'").ok().err == "no such runs\n"
 
 
+def test_what_no_run_of_the_list_has_is_told(runs: list[str], gitexp: Run) -> None:
+    shown = gitexp("run", "list", "tone", "--columns", "run_id,metrics.nope,tags.team").ok()
+    assert shown.err == "none of these runs has metrics.nope\n"
+
+
+def test_a_narrow_terminal_keeps_the_commonest_metric(output: Callable[..., Output]) -> None:
+    run = make_run(
+        name="a trial",
+        metrics={name: MetricPoint(0.5, 1, 0) for name in ("acc", "loss")},
+        dataset=dataset_reference("letters"),
+        stats=Stats(passed=1),
+    )
+    lines = plain_table(shown_run(output(), run.to_dict()), width=80).splitlines()
+    assert (lines[0].split()[-1], lines[1].split()[-1]) == ("acc", "0.5")
+
+
 # --- search
 
 
@@ -156,7 +176,13 @@ def test_runs_are_searched_in_all_experiments(runs: list[str], gitexp: Run) -> N
 
 def test_a_name_that_no_run_has_is_told_and_no_error(runs: list[str], gitexp: Run) -> None:
     found = gitexp("run", "search", "metrics.los < 1 OR params.lr = 0.1", "-q").ok()
-    assert (found.out.split(), found.err) == ([OLDEST], "no run here has metrics.los\n")
+    assert found.out.split() == [OLDEST]
+    assert found.err == "no run here has metrics.los\n"
+    near = gitexp("run", "search", "metrics.`val los` < 1 OR tags.tema = 'x'", "-q").ok()
+    assert near.err == (
+        "no run here has metrics.val los; did you mean metrics.val loss?\n"
+        "no run here has tags.tema; did you mean tags.team?\n"
+    )
 
 
 def test_a_filter_that_cannot_be_read_is_an_error(runs: list[str], gitexp: Run) -> None:
@@ -192,6 +218,19 @@ def test_runs_are_exported(
     assert rows[0]["metrics.val loss"] == str(1 / 3)
 
 
+@pytest.mark.parametrize("command", [("run", "list", "tone"), ("results", "tone")])
+def test_an_exported_csv_file_is_as_harmless_as_a_printed_one(
+    tone: list[str], project: Path, directory: Path, gitexp: Run, command: tuple[str, ...]
+) -> None:
+    repository = Repository.open(project)
+    run = make_run(run_id(1), name="\x1b[2Jx", tags={"a": "=1+1"})
+    ledger.append(repository.workspace, "tone", [record_of(run)])
+    repository.close()
+    gitexp(*command, "--output", "runs.csv").ok()
+    [row] = table((directory / "runs.csv").read_text())
+    assert (row["name"], row["tags.a"]) == ("\\x1b[2Jx", "'=1+1")
+
+
 def test_a_parquet_file_is_written(runs: list[str], directory: Path, gitexp: Run) -> None:
     pandas = pytest.importorskip("pandas")
     pytest.importorskip("pyarrow", reason="Parquet is an extra")
@@ -225,6 +264,69 @@ def test_a_run_is_shown_whole(runs: list[str], gitexp: Run) -> None:
     assert gitexp("run", "show", OLDEST, "-q").ok().out == f"{OLDEST}\n"
     document = json.loads(gitexp("run", "show", OLDEST, "--format", "json").ok().out)
     assert document["params"] == {"lr": 0.1, "model": "a b"}
+
+
+def test_a_run_is_a_row_as_in_a_list(runs: list[str], gitexp: Run) -> None:
+    shown = table(gitexp("run", "show", OLDEST, "--format", "csv").ok().out)
+    listed = gitexp("run", "search", f"run_id = '{OLDEST}'", "--format", "csv").ok()
+    assert shown == table(listed.out)
+
+
+def test_a_page_of_a_run_leaves_mlflow_s_own_tags_out_and_long_names_aside(
+    tone: list[str], project: Path, gitexp: Run
+) -> None:
+    repository = Repository.open(project)
+    tags = {"team": "chat", "mlflow.user": "ada", "mlflow.source.name": "x.py"}
+    run = make_run(run_id(1), params={"p" * 100: 1, "lr": 0.1, "日本": 2}, tags=tags)
+    ledger.append(repository.workspace, "tone", [record_of(run)])
+    repository.close()
+    lines = gitexp("run", "show", run.id).ok().out.splitlines()
+    assert f"    {'p' * 100}  1" in lines
+    assert "    lr    0.1" in lines
+    assert "    日本  2" in lines
+    assert lines[-2:] == [
+        "    team      chat",
+        "    mlflow.*  2 tags of MLflow; --format json shows them",
+    ]
+
+
+# --- history
+
+
+def test_a_history_is_read_by_people_and_by_programs(
+    tone: list[str], project: Path, gitexp: Run
+) -> None:
+    repository, run = Repository.open(project), make_run(run_id(1))
+    points = [("acc", MetricPoint(0.5, 1, 0)), ("acc", MetricPoint(0.75, 2, 10**17))]
+    ledger.append(repository.workspace, "tone", [record_of(run, points=points)])
+    repository.close()
+    shown = gitexp("run", "history", run.id, "acc").ok().out.splitlines()
+    assert [line.split() for line in shown] == [
+        ["step", "value", "time"],
+        ["1", "0.5", "1970-01-01T00:00:00.000Z"],
+        ["2", "0.75", "100000000000000000"],
+    ]
+    rows = table(gitexp("run", "history", run.id, "acc", "--format", "csv").ok().out)
+    assert rows[0] == {"step": "1", "value": "0.5", "timestamp": "0"}
+
+
+def test_the_history_of_a_metric_that_a_run_does_not_have_is_an_error(
+    runs: list[str], gitexp: Run
+) -> None:
+    result = gitexp("run", "history", OLDEST, "ac")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == "error: none of the runs has a metric 'ac'\nhint: Did you mean 'acc'?\n"
+
+
+def test_numbers_that_are_not_finite_are_numbers_in_a_csv(
+    tone: list[str], project: Path, gitexp: Run
+) -> None:
+    repository = Repository.open(project)
+    run = make_run(run_id(1), metrics={"a": MetricPoint(float("-inf"), 0, 0)})
+    ledger.append(repository.workspace, "tone", [record_of(run)])
+    repository.close()
+    [row] = table(gitexp("run", "list", "tone", "--format", "csv").ok().out)
+    assert row["metrics.a"] == "-Infinity"
 
 
 def test_a_run_that_is_not_here_is_not_found(runs: list[str], gitexp: Run) -> None:
@@ -268,6 +370,27 @@ def test_results_count_only_what_fits(runs: list[str], gitexp: Run) -> None:
     assert (item["run_count"], item["unfinished"], item["stats"]["total"]) == (2, 1, 2)
     [item] = items(gitexp("results", "tone", "--by", "day", "--limit", "1", "--format", "json"))
     assert item["run_count"] == 1
+
+
+def test_results_of_no_run_that_fits_do_not_ask_for_a_first_run(
+    runs: list[str], gitexp: Run
+) -> None:
+    for option in (("--filter", "name = 'x'"), ("--dataset", "none")):
+        assert gitexp("results", "tone", *option).ok().err == "no such runs\n"
+
+
+def test_results_by_run_say_that_there_are_more(
+    tone: list[str], project: Path, gitexp: Run
+) -> None:
+    repository = Repository.open(project)
+    records = [record_of(make_run(run_id(number))) for number in range(101)]
+    ledger.append(repository.workspace, "tone", records)
+    repository.close()
+    shown = gitexp("results", "tone", "-q").ok()
+    assert (len(shown.out.split()), shown.err) == (
+        100,
+        "these are the newest 100 runs; --limit N shows more\n",
+    )
 
 
 def test_another_grouping_is_a_usage_error(runs: list[str], gitexp: Run) -> None:

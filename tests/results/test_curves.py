@@ -194,7 +194,7 @@ def test_runs_of_one_name_are_told_apart() -> None:
 
 def test_a_long_name_is_cut_and_keeps_the_end_of_the_id() -> None:
     (label,) = run_labels(named("n" * 300))
-    assert label == "n" * 59 + "… (aaaaaaaa)"
+    assert label == "n" * 39 + "… (aaaaaaaa)"
 
 
 def test_labels_are_harmless() -> None:

@@ -44,6 +44,26 @@ def test_a_parquet_file_keeps_the_types(tmp_path: Path) -> None:
     assert read["overrides"].tolist() == ['{"a": [1]}', "{}"]
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_integers_that_no_file_has_become_texts(tmp_path: Path, suffix: str) -> None:
+    if suffix == "parquet":
+        pytest.importorskip("pyarrow", reason="Parquet is an extra")
+    file = tmp_path / f"runs.{suffix}"
+    runs = [make_run(run_id(1), params={"n": 10**30}), make_run(run_id(2), params={"n": 1})]
+    export(results_frame(by_run(runs)), file)
+    read = pd.read_parquet(file) if suffix == "parquet" else pd.read_csv(file, dtype=str)
+    assert read["params.n"].tolist() == ["1" + "0" * 30, "1"]
+
+
+def test_texts_and_titles_of_a_csv_file_are_made_harmless(tmp_path: Path) -> None:
+    file = tmp_path / "runs.csv"
+    run = make_run(run_id(1), tags={"=a": "=1+1"}, params={"n": -1})
+    export(results_frame(by_run([run])), file, cell=lambda text: text.replace("=", "'="))
+    read = pd.read_csv(file)
+    assert read["tags.'=a"].tolist() == ["'=1+1"]
+    assert read["params.n"].tolist() == [-1]
+
+
 def test_an_empty_table_is_written(tmp_path: Path) -> None:
     file = tmp_path / "runs.csv"
     export(results_frame([]), file)

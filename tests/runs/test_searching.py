@@ -652,6 +652,37 @@ def test_pages_run_through_recorded_and_unrecorded_runs_alike(tracked: Workspace
         active.end()
 
 
+# --- what was meant
+
+
+def test_what_was_probably_meant_is_told(workspace: Workspace) -> None:
+    fields = {"params": {"layers": [64, 32], "o": {"a": 1}}, "tags": {"team": "chat"}}
+    ledger.append(workspace, "tone", [record_of(make_run(run_id(1), **fields))])
+    page = search(workspace, RunQuery(filter="tags.tema = 'x' OR metrics.unlike > 0"))
+    assert page.unknown == ("metrics.unlike", "tags.tema")
+    assert page.meant == {"tags.tema": "tags.team"}
+
+
+@pytest.mark.parametrize(
+    ("filter", "found"),
+    [
+        ("params.layers = '[64,32]'", 1),
+        ("params.layers = '[64, 32]'", 1),
+        ("params.layers != '[64, 32]'", 0),
+        ("params.layers IN ('[ 64, 32 ]', 'x')", 1),
+        ("params.layers = '[64, 33]'", 0),
+        ("params.o = '{ \"a\": 1 }'", 1),
+        ("params.o = '{ not JSON'", 0),
+    ],
+)
+def test_lists_and_objects_are_the_same_however_they_are_spaced(
+    workspace: Workspace, filter: str, found: int
+) -> None:
+    run = make_run(run_id(1), params={"layers": [64, 32], "o": {"a": 1}})
+    ledger.append(workspace, "tone", [record_of(run)])
+    assert count(workspace, RunQuery(filter=filter)) == found
+
+
 # --- texts that are no Unicode
 
 

@@ -9,6 +9,7 @@ from gitexp.cli.groups import UsageFault, command
 from gitexp.cli.output import Output, output_options
 from gitexp.cli.run_listing import export_option
 from gitexp.cli.run_views import group_result_table, run_hint, run_table, version_result_table
+from gitexp.cli.safety import csv_text
 
 _PAGE = 100
 _KINDS = ("run", "version", "dataset", "day")
@@ -79,11 +80,14 @@ def results_command(
     if target is not None:
         from gitexp.results.tables import results_frame
 
-        export(results_frame(items, group_by=group_by), target)
+        export(results_frame(items, group_by=group_by), target, cell=csv_text)
         session.say(f"results written to {target}")
         return
-    note = "" if items else f"no runs yet; {run_hint(experiment)}"
+    if group_by == "run" and limit is None and len(items) == _PAGE:
+        session.say(f"these are the newest {_PAGE} runs; --limit N shows more")
+    note = "no such runs" if filter.strip() or dataset else f"no runs yet; {run_hint(experiment)}"
     table = {"run": run_table, "version": version_result_table}.get(group_by, group_result_table)
     key = {"run": "id", "version": "version", "dataset": "dataset", "day": "day"}
     ids = [item[key.get(group_by, "value")] for item in items]
-    output.listing(items, table(items, note=note), ids=[i for i in ids if i], document=found)
+    shown = table(items, note="" if items else note)
+    output.listing(items, shown, ids=[i for i in ids if i], document=found)

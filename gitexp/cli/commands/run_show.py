@@ -5,8 +5,8 @@ from __future__ import annotations
 from gitexp.cli.groups import command
 from gitexp.cli.output import Output, output_options
 from gitexp.cli.run_arguments import run_argument
+from gitexp.cli.run_listing import shown_run
 from gitexp.cli.run_page import run_page
-from gitexp.cli.run_views import run_table
 
 
 @command(
@@ -29,4 +29,4 @@ def show_command(output: Output, run: str) -> None:
 
     found = find_run(output.session.repository.workspace, run)
     document = found.to_dict()
-    output.entry(document, run_table([document]), quiet=found.id, text=run_page(document))
+    output.entry(document, shown_run(output, document), quiet=found.id, text=run_page(document))

@@ -139,11 +139,19 @@ RUNS = Vocabulary(field_of, "metrics.loss or status")
 def _attribute(name: str, column: int, what: str) -> Field:
     known = _ALIASES.get(name) or _ALIASES.get(name.lower()) or name
     if known not in ATTRIBUTES:
-        choices = [*ATTRIBUTES, *_ALIASES]
-        hint = _suggestion(name, choices, "", listed=list(ATTRIBUTES))
-        hint += " Metrics, params and tags are written `metrics.NAME`, `params.NAME`, `tags.NAME`."
+        hint = _suggestion(name, [*ATTRIBUTES, *_ALIASES], "", listed=list(ATTRIBUTES))
+        others = ", ".join(
+            f"`{prefix}.{_quoted(name)}`" for prefix in ("metrics", "params", "tags")
+        )
+        hint += f" A metric, param or tag is written {others}."
         raise fault(what, column, f"unknown attribute {name!r}", hint=hint)
     return Field("attribute", known)
+
+
+def _quoted(name: str) -> str:
+    """Return a name as it is written behind a prefix."""
+    plain = all(letter.isalnum() or letter in "_./:@-" for letter in name)
+    return name if plain and name else f'"{name}"'
 
 
 def _prefix_hint(prefix: str, name: str) -> str:

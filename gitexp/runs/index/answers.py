@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitexp.errors import Conflict, GitexpError, StoreError
-from gitexp.runs.filters.conditions import Condition, Field
+from gitexp.runs.filters.conditions import Condition, Field, FieldKind
 from gitexp.runs.index.conditions import ALWAYS, SIDE_TABLES, Sql, candidates_of, joined, where
 from gitexp.runs.index.orders import Position, Step, after, query_of
 from gitexp.runs.index.writing import checksum
@@ -19,6 +19,7 @@ _AT_ONCE = 500
 _FEW = 500
 _MANY = 5000
 _PAGE = 1001
+_NAMES = 10_000
 
 
 class Choice(NamedTuple):
@@ -190,6 +191,12 @@ def ids_beginning(connection: sqlite3.Connection, prefix: str, limit: int) -> li
     query = "SELECT id FROM runs WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
     rows = connection.execute(query, (prefix, f"{prefix}\U0010ffff", limit))
     return [run_id for (run_id,) in rows]
+
+
+def names_of(connection: sqlite3.Connection, kind: FieldKind) -> list[str]:
+    """Return names that metrics, scores, params or tags of runs have, at most `_NAMES`."""
+    query = "SELECT name FROM keys WHERE kind = ? ORDER BY name LIMIT ?"
+    return [name for (name,) in connection.execute(query, (kind, _NAMES))]
 
 
 def unknown_fields(connection: sqlite3.Connection, fields: Iterable[Field]) -> set[Field]:

@@ -6,6 +6,7 @@ down to the comparisons, where `IS NOT TRUE` and `NOT IN` say the exact opposite
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ from gitexp.runs.filters.conditions import (
     Value,
 )
 from gitexp.runs.filters.fields import ATTRIBUTES, type_of
+from gitexp.runs.index.entries import param_text
 from gitexp.runs.index.schema import LONGEST_TEXT, shortened
 
 
@@ -335,7 +337,26 @@ def _param_compared(field: Field, comparator: Comparator, value: Value) -> Sql:
         if comparator == "!=":
             return Sql("(number IS NULL OR number != ?)", (value,))
         return Sql(f"number {comparator} ?", (value,))
-    return _compared(field, "text", comparator, value)
+    return _text_compared(field, comparator, value)
+
+
+def _text_compared(field: Field, comparator: Comparator, value: Value) -> Sql:
+    """Compare a text; a list or an object is the same however it is spaced."""
+    canonical = _canonical(value) if comparator in ("=", "!=") else None
+    if canonical is None or canonical == value:
+        return _compared(field, "text", comparator, value)
+    marks = (shortened(str(value)), shortened(canonical))
+    return Sql(f"text {'NOT ' if comparator == '!=' else ''}IN (?, ?)", marks)
+
+
+def _canonical(value: Value) -> str | None:
+    """Return a list or an object in JSON as the index has it; None for any other text."""
+    if not (isinstance(value, str) and value[:1] in ("[", "{")):
+        return None
+    try:
+        return param_text(json.loads(value))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _word(comparator: Comparator, word: str) -> Sql:
