@@ -1,9 +1,8 @@
 """The code that a run uses: which commit is checked out, and how the files differ from it.
 
 Asking Git costs 5 to 30 ms, so an answer is used again for as long as it is known to be right: what
-`lstat` says of a thousand paths is compared in 2 ms. A larger working tree cannot be compared so
-cheaply; there an answer is used again for a second, or for ten times as long as it took to get,
-whichever is longer, unless HEAD, the index or one of the files that were changed already moved.
+`lstat` says of a thousand paths is compared in 2 ms. In a larger working tree that would cost as
+much as Git does, so there Git is asked each time.
 """
 
 from __future__ import annotations
@@ -18,13 +17,10 @@ from gitexp.runs.texts import digest_of_text
 from gitexp.store.inspecting import WorktreeState, inspect_worktree
 from gitexp.store.locations import Location, locate
 from gitexp.store.model import Head
-from gitexp.store.unchanged import MOST_PATHS, Sight, now, sight_of, sight_of_files
+from gitexp.store.unchanged import Sight, now, sight_of
 
 MOST_UNTRACKED = 1000
 """How many new files a run names; where there are more, directories stand for what is in them."""
-
-_SECOND = 10**9
-_EFFORT = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,22 +60,15 @@ def _without_files(head: Head) -> CodeReference:
 
 @dataclass(frozen=True, kw_only=True)
 class _Look:
-    """What was found, and what tells whether it is still so.
-
-    Attributes:
-        expires: when it is no longer to be used, as `now` tells it; None where `sight` is of all
-            that matters.
-    """
+    """What was found, and what tells whether it is still so."""
 
     code: CodeState
     head: Head
     sight: Sight
-    expires: int | None
 
     def holds(self, head: Head) -> bool:
         """Return whether it may be used again."""
-        in_time = self.expires is None or now() < self.expires
-        return in_time and head == self.head and self.sight.holds()
+        return head == self.head and self.sight.holds()
 
 
 class _Looker:
@@ -106,18 +95,11 @@ class _Looker:
         return code
 
 
-def _look(top: Path, code: CodeState, head: Head, state: WorktreeState, began: int) -> _Look:
-    ended = now()
-    deciding = _deciding_files(locate(top))
+def _look(top: Path, code: CodeState, head: Head, state: WorktreeState, began: int) -> _Look | None:
     skipped = {path.rstrip("/") for path in (*state.ignored, *state.untracked)}
     skipped = {path for path in skipped if path.rpartition("/")[2] != ".gitignore"}
-    whole = sight_of(str(top), skipped=skipped, more=deciding, since=began)
-    if whole is not None:
-        return _Look(code=code, head=head, sight=whole, expires=None)
-    changed = [str(top / path) for path in state.changed[:MOST_PATHS]]
-    sight = sight_of_files([*deciding, *changed], since=began)
-    expires = began + max(_SECOND, _EFFORT * (ended - began))
-    return _Look(code=code, head=head, sight=sight, expires=expires)
+    sight = sight_of(str(top), skipped=skipped, more=_deciding_files(locate(top)), since=began)
+    return None if sight is None else _Look(code=code, head=head, sight=sight)
 
 
 def _deciding_files(location: Location) -> list[str]:

@@ -73,11 +73,6 @@ def sight_of(
     return Sight(stamps=_relied_upon(stamps, since))
 
 
-def sight_of_files(paths: Collection[str], *, since: int) -> Sight:
-    """Return what is seen of some files, there or not; it never holds where one changed lately."""
-    return Sight(stamps=_relied_upon({path: _stamp(path) for path in paths}, since))
-
-
 def _relied_upon(stamps: Mapping[str, Stamp], since: int) -> dict[str, Stamp]:
     return {path: _NEVER if _is_fresh(stamp, since) else stamp for path, stamp in stamps.items()}
 

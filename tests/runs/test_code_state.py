@@ -152,16 +152,15 @@ def test_git_is_not_asked_again_while_nothing_changes(workspace: Workspace, top:
     assert code_state(workspace) is first
 
 
-def test_a_large_tree_is_believed_for_a_while_but_for_what_differed_already(
+def test_a_change_in_a_large_tree_is_seen_at_once(
     workspace: Workspace, top: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unchanged, "MOST_PATHS", 2)
-    write(top / "app.py", "5\n")
-    first = settled(workspace)
-    write(top / "lib/tool.py", "6\n")
-    assert code_state(workspace) is first
-    write(top / "app.py", "7\n")
-    assert b"+6" in code_state(workspace).diff
+    for number in range(3):
+        assert reference(workspace).dirty is False
+        write(top / "lib/tool.py", f"{number + 3}\n")
+        assert reference(workspace).dirty is True
+        Git(top)("checkout", "-q", ".")
 
 
 def test_a_project_in_a_directory_sees_the_whole_repository(

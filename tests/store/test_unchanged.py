@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gitexp.store import unchanged
-from gitexp.store.unchanged import Sight, now, sight_of, sight_of_files
+from gitexp.store.unchanged import Sight, now, sight_of
 
 LATER = 10**18
 """Added to the present, it makes everything old enough to be relied upon."""
@@ -77,8 +77,6 @@ def test_what_changed_just_now_is_not_relied_upon(top: Path) -> None:
     sight = sight_of(str(top), skipped=(), since=now() - LATER)
     assert sight is not None
     assert not sight.holds()
-    assert not sight_of_files([str(top / "a")], since=now() - LATER).holds()
-    assert sight_of_files([str(top / "nothing")], since=now() - LATER).holds()
 
 
 def test_a_file_system_of_whole_seconds_is_trusted_later(top: Path) -> None:
@@ -86,8 +84,10 @@ def test_a_file_system_of_whole_seconds_is_trusted_later(top: Path) -> None:
     os.utime(path, (2**32, 2**32))
     second = 10**9
     changed = 2**32 * second
-    assert not sight_of_files([str(path)], since=changed + second).holds()
-    assert sight_of_files([str(path)], since=changed + 3 * second).holds()
+    for later, trusted in ((1, False), (3, True)):
+        sight = sight_of(str(top), skipped=(), since=changed + later * second)
+        assert sight is not None
+        assert sight.holds() is trusted
 
 
 def test_a_repository_in_the_repository_is_not_seen_into(top: Path) -> None:
