@@ -16,6 +16,9 @@ from gitexp.errors import Conflict, InvalidInput
 
 MAX_KEY = 250
 
+_MOST_BITS = 14_000
+"""What Python reads and writes as digits has a little more of them."""
+
 _KEY = re.compile(r"[/\w.\- :]*\Z")
 
 
@@ -50,6 +53,9 @@ def check_params(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return params whose names were checked and whose values are JSON.
 
     A number of another library becomes a plain one; what JSON cannot say becomes its text.
+
+    Raises:
+        InvalidInput: a name is no key, or a number has thousands of digits.
     """
     return {check_key("param", key): plain_value(value) for key, value in params.items()}
 
@@ -70,7 +76,7 @@ def plain_value(value: Any) -> Any:
     if value is None or isinstance(value, (bool, str)):
         return _encodable(value) if isinstance(value, str) else value
     if isinstance(value, int):
-        return int(value)
+        return _plain_int(value)
     if isinstance(value, float):
         return plain_number(float(value))
     if isinstance(value, Mapping):
@@ -80,6 +86,15 @@ def plain_value(value: Any) -> Any:
     if hasattr(value, "item") and getattr(value, "shape", None) == ():
         return plain_value(value.item())
     return _encodable(str(value))
+
+
+def _plain_int(value: int) -> int:
+    if value.bit_length() > _MOST_BITS:
+        raise InvalidInput(
+            f"a param cannot hold a number of {value.bit_length()} bits",
+            hint="Log its beginning as a text, or all of it with `log_text`.",
+        )
+    return int(value)
 
 
 def refuse_changed(known: Mapping[str, Any], params: Mapping[str, Any], run_id: str) -> None:

@@ -100,7 +100,7 @@ def metric_number(name: str, value: Any) -> float:
     try:
         return float(value)
     except OverflowError as exc:
-        raise InvalidInput(f"metric {name!r}: {value!r} is too large", hint=_HINT) from exc
+        raise InvalidInput(f"metric {name!r}: {_shown(value)} is too large", hint=_HINT) from exc
     except (TypeError, ValueError) as exc:
         kind = type(value).__name__
         raise InvalidInput(f"metric {name!r}: a {kind} is no number", hint=_HINT) from exc
@@ -121,9 +121,17 @@ def whole_number(what: str, value: Any) -> int:
         number = None
     if number is None or abs(number) > MAX_MAGNITUDE:
         raise InvalidInput(
-            f"{what} {value!r} is no whole number of 64 bits", hint=f"Give the {what} as an int."
+            f"{what} {_shown(value)} is no whole number of 64 bits",
+            hint=f"Give the {what} as an int.",
         )
     return int(number)
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # more digits than Python writes
+        return f"a number of {value.bit_length()} bits"
 
 
 def milliseconds(timestamp: Any) -> int:

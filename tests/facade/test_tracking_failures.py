@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import errno
+import os
+import stat
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
-from gitexp.errors import StoreError
+from gitexp.errors import InvalidInput, StoreError
 from gitexp.experiment import Experiment
 from gitexp.repository import Repository
 from gitexp.runs.journalling import journals
+from gitexp.runs.journalling.contents import encoded, line_of
 from gitexp.runs.recording import closing, ledger
 from gitexp.runs.recording.closing import ending_fields
+from gitexp.runs.tracking.active import ActiveRun
 from gitexp.runs.tracking.starting import NewRun, start_run
 from tests.builders import MOMENT, FixedClock
 from tests.faults.injection import Fault, injected
@@ -194,3 +199,130 @@ def test_a_run_is_recorded_with_its_experiment_and_not_with_a_namesake(
     run.end()
     assert [found.id for found in ledger.read(repository.workspace, "voice")] == [run.id]
     assert ledger.read(repository.workspace, "tone") == []
+
+
+def test_a_run_of_a_purged_experiment_is_not_taken_for_one_of_its_namesake(
+    repository: Repository,
+) -> None:
+    experiment = repository.experiments.create("tone")
+    run = experiment.start_run()
+    run.log_metric("x", 1.0)
+    experiment.delete()
+    experiment.purge()
+    namesake = repository.experiments.create("tone")
+    own = namesake.start_run().end()
+    ended = run.end()
+    assert [found.id for found in ledger.read(repository.workspace, "tone")] == [own.id]
+    assert repository.runs.get(run.id) == ended
+    assert ended.metrics["x"].value == 1.0
+    repository.runs.set_tags(run.id, {"a": "b"})
+    assert repository.runs.get(run.id).tags == {"a": "b"}
+
+
+# --- what else the system refuses -----------------------------------------------------------
+
+
+def test_a_gate_that_cannot_be_looked_at_is_an_error_with_a_place(
+    repository: Repository, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = experiment.start_run()
+    real = os.stat
+
+    def refused(path: Any, *more: Any, **options: Any) -> os.stat_result:
+        if str(path).endswith(".gate"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return real(path, *more, **options)
+
+    path = run._journal.path
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", refused)
+        for attempt in (run.snapshot, lambda: repository.runs.open(run.id)):
+            with pytest.raises(StoreError) as caught:
+                attempt()
+            assert str(caught.value) == f"{path} cannot be read: Permission denied"
+    run.end()
+
+
+def test_what_could_not_be_made_safe_is_not_said_to_be_safe_later(experiment: Experiment) -> None:
+    run = experiment.start_run()
+    run.sync()
+    run.log_metric("x", 1.0)
+    fault = failing(run.sync, "fsync", errno.EIO)
+    for _ in range(2):
+        with injected(fault), pytest.raises(StoreError) as caught:
+            run.sync()
+        assert str(caught.value) == (
+            "cannot write to the repository: Input/output error; "
+            "the last second of the run may be lost"
+        )
+        fault = Fault(at=0, code=None)
+    assert run.end().metrics["x"].value == 1.0
+
+
+def test_a_line_that_the_disk_took_in_part_is_not_mixed_with_others(
+    experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = experiment.start_run()
+    path = run._journal.path
+    assert path is not None
+    real, other = os.write, line_of(encoded({"tags": {"other": "1"}}))
+
+    def write(descriptor: int, data: bytes) -> int:
+        monkeypatch.undo()
+        written = real(descriptor, bytes(data)[: len(data) // 2])
+        with path.open("ab") as file:
+            file.write(other)
+        return written
+
+    monkeypatch.setattr(os, "write", write)
+    run.set_tag("own", "1")
+    assert run.end().tags == {"own": "1", "other": "1"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_those_who_share_a_repository_may_use_its_journals(
+    repository: Repository, experiment: Experiment, git: Callable[..., str]
+) -> None:
+    git(repository.root_directory, "config", "core.sharedRepository", "group")
+    before = os.umask(0o077)
+    try:
+        with Repository.open(
+            repository.root_directory or ".", surroundings=repository.workspace.surroundings
+        ) as shared:
+            run = shared.experiments.get("tone").start_run()
+            path = run._journal.path
+            assert path is not None
+            for file in (path, path.with_suffix(".gate")):
+                assert stat.S_IMODE(file.stat().st_mode) == 0o660
+            assert stat.S_IMODE(path.parent.stat().st_mode) == 0o2770
+            run.end()
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize(
+    ("log", "message"),
+    [
+        (
+            lambda run: run.log_metric("x", 10**5000),
+            "metric 'x': a number of 16610 bits is too large",
+        ),
+        (
+            lambda run: run.log_metric("x", 1.0, step=10**5000),
+            "step a number of 16610 bits is no whole number of 64 bits",
+        ),
+        (
+            lambda run: run.log_param("x", [10**5000]),
+            "a param cannot hold a number of 16610 bits",
+        ),
+    ],
+)
+def test_a_number_of_thousands_of_digits_is_refused(
+    experiment: Experiment, log: Callable[[ActiveRun], object], message: str
+) -> None:
+    run = experiment.start_run()
+    with pytest.raises(InvalidInput) as caught:
+        log(run)
+    assert str(caught.value) == message
+    run.log_param("x", 10**4000)
+    assert run.end().params == {"x": 10**4000}

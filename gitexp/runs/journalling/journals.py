@@ -18,6 +18,7 @@ was shut meanwhile. So what was acknowledged stands before the end, and what cam
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import threading
@@ -48,11 +49,12 @@ from gitexp.store.filelocks import lock_file_now
 from gitexp.store.files import (
     make_directories,
     sync_directory,
-    write_all,
     write_errors,
 )
+from gitexp.store.sharing import Sharing
 
 _FLAGS = os.O_RDWR | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_MOST_PARTS = 5
 _APPENDS_AT_ONCE = sys.platform != "win32"
 """Whether finding the end of a file and writing there is one step for all processes."""
 
@@ -88,6 +90,7 @@ class Journal:
         self._ticking = False
         self._is_entered = held is False
         self._known = 0
+        self._unsafe: StoreError | None = None
         syncing.remember(self)
 
     @property
@@ -171,22 +174,33 @@ class Journal:
             return
         known, self._known = self._known, -1  # whoever checks has to look again if this fails
         with write_errors("what was logged last is lost"):
-            write_all(self._descriptor, line)
+            _append(self._descriptor, line)
         self._known = known + len(line) if known >= 0 else known
         if not self._ticking:
             self._ticking = True
             syncing.sync_soon(self)
 
     def sync(self) -> None:
-        """Make what was appended safe from a power cut as well."""
+        """Make what was appended safe from a power cut as well.
+
+        Raises:
+            StoreError: that cannot be done now, or something before could not be made safe.
+        """
         self._ticking = False
         descriptor = self._descriptor
-        if descriptor is not None and self.path is not None:
+        if descriptor is None or self.path is None:
+            return
+        try:
             with write_errors("the last second of the run may be lost"):
                 os.fsync(descriptor)
                 if not self._is_entered:
                     sync_directory(str(self.path.parent))
                     self._is_entered = True
+        except StoreError as exc:
+            # Asked again, the kernel may say yes: it has forgotten what it could not write.
+            self._unsafe = exc
+        if self._unsafe is not None:
+            raise self._unsafe
 
     def read(self, start: int = 0) -> bytes:
         """Return all of it, or the rest of it.
@@ -295,6 +309,18 @@ class Journal:
                 os.close(descriptor)
 
 
+def _append(descriptor: int, line: bytes) -> None:
+    """Append a line by one call, or say why not.
+
+    The rest of a line that was taken in part could come behind what somebody else appended
+    meanwhile; so all of it is appended again.
+    """
+    for _ in range(_MOST_PARTS):
+        if os.write(descriptor, line) == len(line):
+            return
+    raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+
+
 def _is_over(name: str) -> NotAllowed:
     return NotAllowed(
         f"run {name.partition('+')[0]} is over: nothing can be added to it",
@@ -313,18 +339,22 @@ def create_journal(workspace: Workspace, name: str, first: Mapping[str, Any]) ->
         journal = Journal(name, None, None, held=True)
     else:
         path = directory / f"{name}{OPEN}"
+        # Those who share the repository may log to the run, and record it when it is left behind.
+        sharing = Sharing.configured(workspace.store.config("core.sharedRepository"))
         with write_errors("the run did not begin"):
-            descriptor = _create(path)
+            descriptor = _create(path, sharing)
         journal = Journal(name, path, descriptor, held=True)
     try:
         journal.begin(first)
+        if journal.path is not None:
+            sharing.adjust(str(journal.path.with_suffix(gates.SUFFIX)))
     except BaseException:
         journal.discard()
         raise
     return journal
 
 
-def _create(path: Path) -> int:
+def _create(path: Path, sharing: Sharing) -> int:
     """Return the descriptor of a new file that is locked and still has its name.
 
     Between its creation and its lock, somebody who reaps may take it for a dead one and remove it.
@@ -333,10 +363,17 @@ def _create(path: Path) -> int:
         try:
             descriptor = os.open(path, _FLAGS | os.O_CREAT, 0o666)
         except FileNotFoundError:
-            make_directories(str(path.parent))
+            for made in make_directories(str(path.parent)):
+                sharing.adjust(made)
+                sync_directory(os.path.dirname(made))
             continue
-        if lock_file_now(descriptor) and is_current(path, descriptor):
-            return descriptor
+        try:
+            if lock_file_now(descriptor) and is_current(path, descriptor):
+                sharing.adjust(str(path))
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
         os.close(descriptor)
 
 
@@ -351,7 +388,12 @@ def open_journal(path: Path) -> Journal | None:
             descriptor = os.open(path, _FLAGS)
         except FileNotFoundError:
             return None
-    if gates.is_shut(path):
+    try:
+        is_shut = gates.is_shut(path)
+    except OSError as exc:
+        os.close(descriptor)
+        raise unreadable(path, exc) from exc
+    if is_shut:
         os.close(descriptor)
         return None
     return Journal(path.stem, path, descriptor, held=False)

@@ -89,14 +89,17 @@ def _record(
 
 
 def name_now(workspace: Workspace, run: Run) -> str:
-    """Return the name of the run's experiment, which may have been renamed meanwhile."""
+    """Return the name under which a run is recorded: that of its experiment, as it is now.
+
+    The id of its experiment stands for the name where that is gone and another one has its name.
+    """
     home = find_home(workspace, run.experiment)
     if home is not None and listed_header(workspace, home).id == run.experiment_id:
         return run.experiment
     for other in all_homes(workspace):
         if listed_header(workspace, other).id == run.experiment_id:
             return other.name
-    return run.experiment
+    return run.experiment if home is None else run.experiment_id
 
 
 def _record_of(workspace: Workspace, run: Run, contents: Contents) -> ledger.Record:

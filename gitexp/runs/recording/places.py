@@ -106,8 +106,13 @@ def find(store: Store, ledgers: Iterable[Ledger], run_id: RunId) -> list[Place]:
 
 
 def _place_of(store: Store, ledger: Ledger, run_id: RunId) -> Place | None:
-    record = entry_at(store, ledger.tree, layout.run_path(run_id))
-    beside = entry_at(store, ledger.tree, layout.run_dir(run_id))
+    minute, _, name = layout.run_dir(run_id).rpartition("/")
+    directory = entry_at(store, ledger.tree, minute)
+    if directory is None or not directory.is_tree:
+        return None
+    record, beside = (
+        entry_at(store, TreeId(directory.id), entry) for entry in (f"{name}.json", name)
+    )
     if record is None and beside is None:
         return None
     return Place(run_id=run_id, ledger=ledger, record=record, beside=beside)

@@ -47,7 +47,16 @@ def values_of(
         NotFound: there is no such version.
         InvalidDocuments: a value is wrong.
     """
-    found = resolve_version(workspace, experiment, version).checked()
+    return values_at(workspace, resolve_version(workspace, experiment, version), overrides)
+
+
+def values_at(workspace: Workspace, version: Version, overrides: Mapping[str, Any]) -> Values:
+    """Return the values of a version, some of them changed for a run.
+
+    Raises:
+        InvalidInput: the version's values are not valid, or a value for the run is not.
+    """
+    found = version.checked()
     project = project_at(workspace, tree_of(workspace.store, found.version))
     complete = project.resolve({**found.values, **overrides}, file="parameters")
     changed = {

@@ -30,7 +30,7 @@ from gitexp.runs.rows import Failure
 from gitexp.runs.run import Run, RunStatus
 from gitexp.runs.tracking.active import ActiveRun
 from gitexp.runs.tracking.endings import failure_of
-from gitexp.runs.tracking.origins import Values, checked, new_run, runnable, values_of
+from gitexp.runs.tracking.origins import Values, checked, new_run, runnable, values_at, values_of
 
 LEASE = 24 * 3600.0
 """Seconds without an event after which a run that no process holds counts as over."""
@@ -129,15 +129,17 @@ def _planned(workspace: Workspace, new: NewRun) -> Run:
 
 
 def _values(workspace: Workspace, new: NewRun) -> Values:
-    revision = new.version or "latest"
-    if revision == "latest" and latest_version(workspace, new.experiment) is None:
-        if new.version or new.overrides:
-            raise NotFound(
-                f"experiment {new.experiment!r} has no version yet",
-                hint=f"Save one: `gitexp commit {new.experiment} --set SLOT=VALUE`.",
-            )
-        return Values(version=None)
-    return values_of(workspace, new.experiment, revision, new.overrides)
+    if new.version not in (None, "", "latest"):
+        return values_of(workspace, new.experiment, new.version, new.overrides)
+    latest = latest_version(workspace, new.experiment)
+    if latest is not None:
+        return values_at(workspace, latest, new.overrides)
+    if new.version or new.overrides:
+        raise NotFound(
+            f"experiment {new.experiment!r} has no version yet",
+            hint=f"Save one: `gitexp commit {new.experiment} --set SLOT=VALUE`.",
+        )
+    return Values(version=None)
 
 
 def _relatives(workspace: Workspace, new: NewRun) -> dict[str, Any]:
