@@ -29,6 +29,25 @@ class SystemClock:
         return time.monotonic()
 
 
+class Timeline:
+    """Moments that never run backwards, counted on from one look at the clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._monotonic = clock.monotonic
+        self._began = clock.monotonic()
+        self._origin = round(clock.now().timestamp() * 1e6) * 1000
+
+    def nanoseconds(self) -> int:
+        """Return the present moment in nanoseconds since 1970."""
+        return self._origin + round((self._monotonic() - self._began) * 1e9)
+
+
+def moment_of(nanoseconds: int) -> datetime:
+    """Return the aware moment that so many nanoseconds since 1970 are, to the microsecond."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    return datetime.fromtimestamp(seconds, timezone.utc).replace(microsecond=rest // 1000)
+
+
 def iso(moment: datetime) -> str:
     """Return a moment as ISO-8601 in UTC with a trailing Z, to the second or the microsecond."""
     text = moment.astimezone(timezone.utc).isoformat()

@@ -5,7 +5,7 @@ An event is a mapping that says what was added to a run, all at once. It may hol
 - `run`: the run's document when it began; the first event of a journal;
 - `metrics`: points as `[metric, value, step, timestamp]`;
 - `params`, `tags` (None removes a tag), `artifacts` and `inputs`;
-- `row` and `position`: a finished row of an evaluation;
+- `cancel`: somebody asks an evaluation to stop: `by` and `reason`;
 - `checkpoint`: everything since the one before is recorded under this name;
 - `set`: fields of the document with their new values, such as `status` and `ended_at`; None
   empties a field;
@@ -28,10 +28,10 @@ from gitexp.ids import RunId
 from gitexp.runs.artifacts.artifact import Artifact
 from gitexp.runs.history import History
 from gitexp.runs.metrics import MetricPoint, NamedPoint, take_in
-from gitexp.runs.references import Exit
-from gitexp.runs.rows import Failure, ResultRow, RowKey
+from gitexp.runs.references import Exit, Reference
+from gitexp.runs.rows import Failure
 from gitexp.runs.run import Run
-from gitexp.runs.tallies import count_rows, score_numbers
+from gitexp.runs.tallies import Stats
 
 Event = Mapping[str, Any]
 
@@ -52,6 +52,11 @@ _FIELDS: Mapping[str, Any] = {
     "deleted_by": lambda value: value,
     "exit": Exit.from_dict,
     "error": Failure.from_dict,
+    "stats": lambda value: Stats.from_dict(value or {}),
+    "scores": lambda value: value or {},
+    "usage": lambda value: value or {},
+    "evaluators": lambda value: tuple(Reference(**given) for given in value or ()),
+    "job": lambda value: value or {},
 }
 
 
@@ -68,7 +73,6 @@ class RunState:
         self.history = history
         self.latest = 0
         self._fields: dict[str, Any] = {}
-        self._rows: dict[RowKey, tuple[int, ResultRow]] = {}
         self.params = dict(run.params)
         self.tags = dict(run.tags)
         self.metrics = dict(run.metrics)
@@ -93,9 +97,6 @@ class RunState:
             self._take_files(event)
         if "set" in event:
             self._fields |= {k: _FIELDS[k](v) for k, v in event["set"].items() if k in _FIELDS}
-        if "row" in event:
-            row = ResultRow.from_dict(event["row"])
-            self._rows.setdefault(row.key, (event["position"], row))
 
     def _measure(self, event: Event) -> None:
         points = points_of(event)
@@ -123,15 +124,9 @@ class RunState:
         else:
             self.tags[key] = value
 
-    @property
-    def rows(self) -> list[ResultRow]:
-        """The finished rows in the order of the dataset; of several for one sample, the first."""
-        found = sorted(self._rows.values(), key=lambda one: (one[0], one[1].repeat))
-        return [row for _, row in found]
-
     def run(self) -> Run:
         """Return the run as it stands; events that are taken in later do not change it."""
-        run = replace(
+        return replace(
             self._run,
             params=dict(self.params),
             tags=dict(self.tags),
@@ -140,10 +135,6 @@ class RunState:
             inputs=tuple(self.inputs),
             **self._fields,
         )
-        if not self._rows:
-            return run
-        rows = self.rows
-        return replace(run, stats=count_rows(rows), scores=score_numbers(rows))
 
 
 def folded(run: Run, events: Iterable[Event]) -> Run:

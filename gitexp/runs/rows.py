@@ -93,6 +93,7 @@ class ResultRow:
         tasks: what the single tasks gave, where the workflow has more than one: `name`, `output`
             and `duration_seconds` of each.
         trace_id: what its spans are found by; empty where nothing was traced.
+        rescored: whether only the scores count, those of a row that was scored again later.
     """
 
     sample: str
@@ -113,6 +114,7 @@ class ResultRow:
     cached: bool = False
     tasks: tuple[Mapping[str, Any], ...] = ()
     trace_id: str = ""
+    rescored: bool = False
 
     @property
     def key(self) -> RowKey:
@@ -142,6 +144,7 @@ class ResultRow:
             cached=data.get("cached", False),
             tasks=tuple(data.get("tasks", ())),
             trace_id=data.get("trace_id", ""),
+            rescored=data.get("rescored", False),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -183,6 +186,8 @@ class ResultRow:
             found["tasks"] = [dict(task) for task in self.tasks]
         if self.trace_id:
             found["trace_id"] = self.trace_id
+        if self.rescored:
+            found["rescored"] = True
         return found
 
 

@@ -12,6 +12,7 @@ from gitexp.evaluation.running.runner import RunRequest, evaluate
 from gitexp.ids import ObjectId
 from gitexp.project.workspace import Workspace
 from gitexp.runs.recording import ledger
+from gitexp.runs.recording.results import rows_of
 from gitexp.runs.rows import ResultRow
 from gitexp.runs.run import Run
 from tests.builders import commit_files
@@ -89,7 +90,7 @@ class Project:
 
     def rows(self, run: Run) -> list[ResultRow]:
         """Return the recorded rows of a run."""
-        return list(ledger.results_of(self.workspace, run.id))
+        return list(rows_of(self.workspace, run.id))
 
     def runs(self) -> list[Run]:
         """Return the recorded runs of `tone`, newest first."""

@@ -25,7 +25,8 @@ from gitexp.runs.recording import ledger
 from gitexp.runs.rows import Failure
 from gitexp.runs.run import Run
 from gitexp.runs.tracking.active import ActiveRun, Logged
-from gitexp.runs.tracking.starting import NewRun, resume_run, start_run
+from gitexp.runs.tracking.resuming import resume_run
+from gitexp.runs.tracking.starting import NewRun, start_run
 from tests.builders import FixedClock
 
 CHECKOUT = Path(__file__).parents[2]

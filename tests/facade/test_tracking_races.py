@@ -23,9 +23,10 @@ from gitexp.repository import Repository
 from gitexp.runs.journalling import gates, journals, syncing
 from gitexp.runs.recording import closing, ledger
 from gitexp.runs.recording.closing import ending_fields
-from gitexp.runs.tracking import starting
+from gitexp.runs.tracking import resuming
 from gitexp.runs.tracking.active import ActiveRun
-from gitexp.runs.tracking.starting import NewRun, open_run, resume_run, start_run
+from gitexp.runs.tracking.resuming import resume_run
+from gitexp.runs.tracking.starting import NewRun, open_run, start_run
 from gitexp.store.filelocks import lock_file_now
 from tests.builders import MOMENT
 from tests.faults.injection import Fault, injected
@@ -150,7 +151,7 @@ def test_a_tag_for_a_run_that_is_just_being_recorded_stands_beside_it(
     assert contents is not None
     repository.runs.set_tags(run.id, {"best": "yes"})
     # Whoever ended it is done only now.
-    closing.record(repository.workspace, contents)
+    closing.record(repository.workspace, contents, other._journal.sides)
     other._journal.discard()
     run.close()
     found = repository.runs.get(run.id)
@@ -192,7 +193,7 @@ def test_nobody_adds_to_a_run_before_its_first_event(
 def test_a_run_that_is_never_done_ending_does_not_go_on(
     repository: Repository, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(starting, "_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(resuming, "_PAUSES", (0.0, 0.0))
     run = experiment.start_run()
     path = run._journal.path
     assert path is not None

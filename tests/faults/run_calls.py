@@ -15,7 +15,7 @@ from unittest.mock import patch
 from gitexp.errors import GitexpError
 from gitexp.runs.recording.closing import reap
 from gitexp.runs.tracking.active import ActiveRun
-from gitexp.runs.tracking.starting import resume_run
+from gitexp.runs.tracking.resuming import resume_run
 from tests.faults.injection import KINDS, Fault, injected
 from tests.faults.run_acts import Worker
 from tests.faults.run_checks import check_git

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 from gitexp.errors import GitexpError, NotAllowed
 from gitexp.runs.tracking.active import ActiveRun
-from gitexp.runs.tracking.starting import NewRun, resume_run, start_run
+from gitexp.runs.tracking.resuming import resume_run
+from gitexp.runs.tracking.starting import NewRun, start_run
 from tests.faults.run_acts import EXPERIMENT, Account, Worker, opened
 from tests.faults.run_checks import check_equal, check_git
 from tests.faults.run_world import World

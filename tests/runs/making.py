@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from gitexp.errors import NotFound
 from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
 from gitexp.runs.journalling.journals import Journal, create_journal
+from gitexp.runs.journalling.side_files import ROWS
 from gitexp.runs.rows import ResultRow, RowStatus, Score
 from gitexp.runs.run import DatasetReference, Reference, Run, RunStatus
 from gitexp.store.disk import DiskStore
@@ -143,4 +145,5 @@ def begin_journal(workspace: Workspace, run: Run) -> Journal:
 
 def add_row(journal: Journal, position: int, sample: str, **fields: Any) -> None:
     """Append the finished row of a sample."""
-    journal.append({"position": position, "row": make_row(sample, **fields).to_dict()})
+    row = make_row(sample, position=position, **fields)
+    journal.sides.append(ROWS, json.dumps(row.to_dict(), separators=(",", ":")).encode())

@@ -14,6 +14,7 @@ import pytest
 from gitexp.project.workspace import Workspace
 from gitexp.runs.recording import ledger
 from gitexp.runs.recording.closing import reap
+from gitexp.runs.recording.results import rows_of
 from gitexp.runs.tallies import count_rows
 from gitexp.store.disk import DiskStore
 from tests.evaluation.projects import Project
@@ -162,7 +163,7 @@ def test_a_killed_evaluation_keeps_every_row_it_told_of(project: Workspace, seed
     done = max(int(line) for line in told if line.strip().isdigit())
     reap(project)
     [run] = ledger.read(project, "tone")
-    rows = list(ledger.results_of(project, run.id))
+    rows = list(rows_of(project, run.id))
     assert run.status in (("finished",) if "recorded" in told else ("killed", "finished"))
     assert done <= run.stats.total <= 400
     assert count_rows(rows) == run.stats

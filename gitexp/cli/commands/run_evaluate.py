@@ -100,7 +100,7 @@ def evaluate_command(
         )
     session.say(run_summary(run))
     if run.stats.errors:
-        from gitexp.runs.recording.ledger import results_of
+        from gitexp.runs.recording.results import rows_of
 
-        session.say(error_summary(results_of(session.repository.workspace, run.id)))
+        session.say(error_summary(rows_of(session.repository.workspace, run.id)))
     output.entry(run, run_table([run.to_dict()]), quiet=run.id, text=f"{run.id}\n")

@@ -7,33 +7,57 @@ the thread that waits and not some place in the middle of the loop.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from gitexp.runs.tracking.interrupts import Terminated
+
 _GRACE = 5.0
-"""Seconds that a broken-off loop has to come to its end before it is left to itself."""
+"""Seconds that a cancelled loop has to come to its end before it is left to itself."""
+
+_PATIENCE = 10.0
+"""Seconds that what is in flight has to finish when the process is told to end."""
 
 _LOOK = 0.5
 """Seconds between looks for signals where waiting is not interrupted by them (Windows)."""
 
 
-def run_in_thread(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+def run_in_thread(
+    main: Callable[[], Coroutine[Any, Any, None]], *, stop: Callable[[], None] | None = None
+) -> None:
     """Run a coroutine to its end in a new event loop; raise what it raises.
 
-    When the waiting is interrupted by an exception, the coroutine is cancelled, and the exception
-    goes on when it has come to its end.
+    When the waiting is interrupted by an exception, the coroutine is asked to come to an end, and
+    has as long as it takes after Ctrl-C, and 10 seconds after anything else; a second interruption
+    cancels it, as the first does where nothing can ask it. The exception then goes on.
+
+    Args:
+        stop: asks the coroutine to come to an end; called in this thread.
     """
     runner = _Loop(main)
     try:
-        while not runner.done.wait(_LOOK):
-            pass
-    except BaseException:
-        runner.cancel()
-        runner.done.wait(_GRACE)
+        _wait(runner)
+    except BaseException as exc:
+        if stop is not None:
+            stop()
+            with contextlib.suppress(KeyboardInterrupt, Terminated):
+                _wait(runner, None if isinstance(exc, KeyboardInterrupt) else _PATIENCE)
+        if not runner.done.is_set():
+            runner.cancel()
+            runner.done.wait(_GRACE)
         raise
     if runner.error is not None:
         raise runner.error
+
+
+def _wait(runner: _Loop, seconds: float | None = None) -> None:
+    looks = itertools.count() if seconds is None else range(round(seconds / _LOOK))
+    for _ in looks:
+        if runner.done.wait(_LOOK):
+            return
 
 
 class _Loop:

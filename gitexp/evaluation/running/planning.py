@@ -2,58 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gitexp.documents.canonical import digest_of
 from gitexp.environments.parameters import Parameters, Provenance
-from gitexp.errors import InvalidInput, NotAllowed
+from gitexp.errors import Conflict, NotAllowed
 from gitexp.evaluation.datasets.loading import Dataset, load
-from gitexp.evaluation.endpoints.functions import Endpoint, load_endpoint
-from gitexp.evaluation.evaluators.matching import DEFAULT_EVALUATOR, Evaluator, load_evaluators
+from gitexp.evaluation.datasets.selecting import Selection
+from gitexp.evaluation.evaluators.loading import DEFAULT_EVALUATOR
+from gitexp.evaluation.running.making import WorkItem
+from gitexp.evaluation.running.opening import Parts, Recipe, parts_of
+from gitexp.evaluation.running.requests import EvaluationRequest
+from gitexp.evaluation.workflows.loading import inline_workflow, load_workflow
+from gitexp.evaluation.workflows.tasks import Workflow, single_endpoint
 from gitexp.experiments.headers import Header
+from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
 from gitexp.runs import texts
 from gitexp.runs.circumstances import circumstances_of
 from gitexp.runs.masking import secrets_among
+from gitexp.runs.references import Reference
 from gitexp.runs.run import DatasetReference, Run
 from gitexp.runs.tracking.origins import Values, checked, new_run, runnable, values_of
-
-CONCURRENCY = 15
-"""Calls in flight at once, unless a request says otherwise."""
-
-BATCH_SIZE = 100
-"""Rows after which the journal is made durable at the latest, unless a request says otherwise."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunRequest:
-    """What somebody asks to be run.
-
-    Attributes:
-        dataset, endpoint: names of files of the working tree.
-        evaluators: names; those of the experiment's header when empty, else `exact-match`.
-        version: a revision of the experiment.
-        overrides: values that replace the version's for this run alone.
-        concurrency: how many samples are in flight at once.
-        batch_size: rows after which the journal is made durable at the latest.
-        limit: take only the first samples.
-    """
-
-    experiment: str
-    dataset: str
-    endpoint: str
-    evaluators: tuple[str, ...] = ()
-    version: str = "latest"
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    name: str = ""
-    description: str = ""
-    tags: Mapping[str, str] = field(default_factory=dict)
-    concurrency: int = CONCURRENCY
-    batch_size: int = BATCH_SIZE
-    limit: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,55 +34,124 @@ class Plan:
     """An evaluation, resolved.
 
     Attributes:
-        run: the run, not begun.
-        parameters: what the system under test is given.
-        directory: the project's directory in the working tree.
+        run: the run; not begun, unless the plan goes on with one.
+        recipe: what rows are made with.
+        parts: the endpoints and evaluators of the recipe.
     """
 
     run: Run
-    request: RunRequest
-    directory: Path
+    request: EvaluationRequest
     dataset: Dataset
-    endpoint: Endpoint
-    evaluators: tuple[Evaluator, ...]
-    parameters: Parameters
+    recipe: Recipe
+    parts: Parts
+
+    @property
+    def total(self) -> int:
+        """How many rows there will be."""
+        return self.dataset.count * self.request.repeats
+
+    def items(self) -> Iterator[WorkItem]:
+        """Yield what is to be done, sample by sample, as the dataset is read."""
+        for position, sample in enumerate(self.dataset):
+            for repeat in range(self.request.repeats):
+                yield WorkItem(position=position, sample=sample, repeat=repeat)
 
 
-def make_plan(workspace: Workspace, request: RunRequest) -> Plan:
+def make_plan(
+    workspace: Workspace, request: EvaluationRequest, *, run_id: RunId | None = None, **fields: Any
+) -> Plan:
     """Return what a request comes to; nothing is called and nothing is written.
 
+    Args:
+        run_id: the id of the run, where it was given to somebody already.
+        fields: more fields of the run, such as its parent.
+
     Raises:
-        NotFound: there is no such experiment, version, dataset, endpoint or evaluator.
+        NotFound: there is no such experiment, version, dataset, workflow, endpoint or evaluator.
         NotAllowed: the experiment is deleted, or the repository has no working tree.
         InvalidDocuments: a file, an override or a tag is wrong; all its problems at once.
-        InvalidInput: a number of the request is below 1.
     """
-    _check_numbers(request)
-    directory = _directory(workspace)
+    directory = project_directory(workspace)
     header = runnable(workspace, request.experiment)
     values = values_of(workspace, request.experiment, request.version, request.overrides)
-    names = request.evaluators or header.evaluators or (DEFAULT_EVALUATOR,)
-    dataset = load(directory, request.dataset, root=workspace.root).first(request.limit)
-    plan = Plan(
-        run=checked(_run(workspace, request, header, values, dataset)),
+    request = _with_evaluators(request, header)
+    parameters = _parameters(workspace, header, values)
+    workflow = _workflow(directory, request, workspace.root)
+    recipe = _recipe(workspace, directory, request, workflow, parameters)
+    parts = parts_of(recipe)
+    dataset = _dataset(directory, request, workspace.root)
+    run = _run(workspace, request, header, values, dataset, id=run_id, **fields)
+    return Plan(
+        run=checked(_with_references(run, request, workflow, parts)),
         request=request,
-        directory=directory,
         dataset=dataset,
-        endpoint=load_endpoint(directory, request.endpoint, root=workspace.root),
-        evaluators=load_evaluators(directory, names, root=workspace.root),
-        parameters=_parameters(workspace, header, values),
+        recipe=_pinned(recipe, parts),
+        parts=parts,
     )
-    return _with_references(plan)
 
 
-def _check_numbers(request: RunRequest) -> None:
-    for name in ("concurrency", "batch_size", "limit"):
-        number = getattr(request, name)
-        if number is not None and number < 1:
-            raise InvalidInput(f"{name} is {number}; it must be at least 1")
+def plan_again(workspace: Workspace, run: Run) -> Plan:
+    """Return how an evaluation that was broken off goes on: with just what it began with.
+
+    Raises:
+        NotAllowed: the run is no evaluation.
+        NotFound: something that it used is gone.
+        Conflict: something that it used is not what it was.
+    """
+    if not run.evaluation:
+        raise NotAllowed(
+            f"run {run.id} is no evaluation, so it cannot be gone on with here",
+            hint="Only runs of `gitexp run evaluate` can be resumed.",
+        )
+    request = EvaluationRequest.from_record(
+        run.evaluation,
+        experiment=run.experiment,
+        version=run.version or "latest",
+        overrides=run.overrides,
+        name=run.name,
+        description=run.description,
+        tags=run.tags,
+    )
+    directory = project_directory(workspace)
+    header = runnable(workspace, request.experiment)
+    values = values_of(workspace, request.experiment, request.version, request.overrides)
+    workflow = _workflow(directory, request, workspace.root)
+    recipe = _recipe(
+        workspace, directory, request, workflow, _parameters(workspace, header, values)
+    )
+    parts = parts_of(recipe)
+    dataset = _dataset(directory, request, workspace.root)
+    now = _with_references(run, request, workflow, parts)
+    _require_same(run, replace(now, dataset=_reference(dataset)))
+    return Plan(
+        run=run, request=request, dataset=dataset, recipe=_pinned(recipe, parts), parts=parts
+    )
 
 
-def _directory(workspace: Workspace) -> Path:
+def _require_same(before: Run, now: Run) -> None:
+    pairs = [
+        ("dataset", before.dataset, now.dataset),
+        ("workflow", before.workflow, now.workflow),
+        ("endpoint", before.endpoint, now.endpoint),
+        *(
+            (f"evaluator {one.name!r}", one, other)
+            for one, other in zip(before.evaluators, now.evaluators, strict=False)
+        ),
+    ]
+    for what, one, other in pairs:
+        if one is not None and other is not None and one.digest != other.digest:
+            raise Conflict(
+                f"the {what} is not what it was when run {before.id} began",
+                hint="Put the file back as it was, or begin a new run.",
+            )
+
+
+def project_directory(workspace: Workspace) -> Path:
+    """Return the project's directory in the working tree.
+
+    Raises:
+        NotAllowed: the repository is bare.
+    """
     if workspace.directory is None:
         raise NotAllowed(
             "a run needs a working tree, and this repository is bare",
@@ -118,8 +160,88 @@ def _directory(workspace: Workspace) -> Path:
     return workspace.directory
 
 
+def _with_evaluators(request: EvaluationRequest, header: Header) -> EvaluationRequest:
+    if request.evaluator_workflows:
+        return request
+    names = request.evaluators or header.evaluators or (DEFAULT_EVALUATOR,)
+    return replace(request, evaluators=tuple(dict.fromkeys(names)))
+
+
+def _workflow(directory: Path, request: EvaluationRequest, root: str) -> Workflow:
+    if isinstance(request.workflow, str) and request.workflow:
+        return load_workflow(directory, request.workflow, root=root)
+    if request.workflow:
+        return inline_workflow(request.workflow)
+    return single_endpoint(request.endpoint)
+
+
+def _dataset(directory: Path, request: EvaluationRequest, root: str) -> Dataset:
+    dataset = load(directory, request.dataset, root=root)
+    return dataset.select(Selection(**request.selection)) if request.selection else dataset
+
+
+def _recipe(
+    workspace: Workspace,
+    directory: Path,
+    request: EvaluationRequest,
+    workflow: Workflow,
+    parameters: Parameters,
+) -> Recipe:
+    private = workspace.store.private_dir
+    return Recipe(
+        directory=directory,
+        root=workspace.root,
+        workflow=workflow,
+        parameters=parameters,
+        endpoints=dict.fromkeys(workflow.endpoints, ""),
+        evaluators=dict.fromkeys(request.evaluators, ""),
+        evaluator_workflows=request.evaluator_workflows,
+        seed=request.seed,
+        retries=request.retries,
+        timeout=request.timeout,
+        cache=private / "responses" if request.cache and private is not None else None,
+        tracing=request.enable_tracing,
+    )
+
+
+def _pinned(recipe: Recipe, parts: Parts) -> Recipe:
+    """Return the recipe with the digests that every worker has to find."""
+    return replace(
+        recipe,
+        endpoints={name: one.digest for name, one in parts.endpoints.items()},
+        evaluators={one.name: one.digest for one in parts.scoring.evaluators},
+    )
+
+
+def _with_references(run: Run, request: EvaluationRequest, workflow: Workflow, parts: Parts) -> Run:
+    endpoints = [one.reference for one in parts.endpoints.values()]
+    return replace(
+        run,
+        endpoint=endpoints[0] if len(endpoints) == 1 else None,
+        workflow=_workflow_reference(workflow, endpoints) if request.workflow else None,
+        evaluators=parts.scoring.references,
+    )
+
+
+def _workflow_reference(workflow: Workflow, endpoints: list[Reference]) -> Reference:
+    """Return the reference of a workflow, whose digest covers the endpoints that it asks."""
+    digest = digest_of([workflow.reference.digest, *[one.to_dict() for one in endpoints]])
+    return Reference(name=workflow.name, digest=digest)
+
+
+def _reference(dataset: Dataset) -> DatasetReference:
+    return DatasetReference(
+        name=dataset.name, path=dataset.path, digest=dataset.digest, samples=dataset.count
+    )
+
+
 def _run(
-    workspace: Workspace, request: RunRequest, header: Header, values: Values, dataset: Dataset
+    workspace: Workspace,
+    request: EvaluationRequest,
+    header: Header,
+    values: Values,
+    dataset: Dataset,
+    **fields: Any,
 ) -> Run:
     environ = workspace.surroundings.environ
     secrets = secrets_among(values.complete, values.types, environ)
@@ -132,15 +254,12 @@ def _run(
         values,
         name=request.name,
         description=request.description,
-        dataset=DatasetReference(
-            name=dataset.name,
-            path=dataset.path,
-            digest=dataset.digest,
-            samples=len(dataset.samples),
-        ),
+        dataset=_reference(dataset),
         code=found.code,
         machine=found.machine,
         tags=request.tags,
+        evaluation={**request.recorded(), "rows": dataset.count * request.repeats},
+        **fields,
     )
 
 
@@ -159,12 +278,3 @@ def _parameters(workspace: Workspace, header: Header, values: Values) -> Paramet
         ),
         environ=workspace.surroundings.environ,
     )
-
-
-def _with_references(plan: Plan) -> Plan:
-    run = replace(
-        plan.run,
-        endpoint=plan.endpoint.reference,
-        evaluators=tuple(evaluator.reference for evaluator in plan.evaluators),
-    )
-    return replace(plan, run=run)

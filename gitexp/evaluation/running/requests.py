@@ -142,7 +142,7 @@ class EvaluationRequest:
         Args:
             known: what the document says elsewhere.
         """
-        given = dict(data)
+        given = {key: value for key, value in data.items() if key != "rows"}
         workflow = given.pop("workflow", ())
         return cls(
             **{

@@ -1,201 +1,222 @@
-"""The runner: a version's values, a dataset, an endpoint and evaluators become a recorded run."""
+"""The runner: a version's values, a dataset, a workflow and evaluators become a recorded run."""
 
 from __future__ import annotations
 
-import copy
 import threading
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from gitexp.clock import Clock
-from gitexp.documents.problems import MISSING
-from gitexp.evaluation.datasets.sample import Sample
-from gitexp.evaluation.endpoints.functions import Function, asker, imported
-from gitexp.evaluation.running.outputs import masked, plain_output
-from gitexp.evaluation.running.planning import Plan, RunRequest, make_plan
+from gitexp.evaluation.running.executors import executor_of
+from gitexp.evaluation.running.keeping import Done, encoded_row
+from gitexp.evaluation.running.making import Made, WorkItem
+from gitexp.evaluation.running.planning import Plan, make_plan, plan_again
+from gitexp.evaluation.running.progress import Progress as Progress
+from gitexp.evaluation.running.progress import Report, progress_of
+from gitexp.evaluation.running.requests import EvaluationRequest
+from gitexp.evaluation.running.stopping import CANCELLED, CancelWatch, limit_reached
+from gitexp.evaluation.tracing.sinks import Spans, open_spans
+from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
 from gitexp.runs.journalling.journals import Journal, create_journal
-from gitexp.runs.masking import secrets_of
-from gitexp.runs.recording.closing import close, ending_fields, reap
-from gitexp.runs.rows import Failure, ResultRow, Score, status_of
+from gitexp.runs.journalling.side_files import ROWS, SPANS
+from gitexp.runs.recording.closing import close, ending_fields, reap_if_possible
+from gitexp.runs.recording.results import rows_of
+from gitexp.runs.rows import Failure, ResultRow
 from gitexp.runs.run import Run, RunStatus
-from gitexp.runs.tallies import Stats, count_rows
-from gitexp.runs.tracking.endings import ending_of, failure_of
+from gitexp.runs.tallies import Tally
+from gitexp.runs.tracking.endings import ending_of
 from gitexp.runs.tracking.interrupts import termination_raised
+from gitexp.runs.tracking.resuming import go_on_with
 
-__all__ = ["Progress", "RunRequest", "evaluate"]
+if TYPE_CHECKING:
+    from gitexp.evaluation.running.window import Window
 
-Report = Callable[["Progress"], None]
+__all__ = ["EvaluationRequest", "Progress", "evaluate", "resume"]
 
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """How far a run is: `done` of `total` samples, and what became of them."""
-
-    done: int
-    total: int
-    passed: int = 0
-    failed: int = 0
-    errors: int = 0
-    unscored: int = 0
+_TOTALS_EVERY = 50
+"""Totals are noted once a second at first, and later after a fiftieth of the time so far."""
 
 
-def evaluate(workspace: Workspace, request: RunRequest, *, progress: Report | None = None) -> Run:
+def evaluate(
+    workspace: Workspace,
+    request: EvaluationRequest,
+    *,
+    progress: Report | None = None,
+    begun: Callable[[Run], None] | None = None,
+    run_id: RunId | None = None,
+) -> Run:
     """Return the recorded run of a request.
 
     Everything is resolved and checked before the system under test is imported. Each finished
-    row is in the journal before the next sample takes its place. A run that is broken off by
-    Ctrl-C or SIGTERM is recorded as `killed` with its finished rows, one that breaks for another
-    reason as `failed`; then the exception goes on. Runs that an earlier process left behind are
-    recorded first.
+    row is kept before the next sample takes its place. After Ctrl-C or SIGTERM what is in flight
+    is finished, and the run is recorded as `killed` with its rows; one that breaks for another
+    reason is `failed`; then the exception goes on. Such a run can be gone on with, see `resume`.
+    Runs that an earlier process left behind are recorded first.
 
     Args:
         progress: called after every row, from another thread.
+        begun: called once with the run when it has begun.
+        run_id: the id of the run, where it was given to somebody already.
 
     Raises:
         NotFound, NotAllowed, InvalidInput: the request cannot be carried out; nothing was run.
         StoreError: the run cannot be recorded; its journal stays and is recorded later.
     """
-    reap(workspace)
-    plan = make_plan(workspace, request)
-    with termination_raised(), imported(plan.endpoint, plan.directory) as function:
-        return _Evaluation(workspace, plan, progress).carry_out(function)
+    reap_if_possible(workspace)
+    return carry_out(
+        workspace, make_plan(workspace, request, run_id=run_id), progress=progress, begun=begun
+    )
+
+
+def carry_out(
+    workspace: Workspace,
+    plan: Plan,
+    *,
+    progress: Report | None = None,
+    begun: Callable[[Run], None] | None = None,
+) -> Run:
+    """Return the recorded run of a plan that has not begun; see `evaluate`."""
+    run = plan.run.started(workspace.surroundings.clock.now())
+    journal = create_journal(workspace, run.id, {"run": run.to_dict()})
+    return _Evaluation(workspace, plan, journal, progress).carry_out(begun=begun)
+
+
+def resume(
+    workspace: Workspace,
+    run_id: str,
+    *,
+    progress: Report | None = None,
+    begun: Callable[[Run], None] | None = None,
+) -> Run:
+    """Return the recorded run of an evaluation that was broken off, now gone on with.
+
+    Only those passes over samples are done that are missing or were errors.
+
+    Raises:
+        NotFound: there is no such run, or something that it used is gone.
+        NotAllowed: it goes on already, or is no evaluation.
+        Conflict: something that it used is not what it was.
+    """
+    reap_if_possible(workspace)
+    with go_on_with(workspace, run_id) as (run, journal):
+        plan = plan_again(workspace, run)
+        known = rows_of(workspace, run_id)
+        evaluation = _Evaluation(workspace, plan, journal, progress)
+        return evaluation.carry_out(known, begun=begun)
 
 
 class _Evaluation:
     """One evaluation in progress."""
 
-    def __init__(self, workspace: Workspace, plan: Plan, progress: Report | None) -> None:
+    def __init__(
+        self, workspace: Workspace, plan: Plan, journal: Journal, progress: Report | None
+    ) -> None:
         self._workspace = workspace
         self._plan = plan
+        self._journal = journal
         self._progress = progress
-        self._clock: Clock = workspace.surroundings.clock
-        self._run = plan.run.started(self._clock.now())
-        self._began = self._clock.monotonic()
-        self._rows: dict[int, ResultRow] = {}
-        self._stats = Stats()
+        self._clock = workspace.surroundings.clock
+        self._began = self._noted = self._clock.monotonic()
+        self._tally = Tally()
+        self._sides = journal.sides
         self._over = threading.Event()
+        self._stopped: Failure | None = None
+        self._cancels = CancelWatch(journal.path)
 
-    def carry_out(self, function: Function) -> Run:
-        """Return the recorded run; see `evaluate`."""
+    def carry_out(
+        self, known: Iterable[ResultRow] = (), *, begun: Callable[[Run], None] | None = None
+    ) -> Run:
+        """Return the recorded run; see `evaluate`.
+
+        Args:
+            known: the rows of an evaluation that is gone on with.
+        """
+        done = Done(self._plan.request.repeats, self._counted(known))
+        try:
+            if begun is not None:
+                begun(self._plan.run)
+            with termination_raised():
+                self._work(done)
+        except BaseException as exc:
+            self._record(*ending_of(exc))
+            raise
+        if self._stopped is not None:
+            killed = self._stopped.type == CANCELLED
+            return self._record("killed" if killed else "failed", self._stopped)
+        return self._record("finished")
+
+    def _counted(self, known: Iterable[ResultRow]) -> Iterator[ResultRow]:
+        """Yield rows, those that stay as they are counted already."""
+        for row in known:
+            if row.status != "error":
+                self._tally.add(row)
+            yield row
+
+    def _work(self, done: Done) -> None:
         from gitexp.evaluation.running.loops import run_in_thread
         from gitexp.evaluation.running.window import Window
 
-        journal = create_journal(self._workspace, self._run.id, {"run": self._run.to_dict()})
-        rows = _RowMaker(self._plan, self._clock)
-        window = Window(
-            samples=self._plan.dataset.samples,
-            concurrency=self._plan.request.concurrency,
-            batch_size=self._plan.request.batch_size,
-            finished=lambda position, row: self._finished(journal, position, row),
-            sync=journal.sync,
-        )
-        try:
-            self._report()
-            run_in_thread(lambda: window.work(lambda threads: rows.answering(function, threads)))
-        except BaseException as exc:
-            self._record(journal, *ending_of(unwrapped(exc)))
-            raise
-        return self._record(journal, "finished")
+        plan, surroundings = self._plan, self._workspace.surroundings
+        self._report()
+        with open_spans(
+            plan.run, plan.request, surroundings.environ, surroundings.random_bits
+        ) as spans:
+            window = Window(
+                items=done.missing(plan.items()),
+                concurrency=plan.request.concurrency,
+                batch_size=plan.request.batch_size,
+                finished=lambda item, made: self._finished(window, spans, item, made),
+                sync=lambda: self._sync(window),
+            )
 
-    def _finished(self, journal: Journal, position: int, row: ResultRow) -> None:
+            async def work() -> None:
+                async with executor_of(plan, surroundings) as answer:
+                    await window.work(answer)
+
+            run_in_thread(work, stop=window.stop)
+
+    def _finished(self, window: Window, spans: Spans | None, item: WorkItem, made: Made) -> None:
         """Take in a finished row; a call that answers after the run's end changes nothing."""
         if self._over.is_set():
             return
-        journal.append({"position": position, "row": row.to_dict()})
-        self._rows[position] = row
-        self._stats += count_rows([row])
+        self._sides.append(ROWS, encoded_row(made.row))
+        if spans is not None and made.trace is not None:
+            self._sides.append(SPANS, spans.take(made.trace))
+        self._tally.add(made.row)
         self._report()
+        reached = limit_reached(self._plan.request.limits, self._tally, self._seconds())
+        if reached is not None:
+            self._stop(window, reached)
+
+    def _stop(self, window: Window, why: Failure) -> None:
+        self._stopped = self._stopped or why
+        window.stop()
+
+    def _sync(self, window: Window) -> None:
+        """Make the rows safe, say how far the run is, and look whether somebody cancelled it."""
+        self._sides.sync()
+        cancelled = self._cancels.asked()
+        if cancelled is not None:
+            self._stop(window, cancelled)
+        now = self._clock.monotonic()
+        if now - self._noted >= max(1.0, (now - self._began) / _TOTALS_EVERY):
+            self._noted = now
+            self._journal.append({"set": self._totals()})
+
+    def _totals(self) -> dict[str, object]:
+        tally = self._tally
+        return {"stats": tally.stats.to_dict(), "scores": tally.scores(), "usage": tally.usage()}
+
+    def _seconds(self) -> float:
+        return self._clock.monotonic() - self._began
 
     def _report(self) -> None:
         if self._progress is not None:
-            stats = self._stats
-            self._progress(
-                Progress(
-                    done=len(self._rows),
-                    total=len(self._plan.dataset.samples),
-                    passed=stats.passed,
-                    failed=stats.failed,
-                    errors=stats.errors,
-                    unscored=stats.unscored,
-                )
-            )
+            self._progress(progress_of(self._tally.stats, self._plan.total))
 
-    def _record(self, journal: Journal, status: RunStatus, error: Failure | None = None) -> Run:
+    def _record(self, status: RunStatus, error: Failure | None = None) -> Run:
         self._over.set()
-        seconds = round(self._clock.monotonic() - self._began, 6)
+        self._sides.close()
+        seconds = round(self._seconds(), 6)
         fields = ending_fields(status, self._clock.now(), seconds, error=error)
-        return close(self._workspace, journal, {"set": fields})
-
-
-def unwrapped(exc: BaseException) -> BaseException:
-    """Return what ended a call, where it was wrapped so that it could not end anything else."""
-    from gitexp.evaluation.running.calls import CallEnded
-
-    return exc.reason if isinstance(exc, CallEnded) else exc
-
-
-class _RowMaker:
-    """Makes the row of a sample: asks, scores, and leaves no secret in it."""
-
-    def __init__(self, plan: Plan, clock: Clock) -> None:
-        self._plan = plan
-        self._clock = clock
-        self._secrets = secrets_of(plan.parameters)
-
-    def answering(
-        self, function: Function, threads: Any
-    ) -> Callable[[Sample], Awaitable[ResultRow]]:
-        """Return what makes rows by asking a function."""
-        from gitexp.evaluation.running.calls import within
-
-        ask = asker(function, self._plan.parameters, threads)
-
-        async def answer(sample: Sample) -> ResultRow:
-            started, began = self._clock.now(), self._clock.monotonic()
-            output, failure = MISSING, None
-            try:
-                given = copy.deepcopy(sample.input)
-                output = plain_output(await within(self._plan.endpoint.timeout, ask(given)))
-            except Exception as exc:
-                failure = failure_of(unwrapped(exc))
-            seconds = round(self._clock.monotonic() - began, 6)
-            return self._row(sample, output, failure, started, seconds)
-
-        return answer
-
-    def _row(
-        self,
-        sample: Sample,
-        output: Any,
-        failure: Failure | None,
-        started: datetime,
-        seconds: float,
-    ) -> ResultRow:
-        scores = {} if failure else self._scores(sample, output)
-        return ResultRow(
-            sample=sample.id,
-            status=status_of(scores, error=failure),
-            input=sample.input,
-            output=masked(output, self._secrets),
-            expected=sample.expected,
-            scores=scores,
-            error=failure and self._masked_failure(failure),
-            started_at=started,
-            duration_seconds=seconds,
-            metadata=sample.metadata,
-        )
-
-    def _scores(self, sample: Sample, output: Any) -> Mapping[str, Score]:
-        found = {e.name: e.score(sample, output) for e in self._plan.evaluators}
-        return {name: self._masked_score(score) for name, score in found.items()}
-
-    def _masked_score(self, score: Score) -> Score:
-        if not self._secrets:
-            return score
-        return Score.from_dict(masked(score.to_dict(), self._secrets))
-
-    def _masked_failure(self, failure: Failure) -> Failure:
-        return Failure(type=failure.type, message=masked(failure.message, self._secrets))
+        return close(self._workspace, self._journal, {"set": fields})

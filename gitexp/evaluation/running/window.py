@@ -1,58 +1,61 @@
 """The window: so many samples in flight at once, the next one begun as soon as one is finished.
 
-A batch is the unit in which finished rows are made durable, never a barrier that waits for the
-slowest of them.
+A batch is the unit in which samples are loaded and finished rows are made durable, never a barrier
+that waits for the slowest of them.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass, field
 
-from gitexp.evaluation.datasets.sample import Sample
-from gitexp.evaluation.running.calls import CallThreads
-from gitexp.runs.rows import ResultRow
+from gitexp.evaluation.running.making import Made, WorkItem
 
 _SYNC_SECONDS = 1.0
 
-Answer = Callable[[Sample], Awaitable[ResultRow]]
+Answer = Callable[[WorkItem], Awaitable[Made]]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Window:
-    """A sliding window over samples.
+    """A sliding window over what is to be done.
 
     Attributes:
-        finished: takes a sample's position and its row, as soon as it is there.
+        items: what is to be done, in order; loaded as it is needed.
+        finished: takes an item and what was made of it, as soon as it is there.
         sync: makes finished rows durable; called after every batch and every second.
+        stopping: set to begin nothing more; what is in flight is finished.
     """
 
-    samples: Sequence[Sample]
+    items: Iterator[WorkItem]
     concurrency: int
     batch_size: int
-    finished: Callable[[int, ResultRow], None]
+    finished: Callable[[WorkItem, Made], None]
     sync: Callable[[], None]
+    stopping: bool = field(default=False)
+    _since_sync: int = field(default=0, init=False)
 
-    async def work(self, answering: Callable[[CallThreads], Answer]) -> None:
-        """Answer every sample; raise what `finished` or `sync` raises."""
-        threads = CallThreads(asyncio.get_running_loop())
-        answer = answering(threads)
-        waiting = iter(enumerate(self.samples))
+    def stop(self) -> None:
+        """Begin nothing more; may be called from another thread."""
+        self.stopping = True
 
-        async def slot() -> None:
-            for position, sample in waiting:
-                self.finished(position, await answer(sample))
-                if (position + 1) % self.batch_size == 0:
-                    self.sync()
-
-        slots = min(self.concurrency, len(self.samples))
-        try:
-            await _together([slot() for _ in range(slots)], beside=self._sync_every_second())
-        finally:
-            threads.close()
+    async def work(self, answer: Answer) -> None:
+        """Answer every item; raise what `finished` or `sync` raises."""
+        slots = [self._slot(answer) for _ in range(self.concurrency)]
+        await _together(slots, beside=self._sync_every_second())
         self.sync()
+
+    async def _slot(self, answer: Answer) -> None:
+        while not self.stopping:
+            item = next(self.items, None)
+            if item is None:
+                return
+            self.finished(item, await answer(item))
+            self._since_sync += 1
+            if self._since_sync >= self.batch_size:
+                self._since_sync = 0
+                self.sync()
 
     async def _sync_every_second(self) -> None:
         while True:
@@ -61,7 +64,7 @@ class Window:
 
 
 async def _together(
-    slots: Sequence[Coroutine[Any, Any, None]], *, beside: Coroutine[Any, Any, None]
+    slots: Sequence[Coroutine[None, None, None]], *, beside: Coroutine[None, None, None]
 ) -> None:
     """Wait until all slots are empty; when one of them breaks, or `beside`, all are cancelled."""
     working = [asyncio.ensure_future(slot) for slot in slots]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from gitexp.evaluation.workflows.tasks import (
 )
 
 if TYPE_CHECKING:
-    from gitexp.evaluation.templates import Template
+    from gitexp.evaluation.templates import Renders
 
 Transform = Callable[[Any, Mapping[str, Any]], Awaitable[Any]]
 """A transform's function, called with what the task is given and the parameters."""
@@ -65,7 +64,10 @@ class Outcome:
 
 
 class OpenedWorkflow:
-    """A workflow whose endpoints are ready to be asked."""
+    """A workflow whose endpoints are ready to be asked.
+
+    `now` gives nanoseconds since 1970; `step_ids` the id of a span, where steps are traced.
+    """
 
     def __init__(
         self,
@@ -73,11 +75,13 @@ class OpenedWorkflow:
         callers: Mapping[str, Caller],
         transforms: Mapping[str, Transform],
         *,
+        now: Callable[[], int],
         step_ids: Callable[[], str] | None = None,
     ) -> None:
         self._tasks = workflow.tasks
         self._callers = callers
         self._transforms = transforms
+        self._now = now
         self._step_ids = step_ids
         self._templates = _templates(workflow)
 
@@ -107,7 +111,7 @@ class OpenedWorkflow:
             chosen = task.then if self._templates[task.name].render(_names(asking)) else None
             chosen = task.otherwise if chosen is None else chosen
             return await self._through(chosen, asking, outputs, outcome)
-        step = Step(name=task.name, kind=_kind(task), began_ns=time.time_ns())
+        step = Step(name=task.name, kind=_kind(task), began_ns=self._now())
         if self._step_ids is not None:
             step.span_id = self._step_ids()
             asking = replace(asking, span_id=step.span_id)
@@ -118,7 +122,7 @@ class OpenedWorkflow:
             step.error = exc
             raise
         finally:
-            step.ended_ns = time.time_ns()
+            step.ended_ns = self._now()
         return step.output
 
     async def _done(self, task: Task, asking: Asking, outcome: Outcome, step: Step) -> Any:
@@ -147,13 +151,16 @@ class OpenedWorkflow:
         if task.callable:
             return await self._transforms[task.callable](asking.input, asking.parameters)
         if task.select:
-            from gitexp.evaluation.evaluators.matching import select
+            from gitexp.evaluation.evaluators.framing import select
 
             found = select(asking.input, task.select)
             if found is MISSING:
                 raise CallFailed(f"the output has no {task.select!r}", kind="Select")
             return found
         return self._templates[task.name].render(_names(asking))
+
+
+_NAMES = frozenset(["input", "output", "sample", "parameters", "outputs", "repeat", "seed"])
 
 
 def _names(asking: Asking) -> dict[str, Any]:
@@ -168,15 +175,15 @@ def _kind(task: Task) -> str:
     return "transform" if isinstance(task, TransformTask) else "duplicate"
 
 
-def _templates(workflow: Workflow) -> dict[str, Template]:
+def _templates(workflow: Workflow) -> dict[str, Renders]:
     """Return the compiled templates of the tasks that have some, by the tasks' names."""
     sources = {task.name: _source(task) for task in all_tasks(workflow.tasks)}
     if all(source is None for source in sources.values()):
         return {}
-    from gitexp.evaluation.templates import Template
+    from gitexp.evaluation.templates import compile_all
 
     return {
-        name: Template(source, where=f"workflow {workflow.name!r}: task {name!r}")
+        name: compile_all(source, where=f"workflow {workflow.name!r}: task {name!r}", names=_NAMES)
         for name, source in sources.items()
         if source is not None
     }

@@ -37,7 +37,7 @@ from gitexp.runs.recording import closing, ledger, places
 from gitexp.runs.recording.segments import new_segment
 from gitexp.runs.references import CodeReference
 from gitexp.runs.run import TERMINAL, Run, RunStatus
-from gitexp.runs.tracking import starting
+from gitexp.runs.tracking import resuming, starting
 from gitexp.runs.tracking.origins import Values, new_run, values_of
 
 _COMMIT = "mlflow.source.git.commit"
@@ -313,7 +313,7 @@ class Runs:
 
     def _go_on(self, run_id: RunId) -> None:
         self._journals.forget(run_id)
-        starting.resume_run(self._workspace, run_id).close()
+        resuming.resume_run(self._workspace, run_id).close()
 
     def delete(self, run_id: str) -> None:
         """Mark a run deleted, whether it goes on or not; doing it twice changes nothing."""

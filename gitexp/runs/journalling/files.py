@@ -13,6 +13,7 @@ from gitexp.project.workspace import Workspace
 from gitexp.runs.events import Event
 from gitexp.runs.journalling import gates
 from gitexp.runs.journalling.contents import Contents, contents_of, entries
+from gitexp.runs.journalling.side_files import SUFFIXES, Sides
 from gitexp.runs.run import Run
 from gitexp.store.files import read_all, read_file
 
@@ -78,10 +79,11 @@ def is_current(path: Path, descriptor: int) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Remove a journal and its gate; what cannot be removed now is left for `reap`."""
+    """Remove a journal, its gate and what stands beside; what is left is removed by `reap`."""
     for gone in (path.with_suffix(gates.SUFFIX), path):
         with contextlib.suppress(OSError):
             gone.unlink()
+    Sides(path).remove()
 
 
 def paths_of(workspace: Workspace, run_id: RunId | None = None) -> list[Path]:
@@ -110,10 +112,11 @@ def _files_of(workspace: Workspace, suffix: str) -> list[Path]:
 
 
 def sweep(workspace: Workspace) -> None:
-    """Remove gates whose journals are gone; their removal was cut short."""
-    for gate in _files_of(workspace, gates.SUFFIX):
-        if not gate.with_suffix(OPEN).exists():
-            remove(gate)
+    """Remove what stood beside journals that are gone; its removal was cut short."""
+    for suffix in (gates.SUFFIX, *SUFFIXES):
+        for beside in _files_of(workspace, suffix):
+            if not beside.with_suffix(OPEN).exists():
+                remove(beside.with_suffix(OPEN))
 
 
 def live(workspace: Workspace, run_id: RunId | None = None) -> list[Run]:

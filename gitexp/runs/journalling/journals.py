@@ -45,6 +45,7 @@ from gitexp.runs.journalling.files import read_journal as read_journal
 from gitexp.runs.journalling.files import remove as remove
 from gitexp.runs.journalling.files import sweep as sweep
 from gitexp.runs.journalling.files import unreadable as unreadable
+from gitexp.runs.journalling.side_files import Sides
 from gitexp.store.filelocks import lock_file_now
 from gitexp.store.files import (
     make_directories,
@@ -66,6 +67,7 @@ class Journal:
         name: the run's id, and what else tells its journal from others of the same run.
         path: the file, or None where the repository has no private directory: then the journal
             is in memory, and gone with the process.
+        sides: what stands beside it.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Journal:
     ) -> None:
         self.name = name
         self.path = path
+        self.sides = Sides(path)
         self._descriptor = descriptor
         self._gate: int | None = None
         self._memory = bytearray()

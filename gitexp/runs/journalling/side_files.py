@@ -9,19 +9,21 @@ line spoils no other.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import zlib
 from array import array
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO, Literal
 
 from gitexp.runs.journalling.contents import line_of
-from gitexp.store.files import read_error, write_all, write_errors
+from gitexp.store.files import read_error, sync_directory, write_all, write_errors
 
-ROWS = ".rows"
-SPANS = ".spans"
-SUFFIXES = (ROWS, SPANS)
+Suffix = Literal[".rows", ".spans"]
+ROWS: Suffix = ".rows"
+SPANS: Suffix = ".spans"
+SUFFIXES: tuple[Suffix, ...] = (ROWS, SPANS)
 
 _APPEND = (
     os.O_WRONLY
@@ -34,30 +36,31 @@ _HEAD = 9
 """Bytes of a checksum and the blank behind it."""
 
 
-class SideFile:
-    """A file beside a journal, to append to; made by the first line."""
+class Sides:
+    """What stands beside one journal: in files, or in memory for a journal that is there itself.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._descriptor: int | None = None
-        self._is_new = False
-        self._is_dirty = False
+    Args:
+        journal: the file of the journal; None for one in memory.
+    """
 
-    def append(self, payload: bytes) -> None:
+    def __init__(self, journal: Path | None) -> None:
+        self._journal = journal
+        self._memory: dict[str, bytearray] = {}
+        self._files: dict[str, _SideFile] = {}
+
+    def append(self, suffix: Suffix, payload: bytes) -> None:
         """Append a line, which then survives the death of this process.
 
         Raises:
             StoreError: it cannot be written, for example because the disk is full.
         """
-        with write_errors("a finished row is lost"):
-            write_all(self._opened(), line_of(payload))
-        self._is_dirty = True
-
-    def _opened(self) -> int:
-        if self._descriptor is None:
-            self._is_new = not self.path.exists()
-            self._descriptor = os.open(self.path, _APPEND, 0o666)
-        return self._descriptor
+        if self._journal is None:
+            self._memory.setdefault(suffix, bytearray()).extend(line_of(payload))
+            return
+        file = self._files.get(suffix)
+        if file is None:
+            file = self._files[suffix] = _SideFile(self._journal.with_suffix(suffix))
+        file.append(payload)
 
     def sync(self) -> None:
         """Make what was appended safe from a power cut as well.
@@ -65,87 +68,146 @@ class SideFile:
         Raises:
             StoreError: that cannot be done.
         """
+        for file in self._files.values():
+            file.sync()
+
+    def close(self) -> None:
+        """Let go of the files and leave them where they are."""
+        for file in self._files.values():
+            file.close()
+
+    def payloads(self, suffix: Suffix, *, start: int = 0) -> Iterator[tuple[int, bytes]]:
+        """Yield the place and the content of every line, as they were appended.
+
+        What a failed write left of a line is passed over.
+
+        Args:
+            start: the place, a byte, from which to read.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        with self._opened(suffix) as source:
+            if source is None:
+                return
+            source.seek(start)
+            at = start
+            while (line := self._line(suffix, source)).endswith(b"\n"):
+                if len(line) > _HEAD and line[:_HEAD] == b"%08x " % zlib.crc32(line[_HEAD:-1]):
+                    yield at, line[_HEAD:-1]
+                at += len(line)
+
+    def in_order(self, suffix: Suffix, number: Callable[[bytes], int]) -> Iterator[bytes]:
+        """Yield the content of every line in the order of the numbers that they have.
+
+        Of several with one number, the last counts. It takes 16 bytes of memory a line.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        numbers, places = array("Q"), array("Q")
+        for place, payload in self.payloads(suffix):
+            numbers.append(number(payload))
+            places.append(place)
+        order = sorted(range(len(numbers)), key=numbers.__getitem__)
+        with self._opened(suffix) as source:
+            for rank, index in enumerate(order):
+                if rank + 1 < len(order) and numbers[order[rank + 1]] == numbers[index]:
+                    continue
+                assert source is not None  # a line of it was read
+                source.seek(places[index])
+                yield self._line(suffix, source)[_HEAD:-1]
+
+    def put_aside_damaged(self) -> None:
+        """Keep files that hold whole lines which cannot be read, for a person to look at."""
+        for suffix in SUFFIXES:
+            if self._journal is not None and self._is_damaged(suffix):
+                path = self._journal.with_suffix(suffix)
+                with contextlib.suppress(OSError):
+                    path.rename(path.with_suffix(f"{suffix}.damaged"))
+
+    def _is_damaged(self, suffix: Suffix) -> bool:
+        with self._opened(suffix) as source:
+            while source is not None and (line := self._line(suffix, source)).endswith(b"\n"):
+                if len(line) > 1 and line[:_HEAD] != b"%08x " % zlib.crc32(line[_HEAD:-1]):
+                    return True
+        return False
+
+    def size(self, suffix: Suffix) -> int:
+        """Return how many bytes there are."""
+        if self._journal is None:
+            return len(self._memory.get(suffix, b""))
+        with contextlib.suppress(OSError):
+            return self._journal.with_suffix(suffix).stat().st_size
+        return 0
+
+    def changed(self, suffix: Suffix) -> float:
+        """Return when something was last appended, in seconds since 1970; 0 where nothing is."""
+        if self._journal is not None:
+            with contextlib.suppress(OSError):
+                return self._journal.with_suffix(suffix).stat().st_mtime
+        return 0.0
+
+    def remove(self) -> None:
+        """Remove everything; what cannot be removed now is left."""
+        self.close()
+        self._memory.clear()
+        if self._journal is not None:
+            for suffix in SUFFIXES:
+                with contextlib.suppress(OSError):
+                    self._journal.with_suffix(suffix).unlink()
+
+    @contextlib.contextmanager
+    def _opened(self, suffix: Suffix) -> Iterator[BinaryIO | None]:
+        if self._journal is None:
+            yield io.BytesIO(self._memory[suffix]) if suffix in self._memory else None
+            return
+        path = self._journal.with_suffix(suffix)
+        try:
+            source = open(path, "rb")  # noqa: SIM115  closed below
+        except FileNotFoundError:
+            yield None
+            return
+        except OSError as exc:
+            raise read_error(exc, str(path)) from exc
+        with source:
+            yield source
+
+    def _line(self, suffix: Suffix, source: BinaryIO) -> bytes:
+        try:
+            return source.readline()
+        except OSError as exc:
+            where = self._journal.with_suffix(suffix) if self._journal else suffix
+            raise read_error(exc, str(where)) from exc
+
+
+class _SideFile:
+    """One file beside a journal, to append to; made by its first line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._is_new = not path.exists()
+        self._is_dirty = False
+        with write_errors("a finished row is lost"):
+            self._descriptor: int | None = os.open(path, _APPEND, 0o666)
+
+    def append(self, payload: bytes) -> None:
+        assert self._descriptor is not None, "nothing is appended after the end"
+        with write_errors("a finished row is lost"):
+            write_all(self._descriptor, line_of(payload))
+        self._is_dirty = True
+
+    def sync(self) -> None:
         if self._descriptor is None or not self._is_dirty:
             return
-        from gitexp.store.files import sync_directory
-
         self._is_dirty = False
         with write_errors("the last rows may be lost"):
             os.fsync(self._descriptor)
             if self._is_new:
-                sync_directory(str(self.path.parent))
+                sync_directory(str(self._path.parent))
                 self._is_new = False
 
     def close(self) -> None:
-        """Let go of the file and leave it where it is."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
-
-
-def side_file(journal: Path, suffix: str) -> Path:
-    """Return where a file beside a journal lies."""
-    return journal.with_suffix(suffix)
-
-
-def payloads(path: Path, *, start: int = 0) -> Iterator[tuple[int, bytes]]:
-    """Yield the place and the content of every line, as they were appended.
-
-    What a failed write left of a line is passed over. A file that is not there has none.
-
-    Args:
-        start: the place, a byte, from which to read.
-
-    Raises:
-        StoreError: it cannot be read.
-    """
-    if not path.exists():
-        return
-    with _reading(path):
-        source = open(path, "rb")  # noqa: SIM115  closed below
-    with source:
-        source.seek(start)
-        at = start
-        while True:
-            with _reading(path):
-                line = source.readline()
-            if not line.endswith(b"\n"):
-                return
-            if len(line) > _HEAD and line[:_HEAD] == b"%08x " % zlib.crc32(line[_HEAD:-1]):
-                yield at, line[_HEAD:-1]
-            at += len(line)
-
-
-@contextlib.contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as exc:
-        raise read_error(exc, str(path)) from exc
-
-
-@dataclass(kw_only=True)
-class Places:
-    """Where lines stand in a file, sorted by a number that each of them has."""
-
-    path: Path
-    numbers: array[int]
-    places: array[int]
-
-    def in_order(self) -> Iterator[bytes]:
-        """Yield the lines in the order of their numbers.
-
-        Raises:
-            StoreError: the file cannot be read.
-        """
-        order = sorted(range(len(self.numbers)), key=self.numbers.__getitem__)
-        with _reading(self.path):
-            if not order:
-                return
-            source = open(self.path, "rb")  # noqa: SIM115  closed below
-        with source:
-            for index in order:
-                with _reading(self.path):
-                    source.seek(self.places[index])
-                    line = source.readline()
-                yield line[_HEAD:-1]

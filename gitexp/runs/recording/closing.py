@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,17 @@ from gitexp.runs import texts
 from gitexp.runs.events import Event
 from gitexp.runs.journalling import gates, journals
 from gitexp.runs.journalling.journals import Contents, Journal
+from gitexp.runs.journalling.side_files import ROWS, Sides
 from gitexp.runs.recording import ledger
 from gitexp.runs.recording.records import record_of
+from gitexp.runs.recording.results import (
+    last_finished,
+    recorded_parts,
+    recorded_rows,
+    recorded_spans,
+    rows_of,
+    totals_of,
+)
 from gitexp.runs.recording.segments import next_segment
 from gitexp.runs.rows import Failure
 from gitexp.runs.run import Run
@@ -50,7 +59,7 @@ def close(workspace: Workspace, journal: Journal, ending: Event) -> Run:
     """
     try:
         contents = journals.contents_or_error(journal.end(ending), journal.name)
-        run = record(workspace, contents)
+        run = record(workspace, contents, journal.sides)
     except BaseException:
         if not journal.is_open:
             journal.close()
@@ -68,21 +77,30 @@ def _tidy(workspace: Workspace) -> None:
     discard_stale(workspace)
 
 
-def record(workspace: Workspace, contents: Contents) -> Run:
+def record(workspace: Workspace, contents: Contents, sides: Sides) -> Run:
     """Return the run of a journal, written to the ledger; doing it twice changes nothing."""
-    return _record(workspace, contents, name_now(workspace, contents.run))
+    return _record(workspace, contents, name_now(workspace, contents.run), sides)
 
 
 def _record(
-    workspace: Workspace, contents: Contents, experiment: str, author: Signature | None = None
+    workspace: Workspace,
+    contents: Contents,
+    experiment: str,
+    sides: Sides,
+    author: Signature | None = None,
 ) -> Run:
+    if contents.segment is not None and sides.size(ROWS):
+        rows = rows_of(workspace, contents.run.id, beside=sides)
+        contents.add({"set": totals_of(rows)})
     run = contents.state.run()
-    files = shared_files(workspace, contents, experiment)
+    files = shared_files(workspace, contents, experiment, sides)
     if contents.segment is None:
-        made = _record_of(workspace, run, contents)
+        made = _record_of(workspace, run, contents, sides)
         run, files = made.run, made.contents() | files
     elif events := contents.unshared():
-        files[layout.segment_path(run.id, _last_segment(contents))] = events
+        last = _last_segment(contents)
+        files[layout.segment_path(run.id, last)] = events
+        files |= recorded_parts(run.id, sides, [*contents.checkpoints], last)
     message = f"run {experiment}: {run.id} {run.status}"
     ledger.write(workspace, experiment, files, message=message, author=author)
     return run
@@ -102,15 +120,15 @@ def name_now(workspace: Workspace, run: Run) -> str:
     return run.experiment if home is None else run.experiment_id
 
 
-def _record_of(workspace: Workspace, run: Run, contents: Contents) -> ledger.Record:
-    state = contents.state
-    points = state.history.dump() if state.history is not None else b""
-    return record_of(
-        replace(run, segments=tuple(contents.checkpoints)),
-        state.rows,
-        files={layout.METRICS_FILE: points},
-        texts=texts.of_run(workspace, run),
-    )
+def _record_of(workspace: Workspace, run: Run, contents: Contents, sides: Sides) -> ledger.Record:
+    history = contents.state.history
+    files = {layout.METRICS_FILE: history.dump() if history is not None else b""}
+    run = replace(run, segments=tuple(contents.checkpoints))
+    if sides.size(ROWS):
+        files[layout.RESULTS_FILE], tally = recorded_rows(sides)
+        files[layout.SPANS_FILE] = recorded_spans(sides)
+        run = replace(run, stats=tally.stats, scores=tally.scores(), usage=tally.usage())
+    return record_of(run, files=files, texts=texts.of_run(workspace, run))
 
 
 def _last_segment(contents: Contents) -> str:
@@ -121,7 +139,9 @@ def _last_segment(contents: Contents) -> str:
     return next_segment(last, letters) if last else contents.segment
 
 
-def shared_files(workspace: Workspace, contents: Contents, experiment: str) -> dict[str, bytes]:
+def shared_files(
+    workspace: Workspace, contents: Contents, experiment: str, sides: Sides
+) -> dict[str, bytes]:
     """Return the files of the checkpoints and the artifacts of a run that are not recorded yet.
 
     A file that is recorded never changes, so nothing of it is read again.
@@ -134,6 +154,9 @@ def shared_files(workspace: Workspace, contents: Contents, experiment: str) -> d
         for path, name in segments.items()
         if not is_recorded(path)
     }
+    if segments and sides.size(ROWS):
+        parts = recorded_parts(run.id, sides, [*contents.checkpoints], "")
+        files |= {path: data for path, data in parts.items() if not is_recorded(path)}
     if run.artifacts:
         files |= _artifact_files(workspace, run, is_recorded)
     return files
@@ -207,7 +230,7 @@ def settle(workspace: Workspace, run_id: RunId) -> set[Path]:
         if contents is None or contents.run.project != workspace.project_id:
             continue
         if contents.state.run().is_over:
-            _record_once(workspace, contents)
+            _record_once(workspace, contents, Sides(path))
             settled.add(path)
     return settled
 
@@ -226,34 +249,35 @@ def _reap_one(workspace: Workspace, path: Path) -> Run | None:
     with _left(path) as descriptor:
         if descriptor is None:
             return None
+        sides = Sides(path)
         with gates.gate_of(path, create=True) as gate:
             assert gate is not None
             data = _all_of(path, descriptor)
             contents = journals.contents_of(data)
             if contents is None:
                 # A process that died before its first event was on the disk left an empty one.
-                _put_aside(path, data, is_known=False)
+                _put_aside(path, data, sides, is_known=False)
                 return None
             if contents.run.project != workspace.project_id:
                 return None
-            if gates.is_open(gate) and _is_leased(workspace, contents, descriptor):
+            if gates.is_open(gate) and _is_leased(workspace, contents, descriptor, sides):
                 return None
             is_over = contents.state.run().is_over
             # Shut, so that nothing is added once it may be recorded, even if this process dies.
             with gates.shut(gate, len(data), for_good=is_over):
                 if not is_over:
-                    contents.add(_ending_by_now(contents, _seen(descriptor)))
-                run = _record_once(workspace, contents)
-            _put_aside(path, data)
+                    contents.add(_ending_by_now(contents, _seen(descriptor, sides), sides))
+                run = _record_once(workspace, contents, sides)
+            _put_aside(path, data, sides)
     return run
 
 
-def _record_once(workspace: Workspace, ended: Contents) -> Run | None:
+def _record_once(workspace: Workspace, ended: Contents, sides: Sides) -> Run | None:
     """Return the run of a journal, now recorded; None where only its journal was left of it."""
     name = name_now(workspace, ended.run)
     if ended.segment is None and ledger.has(workspace, name, ended.run.id):
         return None
-    return _record(workspace, ended, name, author=_author(ended))
+    return _record(workspace, ended, name, sides, author=_author(ended))
 
 
 def _all_of(path: Path, descriptor: int) -> bytes:
@@ -264,19 +288,20 @@ def _all_of(path: Path, descriptor: int) -> bytes:
         raise journals.unreadable(path, exc) from exc
 
 
-def _seen(descriptor: int) -> datetime:
-    """Return when something was last appended to a journal."""
-    return datetime.fromtimestamp(os.fstat(descriptor).st_mtime, timezone.utc)
+def _seen(descriptor: int, sides: Sides) -> datetime:
+    """Return when something was last appended to a journal or to its rows."""
+    latest = max(os.fstat(descriptor).st_mtime, sides.changed(ROWS))
+    return datetime.fromtimestamp(latest, timezone.utc)
 
 
-def _is_leased(workspace: Workspace, contents: Contents, descriptor: int) -> bool:
+def _is_leased(workspace: Workspace, contents: Contents, descriptor: int, sides: Sides) -> bool:
     if contents.lease is None or contents.state.run().is_over:
         return False
-    silent = workspace.surroundings.clock.now() - _seen(descriptor)
+    silent = workspace.surroundings.clock.now() - _seen(descriptor, sides)
     return silent.total_seconds() < contents.lease
 
 
-def _ending_by_now(contents: Contents, seen: datetime) -> Event:
+def _ending_by_now(contents: Contents, seen: datetime, sides: Sides) -> Event:
     """Return what ends a run that nobody continues.
 
     Args:
@@ -284,7 +309,7 @@ def _ending_by_now(contents: Contents, seen: datetime) -> Event:
     """
     run = contents.state.run()
     began = run.started_at or run.created_at
-    ended = max(began, min(_last_moment(contents, began), seen))
+    ended = max(began, min(_last_moment(contents, began, sides), seen))
     error = _NOT_CLOSED if contents.lease is None else _SILENT
     return {"set": ending_fields("killed", ended, (ended - began).total_seconds(), error=error)}
 
@@ -302,18 +327,14 @@ def ending_fields(
     return {**fields, **({"error": error.to_dict()} if error else {}), **more}
 
 
-def _last_moment(contents: Contents, began: datetime) -> datetime:
+def _last_moment(contents: Contents, began: datetime, sides: Sides) -> datetime:
     """Return when the last event was, as far as the events say."""
     state = contents.state
     moments = [began]
-    moments += [_finished(row.started_at, row.duration_seconds) or began for row in state.rows]
+    moments += [finished] if (finished := last_finished(sides)) else []
     with contextlib.suppress(OverflowError, ValueError, OSError):
         moments.append(datetime.fromtimestamp(state.latest / 1000, timezone.utc))
     return max(moments)
-
-
-def _finished(started: datetime | None, seconds: float | None) -> datetime | None:
-    return started + timedelta(seconds=seconds or 0.0) if started else None
 
 
 def _author(contents: Contents) -> Signature | None:
@@ -345,7 +366,7 @@ def _left(path: Path) -> Iterator[int | None]:
         os.close(descriptor)
 
 
-def _put_aside(path: Path, data: bytes, *, is_known: bool = True) -> None:
+def _put_aside(path: Path, data: bytes, sides: Sides, *, is_known: bool = True) -> None:
     """Remove a journal, or keep it where something in it is for a person to look at.
 
     Args:
@@ -354,4 +375,5 @@ def _put_aside(path: Path, data: bytes, *, is_known: bool = True) -> None:
     if journals.is_damaged(data) or not (is_known or next(journals.entries(data), None) is None):
         with contextlib.suppress(OSError):
             path.rename(path.with_suffix(".damaged"))
+    sides.put_aside_damaged()
     journals.remove(path)

@@ -13,7 +13,7 @@ names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby, islice, repeat
 from json.encoder import encode_basestring
 from typing import Any, TypeVar
@@ -40,14 +40,13 @@ from gitexp.runs.recording.places import (
 )
 from gitexp.runs.recording.records import Record, record_of
 from gitexp.runs.recording.segments import Segment, events_in, segments_at
-from gitexp.runs.rows import ResultRow
 from gitexp.runs.run import Run
 from gitexp.store.model import Signature, TreeId
 from gitexp.store.objects import hash_object
 from gitexp.store.transaction import Transaction, transact
 from gitexp.store.trees import blob_at, entry_at, tree_of
 
-__all__ = ["Record", "append", "get", "has", "metric_history", "read", "record_of", "results_of"]
+__all__ = ["Record", "append", "get", "has", "metric_history", "read", "record_of"]
 
 MAX_RUN_BYTES = 10 * 2**20
 """The largest record of a run that is read."""
@@ -266,22 +265,7 @@ def segments_of(workspace: Workspace, run_id: str) -> list[str]:
     return sorted(segments_at(workspace.store, places_of(workspace, run_id)))
 
 
-def results_of(workspace: Workspace, run_id: str) -> Iterator[ResultRow]:
-    """Yield the rows of a run, in the order of its dataset; none when it has no rows.
-
-    Raises:
-        InvalidInput: the text is no run id.
-        NotFound: no such run is recorded here.
-        StoreError: a row is damaged; the message names its line.
-    """
-    place, data = _beside(workspace, places_of(workspace, run_id), layout.RESULTS_FILE)
-    file = place.name_of(layout.results_path(place.run_id))
-    for number, line in enumerate(data.splitlines(), start=1):
-        if line.strip():
-            yield ResultRow.from_dict(_checked("result", line, f"{file}:{number}"))
-
-
-def _beside(workspace: Workspace, places: Sequence[Place], name: str) -> tuple[Place, bytes]:
+def file_beside(workspace: Workspace, places: Sequence[Place], name: str) -> tuple[Place, bytes]:
     """Return a file that stands beside a record, empty where there is none."""
     for place in places:
         if place.beside is not None:
@@ -342,7 +326,7 @@ def _lines(
 ) -> list[T]:
     if not places:
         return []
-    place, data = _beside(workspace, places, layout.METRICS_FILE)
+    place, data = file_beside(workspace, places, layout.METRICS_FILE)
     try:
         return load(data)
     except (ValueError, KeyError, TypeError) as exc:
@@ -357,7 +341,7 @@ def _recorded(workspace: Workspace, place: Place) -> Run:
     if known is None:
         # By its id: looking it up by path would read the whole directory for every run.
         data = workspace.store.read(place.record.id, limit=MAX_RUN_BYTES).data
-        known = _checked("run", data, place.file)
+        known = checked("run", data, place.file)
         workspace.cache.put(key, known)
     if known["id"] != place.run_id:
         message = f"{place.file} is the record of another run: {known['id']}"
@@ -365,7 +349,12 @@ def _recorded(workspace: Workspace, place: Place) -> Run:
     return Run.from_dict(known)
 
 
-def _checked(kind: DocumentKind, data: bytes, file: str) -> Any:
+def checked(kind: DocumentKind, data: bytes, file: str) -> Any:
+    """Return the value of a document of a ledger.
+
+    Raises:
+        StoreError: it is damaged; the message names it.
+    """
     try:
         document = parse_json(data, file=file)
         problems = schemas.check(kind, document, file=file)

@@ -27,13 +27,19 @@ Segment = tuple[Place, TreeEntry]
 """Where a segment stands: beside which run, and its file."""
 
 
-def segments_at(store: Store, places: Sequence[Place]) -> dict[str, Segment]:
-    """Return the segments of a run by name, from wherever they stand."""
+def segments_at(
+    store: Store, places: Sequence[Place], directory: str = layout.EVENTS_DIR
+) -> dict[str, Segment]:
+    """Return the segments of a run by name, from wherever they stand.
+
+    Args:
+        directory: the one beside the record that holds them.
+    """
     found: dict[str, Segment] = {}
     for place in places:
         if place.beside is None:
             continue
-        events = entry_at(store, TreeId(place.beside.id), layout.EVENTS_DIR)
+        events = entry_at(store, TreeId(place.beside.id), directory)
         if events is not None and events.is_tree:
             for entry in list_dir(store, TreeId(events.id), ""):
                 found.setdefault(entry.name.removesuffix(".jsonl"), (place, entry))

@@ -6,6 +6,7 @@ from gitexp.project.workspace import Workspace
 from gitexp.runs.journalling.journals import Journal
 from gitexp.runs.recording import exchange, ledger
 from gitexp.runs.recording.closing import name_now, shared_files
+from gitexp.runs.recording.results import mark_checkpoint, rows_of, totals_of, unmarked
 from gitexp.runs.recording.segments import new_segment
 
 
@@ -20,14 +21,19 @@ def checkpoint(workspace: Workspace, journal: Journal, *, push: bool = False) ->
         StoreError: it cannot be recorded now.
     """
     with journal.contents() as before:
-        is_new = before.end > before.rest
+        run = before.run
         known = [*before.checkpoints, before.segment or ""]
+        has_rows = unmarked(journal.sides)
+        is_new = before.end > before.rest or has_rows
+    if has_rows:
+        journal.append({"set": totals_of(rows_of(workspace, run.id, beside=journal.sides))})
     if is_new:
-        journal.append({"checkpoint": new_segment(workspace, after=known)})
+        segment = new_segment(workspace, after=known)
+        mark_checkpoint(journal.sides, segment)
+        journal.append({"checkpoint": segment})
     with journal.contents() as contents:
-        run = contents.run
         name = name_now(workspace, run)
-        files = shared_files(workspace, contents, name)
+        files = shared_files(workspace, contents, name, journal.sides)
     ledger.write(workspace, name, files, message=f"run {name}: {run.id} so far")
     if push:
         exchange.push(workspace, [name])

@@ -5,14 +5,13 @@ from __future__ import annotations
 import atexit
 import contextlib
 import sys
-import time
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from gitexp.documents import layout
-from gitexp.errors import GitexpError, NotAllowed, NotFound, RepositoryBusy
+from gitexp.errors import GitexpError, NotAllowed, NotFound
 from gitexp.experiments.versions import latest_version
 from gitexp.ids import RunId, parse_run_id
 from gitexp.project.workspace import Workspace
@@ -34,8 +33,6 @@ from gitexp.runs.tracking.origins import Values, checked, new_run, runnable, val
 
 LEASE = 24 * 3600.0
 """Seconds without an event after which a run that no process holds counts as over."""
-
-_PAUSES = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 
 _FORGOTTEN = Failure(
     type="Killed", message="the program ended without ending the run: end it, or use `with`"
@@ -84,7 +81,7 @@ def start_run(workspace: Workspace, new: NewRun) -> ActiveRun:
     run = _planned(workspace, new)
     if not new.scheduled:
         run = run.started(run.created_at)
-    first: dict[str, Any] = {"run": run.to_dict(), "at": _millis(workspace)}
+    first: dict[str, Any] = {"run": run.to_dict(), "at": milliseconds_now(workspace)}
     if not new.held:
         first["lease"] = new.lease
     return begin(workspace, run, first, held=new.held)
@@ -185,7 +182,7 @@ def open_run(workspace: Workspace, run_id: str) -> ActiveRun:
         NotFound: there is no such run here.
         NotAllowed: it is over.
     """
-    found = _going_on(workspace, parse_run_id(run_id))
+    found = going_on(workspace, parse_run_id(run_id))
     if found is not None:
         return found
     closing.settle(workspace, RunId(run_id))
@@ -197,7 +194,8 @@ def open_run(workspace: Workspace, run_id: str) -> ActiveRun:
     )
 
 
-def _going_on(workspace: Workspace, run_id: RunId) -> ActiveRun | None:
+def going_on(workspace: Workspace, run_id: RunId) -> ActiveRun | None:
+    """Return a run that goes on on this machine, to log to it; None where it does not."""
     for path in journals.paths_of(workspace, run_id):
         journal = open_journal(path)
         if journal is None:
@@ -212,57 +210,13 @@ def _going_on(workspace: Workspace, run_id: RunId) -> ActiveRun | None:
     return None
 
 
-def resume_run(workspace: Workspace, run_id: str, *, lease: float = LEASE) -> ActiveRun:
-    """Return a run that was over and goes on again; what is added is recorded beside its record.
-
-    This is for programs that were written for trackers whose runs can be reopened. Where it goes
-    on already, because another one was faster, it is that.
-
-    Raises:
-        NotFound: there is no such run here.
-        NotAllowed: it is deleted.
-        RepositoryBusy: another process is ending it and does not get done with that.
-    """
-    known = parse_run_id(run_id)
-    for pause in _PAUSES:
-        settled = closing.settle(workspace, known)
-        with workspace.store.exclusive():
-            active = _going_on(workspace, known)
-            if active is not None:
-                return active
-            # What ended in the meantime is recorded first: the run goes on from there.
-            if settled.issuperset(journals.paths_of(workspace, known)):
-                return _begin_again(workspace, known, lease)
-        time.sleep(pause)
-    raise RepositoryBusy(
-        f"another process has been ending run {run_id} for {sum(_PAUSES):g} s",
-        hint="Wait until it has finished and try again.",
-    )
-
-
-def _begin_again(workspace: Workspace, run_id: RunId, lease: float) -> ActiveRun:
-    run = ledger.get(workspace, run_id)
-    _refuse_deleted(run)
-    segment = new_segment(workspace, after=ledger.segments_of(workspace, run_id))
-    again = replace(run, status="running", ended_at=None, duration_seconds=None, error=None)
-    first = {"run": again.to_dict(), "segment": segment, "lease": lease, "at": _millis(workspace)}
-    journal = create_journal(workspace, f"{run.id}+{segment}", first)
-    journal.append({"set": {"status": "running", "ended_at": None, "error": None}})
-    path = journal.path
-    assert path is not None
-    journal.close()
-    reopened = open_journal(path)
-    assert reopened is not None
-    return ActiveRun(workspace, reopened, again)
-
-
 def amend(workspace: Workspace, run_id: str, event: Event) -> Run:
     """Return a run with something added: to its journal while it goes on here, else beside it.
 
     Raises:
         NotFound: there is no such run here.
     """
-    event = {**event, "at": _millis(workspace)}
+    event = {**event, "at": milliseconds_now(workspace)}
     known = parse_run_id(run_id)
     if _added_to_journal(workspace, known, event):
         return find_run(workspace, run_id)
@@ -302,7 +256,7 @@ def set_tags(workspace: Workspace, run_id: str, tags: Mapping[str, Any]) -> Run:
     Raises:
         NotAllowed: it is deleted.
     """
-    _refuse_deleted(find_run(workspace, run_id))
+    refuse_deleted(find_run(workspace, run_id))
     return amend(workspace, run_id, {"tags": check_tags(tags)})
 
 
@@ -347,7 +301,8 @@ def restore_run(workspace: Workspace, run_id: str) -> Run:
     return amend(workspace, run_id, {"set": {"lifecycle": "active", "deleted_by": None}})
 
 
-def _refuse_deleted(run: Run) -> None:
+def refuse_deleted(run: Run) -> None:
+    """Raise `NotAllowed` when a run is deleted."""
     if run.lifecycle == "deleted":
         raise NotAllowed(
             f"run {run.id} is deleted",
@@ -355,7 +310,8 @@ def _refuse_deleted(run: Run) -> None:
         )
 
 
-def _millis(workspace: Workspace) -> int:
+def milliseconds_now(workspace: Workspace) -> int:
+    """Return the present moment in milliseconds since 1970."""
     return int(workspace.surroundings.clock.now().timestamp() * 1000)
 
 

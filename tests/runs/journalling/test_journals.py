@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -13,10 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from gitexp.errors import StoreError
 from gitexp.project.workspace import Workspace
+from gitexp.runs.journalling import journals
+from gitexp.runs.journalling.contents import encoded, line_of
 from gitexp.runs.recording import ledger
 from gitexp.runs.recording.closing import ending_fields, reap
 from gitexp.runs.recording.ledger import record_of
+from gitexp.runs.recording.results import rows_of
 from gitexp.runs.rows import Failure
 from gitexp.runs.run import Run
 from gitexp.runs.tallies import Stats
@@ -89,7 +94,7 @@ def test_a_left_run_is_recorded_as_killed_with_its_rows(on_disk: Workspace) -> N
         message="the process ended without closing the run; what it logged is here",
     )
     assert ledger.read(on_disk, "tone") == [run]
-    assert [row.sample for row in ledger.results_of(on_disk, run.id)] == ["a", "b"]
+    assert [row.sample for row in rows_of(on_disk, run.id)] == ["a", "b"]
     assert journals_of(on_disk) == []
     assert reap(on_disk) == []
 
@@ -108,7 +113,7 @@ def test_rows_come_in_the_order_of_the_dataset_each_once(on_disk: Workspace) -> 
         add_row(journal, position, str(position))
     journal.close()
     reap(on_disk)
-    assert [row.sample for row in ledger.results_of(on_disk, run_id(1))] == ["0", "1", "2"]
+    assert [row.sample for row in rows_of(on_disk, run_id(1))] == ["0", "1", "2"]
 
 
 def test_a_run_that_had_ended_is_recorded_as_it_ended(on_disk: Workspace) -> None:
@@ -145,7 +150,7 @@ def test_a_journal_of_another_project_is_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cut", range(2, 40, 3))
 def test_a_torn_tail_costs_only_the_torn_row(on_disk: Workspace, cut: int) -> None:
-    path = dead_journal(on_disk, "a", "b", "c")
+    path = dead_journal(on_disk, "a", "b", "c").with_suffix(".rows")
     path.write_bytes(path.read_bytes()[:-cut])
     [run] = reap(on_disk)
     assert run.stats == Stats(passed=2)
@@ -154,19 +159,20 @@ def test_a_torn_tail_costs_only_the_torn_row(on_disk: Workspace, cut: int) -> No
 @pytest.mark.parametrize("tail", [b"\0" * 50, b"\0" * 50 + b"\n", b"12345678 {}\n", b"garbage\n"])
 def test_garbage_after_the_rows_is_dropped(on_disk: Workspace, tail: bytes) -> None:
     path = dead_journal(on_disk, "a", "b")
-    with path.open("ab") as file:
-        file.write(tail)
+    for beside in (path, path.with_suffix(".rows")):
+        with beside.open("ab") as file:
+            file.write(tail)
     [run] = reap(on_disk)
     assert run.stats == Stats(passed=2)
 
 
 def test_a_damaged_line_is_left_out_and_kept_for_a_person(on_disk: Workspace) -> None:
-    path = dead_journal(on_disk, "a", "b", "c")
+    path = dead_journal(on_disk, "a", "b", "c").with_suffix(".rows")
     damaged = path.read_bytes().replace(b'"sample":"b"', b'"sample":"x"')
     path.write_bytes(damaged)
     [run] = reap(on_disk)
-    assert [row.sample for row in ledger.results_of(on_disk, run.id)] == ["a", "c"]
-    assert path.with_suffix(".damaged").read_bytes() == damaged
+    assert [row.sample for row in rows_of(on_disk, run.id)] == ["a", "c"]
+    assert path.with_suffix(".rows.damaged").read_bytes() == damaged
 
 
 def test_a_journal_that_never_began_is_removed(on_disk: Workspace) -> None:
@@ -230,3 +236,90 @@ def test_a_killed_run_ends_when_its_last_row_was_finished(on_disk: Workspace) ->
     assert isinstance(run, Run)
     assert run.ended_at == began.started_at + timedelta(seconds=5.5)
     assert run.duration_seconds == 5.5
+
+
+# --- reading on -----------------------------------------------------------------------------
+
+
+def points(number: int) -> bytes:
+    """Return the lines of as many points of one metric."""
+    lines = [{"metrics": [["loss", 0.1 * step, step, 1_700_000_000_000]]} for step in range(number)]
+    return b"".join(line_of(encoded(line)) for line in lines)
+
+
+def test_a_line_that_is_being_written_is_read_when_it_is_whole(on_disk: Workspace) -> None:
+    with closing(begin_journal(on_disk, make_run(status="running"))) as journal:
+        assert journal.path is not None
+        line = line_of(encoded({"tags": {"a": "b"}}))
+        for part in (line[:20], line[20:]):
+            with journal.contents() as contents:
+                assert contents.state.tags == {}
+            with journal.path.open("ab") as file:
+                file.write(part)
+        with journal.contents() as contents:
+            assert contents.state.tags == {"a": "b"}
+
+
+def test_a_run_that_was_looked_at_does_not_change_with_what_is_logged_later(
+    on_disk: Workspace,
+) -> None:
+    with closing(begin_journal(on_disk, make_run(status="running"))) as journal:
+        with journal.contents() as contents:
+            before = contents.state.run()
+        journal.append({"tags": {"a": "b"}, "params": {"c": 1}, "metrics": [["m", 1.0, 0, 0]]})
+        with journal.contents() as contents:
+            assert contents.state.run() != before
+        assert (before.tags, before.params, before.metrics) == ({}, {}, {})
+
+
+def test_only_what_is_new_is_read_when_a_journal_is_looked_at_again(
+    on_disk: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    real = os.read
+
+    def read(descriptor: int, size: int) -> bytes:
+        data = real(descriptor, size)
+        sizes.append(len(data))
+        return data
+
+    with closing(begin_journal(on_disk, make_run(status="running"))) as journal:
+        assert journal.path is not None
+        with journal.path.open("ab") as file:
+            file.write(points(1000))
+        with journal.contents() as contents:
+            assert contents.state.metrics["loss"].step == 999
+        journal.append({"tags": {"a": "b"}})
+        monkeypatch.setattr(os, "read", read)
+        with journal.contents() as contents:
+            assert contents.state.tags == {"a": "b"}
+        assert sum(sizes) == len(line_of(encoded({"tags": {"a": "b"}})))
+
+
+def test_reading_a_long_journal_takes_little_more_memory_than_its_bytes(
+    on_disk: Workspace,
+) -> None:
+    first = line_of(encoded({"run": make_run(status="running").to_dict()}))
+    data = first + points(30_000)
+    tracemalloc.start()
+    try:
+        contents = journals.contents_of(data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert contents is not None
+    assert contents.state.metrics["loss"].step == 29_999
+    assert peak < 1.5 * len(data)
+
+
+def test_a_journal_whose_beginning_was_damaged_is_an_error_with_a_name(on_disk: Workspace) -> None:
+    journal = begin_journal(on_disk, make_run(run_id(1), status="running"))
+    assert journal.path is not None
+    data = journal.path.read_bytes()
+    journal.path.write_bytes(data[:12] + b"x" + data[13:])
+    with pytest.raises(StoreError) as caught, journal.contents():
+        pass
+    assert str(caught.value) == (
+        f"the journal of run {run_id(1)} is damaged: its first event cannot be read"
+    )
+    journal.close()

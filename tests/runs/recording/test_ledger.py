@@ -13,6 +13,7 @@ from gitexp.ids import Name, ObjectId
 from gitexp.project.workspace import Workspace
 from gitexp.runs.recording import ledger
 from gitexp.runs.recording.ledger import Record, record_of
+from gitexp.runs.recording.results import rows_of
 from gitexp.runs.tallies import Stats
 from gitexp.store.memory import MemoryStore
 from gitexp.store.model import RawObject
@@ -54,7 +55,7 @@ def test_what_was_recorded_reads_back(workspace: Workspace) -> None:
     run = ledger.get(workspace, recorded.run.id)
     assert run == recorded.run
     assert run.stats == Stats(passed=1, failed=1)
-    assert [row.key for row in ledger.results_of(workspace, run.id)] == [("a", 0), ("b", 0)]
+    assert [row.key for row in rows_of(workspace, run.id)] == [("a", 0), ("b", 0)]
 
 
 def test_runs_that_end_together_are_one_commit(workspace: Workspace) -> None:
@@ -209,7 +210,7 @@ def test_a_damaged_row_is_an_error_that_names_its_line(workspace: Workspace) -> 
     files[layout.results_path(good.run.id)] += b'{"sample": "c"'
     commit_files(workspace.store, files, branch="runs/bot/tone")
     with pytest.raises(StoreError) as caught:
-        list(ledger.results_of(workspace, good.run.id))
+        list(rows_of(workspace, good.run.id))
     assert f"runs/bot/tone:{layout.results_path(good.run.id)}:3" in str(caught.value)
 
 

@@ -1,0 +1,1 @@
+"""Traces of evaluations as OpenTelemetry spans, in files and sent to a collector."""
