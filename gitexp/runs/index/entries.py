@@ -141,6 +141,8 @@ def _error(error: Mapping[str, str] | None) -> str | None:
 
 def _subject(document: Mapping[str, Any]) -> Subject:
     dataset = document.get("dataset") or {}
+    samples: int = dataset.get("samples", -1)
+    _held(samples)
     evaluators = sorted((e["name"], e["digest"]) for e in document.get("evaluators", ()))
     return (
         document["version"],
@@ -148,7 +150,7 @@ def _subject(document: Mapping[str, Any]) -> Subject:
         dataset.get("name"),
         dataset.get("path"),
         dataset.get("digest"),
-        _held(dataset.get("samples", -1)),
+        samples,
         _evaluators_text(tuple(evaluators)),
     )
 
