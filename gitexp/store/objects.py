@@ -1,44 +1,28 @@
-"""Objects between bytes and values: hashing, commits, tags and trees as Git writes them.
+"""Objects between bytes and values: hashing, commits and tags as Git writes them.
 
 Reading is tolerant where history written by others must stay readable (odd identities, encodings,
-signatures) and strict where a wrong reading would be dangerous (malformed trees). Writing only
-produces what `git fsck --strict` accepts.
+signatures) and strict where a wrong reading would be dangerous. Writing only produces what
+`git fsck --strict` accepts. The module `treebytes` does the same for trees.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import NamedTuple
 
 from gitexp.errors import DamagedObject, InvalidInput, StoreError
 from gitexp.ids import ObjectId
-from gitexp.store.model import (
-    MODE_EXECUTABLE,
-    MODE_FILE,
-    MODE_GITLINK,
-    MODE_LINK,
-    MODE_TREE,
-    Commit,
-    ObjectKind,
-    RawObject,
-    Signature,
-    TreeEntry,
-    TreeId,
-)
+from gitexp.store.model import Commit, ObjectKind, RawObject, Signature, TreeId
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _EARLIEST, _LATEST = -62135510400, 253402214400  # one day inside the years 1 and 9999
-_MODES = frozenset({MODE_FILE, MODE_EXECUTABLE, MODE_LINK, MODE_GITLINK, MODE_TREE})
 _LINKS = re.compile(rb"tree ([^\n]*)(?:\n|\Z)((?:parent [^\n]*(?:\n|\Z))*)")
 _HEX = re.compile(rb"[0-9a-f]+")
 _STAMP = re.compile(rb"\s*(-?\d{1,18})(?:\s+([+-]\d{4,5}))?")
-_TREE_ENTRY = {
-    width: re.compile(rb"([0-7]{5,7}) ([^\0]+)\0(.{%d})" % width, re.DOTALL) for width in (20, 32)
-}
 
 
 def make_object(kind: ObjectKind, data: bytes, *, hash_length: int = 40) -> RawObject:
@@ -258,110 +242,3 @@ def _utf8(text: str, what: str) -> bytes:
         return text.encode("utf-8")
     except UnicodeEncodeError as exc:
         raise InvalidInput(f"{what} is not valid text: {exc.reason}") from exc
-
-
-# --- trees ----------------------------------------------------------------------------------
-
-
-def parse_tree(raw: RawObject) -> list[TreeEntry]:
-    """Return the entries of a tree in Git's order; names that are no UTF-8 survive a round trip.
-
-    Raises:
-        StoreError: the object is no tree.
-        DamagedObject: it is malformed, names an entry twice, or has a name that could lead out
-            of its directory or into `.git`.
-    """
-    entries = [_tree_entry(fields) for fields in _tree_fields(raw)]
-    names = {entry.name for entry in entries}
-    if len(names) != len(entries):
-        raise DamagedObject(f"the tree {raw.id} names an entry twice")
-    for name in names:
-        if fault := entry_name_fault(name):
-            raise DamagedObject(f"the tree {raw.id} has an entry named {name!r}: {fault}")
-    return entries
-
-
-def find_entry(raw: RawObject, name: str) -> TreeEntry | None:
-    """Return the entry of a tree with this name, or None; cheaper than parsing all of a tree.
-
-    Raises:
-        StoreError: the object is no tree.
-        DamagedObject: it is malformed, or names this entry twice.
-    """
-    wanted = name.encode("utf-8", "surrogateescape")
-    found = [fields for fields in _tree_fields(raw) if fields[1] == wanted]
-    if len(found) > 1:
-        raise DamagedObject(f"the tree {raw.id} names an entry twice")
-    return _tree_entry(found[0]) if found else None
-
-
-def _tree_fields(raw: RawObject) -> list[tuple[bytes, bytes, bytes]]:
-    """Return mode, name and binary id of each entry."""
-    if raw.kind != "tree":
-        raise StoreError(f"object {raw.id} is a {raw.kind}, not a tree")
-    width = len(raw.id) // 2
-    found: list[tuple[bytes, bytes, bytes]] = _TREE_ENTRY[width].findall(raw.data)
-    # `findall` skips what does not match; the lengths only add up when nothing was skipped.
-    length = sum([len(mode) + len(name) + width + 2 for mode, name, _ in found])
-    if length != len(raw.data):
-        raise DamagedObject(f"the tree {raw.id} is malformed")
-    return found
-
-
-def _tree_entry(fields: tuple[bytes, bytes, bytes]) -> TreeEntry:
-    mode, name, digest = fields
-    return TreeEntry(
-        name=name.decode("utf-8", "surrogateescape"),
-        mode=_canonical_mode(mode),
-        id=ObjectId(digest.hex()),
-    )
-
-
-@lru_cache(maxsize=64)
-def _canonical_mode(digits: bytes) -> int:
-    """Return the mode as Git reads it: old versions wrote others for files."""
-    mode = int(digits, 8)
-    kind = mode & 0o170000
-    if kind == 0o100000:
-        return MODE_EXECUTABLE if mode & 0o100 else MODE_FILE
-    return kind if kind in (MODE_LINK, MODE_TREE) else MODE_GITLINK
-
-
-def encode_tree(entries: Iterable[TreeEntry]) -> bytes:
-    """Return the bytes of a tree, its entries in Git's order.
-
-    Raises:
-        InvalidInput: a name or mode cannot stand in a tree, or a name is there twice.
-    """
-    encoded = sorted((_sort_key(entry), _encode_entry(entry)) for entry in entries)
-    names = [key.rstrip(b"/") for key, _ in encoded]
-    if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidInput(f"a tree cannot name {twice.decode('utf-8', 'replace')!r} twice")
-    return b"".join(data for _, data in encoded)
-
-
-def _sort_key(entry: TreeEntry) -> bytes:
-    """Git compares a directory's name as if a slash followed it."""
-    name = entry.name.encode("utf-8", "surrogateescape")
-    return name + b"/" if entry.is_tree else name
-
-
-def _encode_entry(entry: TreeEntry) -> bytes:
-    if fault := entry_name_fault(entry.name):
-        raise InvalidInput(f"{entry.name!r} cannot be a name in a tree: {fault}")
-    if entry.mode not in _MODES:
-        raise InvalidInput(f"{entry.mode:o} is no mode of a tree's entry ({entry.name!r})")
-    name = entry.name.encode("utf-8", "surrogateescape")
-    return b"%o %s\0" % (entry.mode, name) + bytes.fromhex(entry.id)
-
-
-def entry_name_fault(name: str) -> str | None:
-    """Return why a name cannot stand in any tree, or None when it can."""
-    if name in ("", ".", ".."):
-        return "it is empty, '.' or '..'"
-    if "/" in name or "\0" in name:
-        return "it contains '/' or NUL"
-    if len(name) == 4 and name.lower() == ".git":
-        return "it is the name of Git's own directory"
-    return None

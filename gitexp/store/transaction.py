@@ -22,13 +22,16 @@ from gitexp.store.model import (
     TreeEntry,
     TreeId,
 )
-from gitexp.store.objects import encode_commit, encode_tree, make_object
+from gitexp.store.objects import encode_commit, make_object
 from gitexp.store.protocol import Store
 from gitexp.store.refnames import ref_name_fault
 from gitexp.store.safe_names import disguise_fault
-from gitexp.store.trees import read_tree, split_path
+from gitexp.store.treebytes import encode_tree, find_entries, replace_entries
+from gitexp.store.trees import MAX_TREE_BYTES, read_tree, split_path
 
 T = TypeVar("T")
+
+_EMPTY = make_object("tree", b"")
 
 
 class Transaction:
@@ -228,17 +231,14 @@ class Transaction:
 
     def _edit(self, base: TreeId | None, plan: _Edit) -> TreeId | None:
         """Return the edited directory, None when nothing is left in it."""
-        old = {entry.name: entry for entry in read_tree(self, base)} if base else {}
-        new = dict(old)
-        for name, edit in plan.children.items():
-            entry = self._edit_entry(name, new.get(name), edit)
-            if entry is None:
-                new.pop(name, None)
-            else:
-                new[name] = entry
-        if new == old:
+        raw = self.read(ObjectId(base), limit=MAX_TREE_BYTES) if base else _EMPTY
+        old = find_entries(raw, plan.children)
+        new = {n: self._edit_entry(n, old.get(n), edit) for n, edit in plan.children.items()}
+        changes = {name: entry for name, entry in new.items() if entry != old.get(name)}
+        if not changes:
             return base
-        return self.directory(new.values()) if new else None
+        data = replace_entries(raw, changes)
+        return TreeId(self.add("tree", data)) if data else None
 
     def _edit_entry(self, name: str, entry: TreeEntry | None, edit: _Edit) -> TreeEntry | None:
         if edit.decided:

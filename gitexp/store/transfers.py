@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from gitexp.errors import StoreError
 from gitexp.ids import ObjectId
 from gitexp.store.model import MODE_GITLINK, RawObject, TreeEntry
-from gitexp.store.objects import commit_links, parse_commit, parse_tree, tag_target
+from gitexp.store.objects import commit_links, parse_commit, tag_target
 from gitexp.store.protocol import Store
+from gitexp.store.treebytes import parse_tree
 from gitexp.store.trees import MAX_TREE_DEPTH, tree_of
 
 

@@ -14,14 +14,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from gitexp.errors import DamagedObject, InvalidInput, StoreError
 from gitexp.ids import ObjectId
 from gitexp.store.model import MODE_TREE, Commit, MergedTree, RawObject, TreeEntry, TreeId
-from gitexp.store.objects import (
-    entry_name_fault,
-    find_entry,
-    parse_commit,
-    parse_tree,
-    tag_target,
-)
+from gitexp.store.objects import parse_commit, tag_target
 from gitexp.store.protocol import MAX_DOCUMENT_BYTES, Store
+from gitexp.store.treebytes import entry_name_fault, find_entry, parse_tree
 
 if TYPE_CHECKING:
     from gitexp.store.transaction import Transaction

@@ -18,9 +18,10 @@ from gitexp.errors import (
 )
 from gitexp.ids import ObjectId
 from gitexp.store.model import Head, RawObject, RefUpdate, TreeId
-from gitexp.store.objects import encode_commit, encode_tree, make_object
+from gitexp.store.objects import encode_commit, make_object
 from gitexp.store.protocol import Store
 from gitexp.store.transaction import Transaction, transact
+from gitexp.store.treebytes import encode_tree
 from gitexp.store.trees import blob_at, read_commit
 from tests.builders import commit_files, history, signature
 from tests.contract.conftest import Tampering

@@ -17,7 +17,7 @@ from gitexp.runs.keys import MAX_KEY
 from gitexp.runs.recording import ledger
 from gitexp.runs.recording.places import Ledger, Place
 from gitexp.store.model import MODE_FILE, MODE_TREE, TreeEntry
-from gitexp.store.objects import find_entry
+from gitexp.store.treebytes import find_entry
 
 _MOST_KNOWN = 10_000
 _TABLE_KEYWORDS = frozenset(
