@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("promote", promote="Make a version live in an environment"),
     },
     "Runs and results": {
+        **entries("dataset", dataset="List, add, check and compare datasets"),
         **entries("run", run="Evaluate an experiment, or track and read runs"),
         **entries("runs", runs="List the runs of an experiment"),
         **entries("results", results="Compare results by run, version, dataset, tag or day"),

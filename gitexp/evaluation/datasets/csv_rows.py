@@ -75,9 +75,14 @@ def _reason(exc: csv.Error) -> str:
 def _texts(file: BinaryIO, title: str) -> Iterator[str]:
     for number, line in text_lines(file, title):
         text = decoded(line, number, title)
-        if not text.isprintable() and (found := _REFUSED.search(text)):
+        if not _body(text).isprintable() and (found := _REFUSED.search(text)):
             raise unreadable(title, _refusal(found.group()), line=number)
         yield text
+
+
+def _body(text: str) -> str:
+    """Return a line without its end."""
+    return text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")
 
 
 def _refusal(character: str) -> str:

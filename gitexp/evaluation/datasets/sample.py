@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitexp.documents.canonical import canonical_json
+from gitexp.documents.canonical import canonical_plain_json
 from gitexp.documents.problems import MISSING
 
 SPLIT = "split"
@@ -67,13 +67,13 @@ def sample_of(row: Mapping[str, Any], sample_id: str) -> Sample:
         output=row.get("output", MISSING),
         metadata=row.get("metadata", {}),
         weight=float(row.get("weight", 1)),
-        digest=hashlib.sha256(canonical_json({**row, "id": sample_id})).digest(),
+        digest=hashlib.sha256(canonical_plain_json({**row, "id": sample_id})).digest(),
     )
 
 
 def derived_id(row: Mapping[str, Any]) -> str:
     """Return the id that follows from what a row asks and expects."""
-    content = canonical_json([row["input"], row.get("expected")])
+    content = canonical_plain_json([row["input"], row.get("expected")])
     return "s" + hashlib.sha256(content).hexdigest()[:_DERIVED_DIGITS]
 
 

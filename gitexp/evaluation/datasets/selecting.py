@@ -97,12 +97,18 @@ def select(dataset: Selectable, selection: Selection) -> Selected | None:
             splits[sample.split] += 1
     if not digests.count:
         raise InvalidInput(
-            f"no sample of {dataset.name!r} fits the filter {shown(selection.where)}",
+            f"no sample of {dataset.name!r} fits {shown(_wanted(dataset, selection))}",
             hint=f"`gitexp dataset show {dataset.name} --samples` shows what there is.",
         )
     return Selected(
         count=digests.count, digest=digests.digest(), splits=dict(splits), samples=samples
     )
+
+
+def _wanted(dataset: Selectable, selection: Selection) -> str:
+    """Return the filters of a selection, for a message."""
+    named = dataset.named_splits.get(selection.split or "")
+    return " AND ".join(filter(None, (named, selection.where)))
 
 
 def _steps(dataset: Selectable, selection: Selection) -> list[Step]:
