@@ -28,6 +28,7 @@ class LfsPlace:
         locked: whether it wants the login for its API.
         actions_locked: whether it wants the login for transfers, and sends no header for them.
         troubles: answers for the next requests, as status and headers; None is a dropped line.
+        cuts: after how many bytes the next downloads break off.
         asked: method, path and headers of every request.
         verified: the objects it was asked to verify.
         change: what it does to its answer to a batch.
@@ -40,6 +41,7 @@ class LfsPlace:
     verifies: bool = True
     chunked: bool = False
     troubles: list[tuple[int, Mapping[str, str]] | None] = field(default_factory=list)
+    cuts: list[int] = field(default_factory=list)
     asked: list[tuple[str, str, Mapping[str, str]]] = field(default_factory=list)
     verified: list[Any] = field(default_factory=list)
     change: Callable[[Any], Any] = lambda answer: answer
@@ -85,7 +87,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self._begin(locked=self.place.actions_locked):
-            self._send(200, self.place.contents.get(self.path.rpartition("/")[2], b""))
+            content = self.place.contents.get(self.path.rpartition("/")[2], b"")
+            if self.place.cuts:
+                self._break_off(content, self.place.cuts.pop(0))
+            else:
+                self._send(200, content)
 
     def do_PUT(self) -> None:
         body = self._body()
@@ -104,6 +110,13 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             answer = {"transfer": "basic", "objects": [*map(self._object(body), body["objects"])]}
             self._send(200, json.dumps(self.place.change(answer)).encode())
+
+    def _break_off(self, content: bytes, after: int) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content[:after])
+        self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""

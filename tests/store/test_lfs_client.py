@@ -83,6 +83,10 @@ def message_of(work: Callable[[], object], kind: type[GitexpError]) -> str:
     return caught.value.message
 
 
+def with_address(answer: Any, href: str) -> Any:
+    return {"objects": [{**answer["objects"][0], "actions": {"upload": {"href": href}}}]}
+
+
 def test_objects_are_sent_and_verified(here: Here, server: LfsPlace) -> None:
     sent = here.upload(ONE, TWO)
     assert {pointer.oid for pointer in sent} == server.contents.keys()
@@ -289,6 +293,37 @@ def test_a_server_in_trouble_is_tried_again(here: Here, server: LfsPlace, troubl
     assert list(server.contents.values()) == [ONE]
 
 
+@pytest.mark.parametrize("wish", ["\xb2", "-1", "9" * 400, "Sat, 21 Nov 2026 13:15:02 GMT", ""])
+def test_a_wish_to_be_asked_later_may_be_any_text(here: Here, server: LfsPlace, wish: str) -> None:
+    server.troubles = [(429, {"Retry-After": wish})]
+    here.upload(ONE)
+    assert list(server.contents.values()) == [ONE]
+
+
+@pytest.mark.parametrize("after", [0, 3])
+def test_a_download_that_breaks_off_is_begun_again(
+    here: Here, server: LfsPlace, after: int
+) -> None:
+    server.cuts = [after, after]
+    assert here.download(server.put(ONE)).read_bytes() == ONE
+
+
+def test_a_download_that_always_breaks_off_is_given_up(here: Here, server: LfsPlace) -> None:
+    server.cuts = [3] * 20
+    pointer = server.put(ONE)
+    message = message_of(lambda: here.download(pointer), RemoteUnavailable)
+    assert "cannot be reached: " in message
+    assert len(server.cuts) == 16
+    assert [path for path in (here.path / ".git" / "lfs").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("location", ["http://[", "http://127.0.0.1:99999/x", "//[x", "https:///"])
+def test_a_redirect_to_no_address_is_refused(here: Here, server: LfsPlace, location: str) -> None:
+    server.troubles = [(307, {"Location": location})]
+    message = message_of(lambda: here.upload(ONE), RemoteUnavailable)
+    assert "cannot be reached: " in message
+
+
 def test_a_server_that_stays_in_trouble_is_given_up(here: Here, server: LfsPlace) -> None:
     server.troubles = [(503, {})] * 20
     message = message_of(lambda: here.upload(ONE), RemoteError)
@@ -331,6 +366,10 @@ def test_the_failure_of_one_object_is_the_failure_of_all(here: Here, server: Lfs
         lambda answer: {},
         lambda answer: {"objects": []},
         lambda answer: {"objects": [None]},
+        lambda answer: {"objects": [{**answer["objects"][0], "error": "no"}]},
+        lambda answer: with_address(answer, "http://["),
+        lambda answer: with_address(answer, "http://127.0.0.1:99999/x"),
+        lambda answer: with_address(answer, "http://"),
         lambda answer: {**answer, "transfer": "multipart"},
         lambda answer: {**answer, "hash_algo": "sha512"},
         lambda answer: {"objects": [{**answer["objects"][0], "actions": {"upload": {}}}]},

@@ -7,9 +7,9 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
-from urllib.parse import urlsplit
 
 from gitexp.errors import GitexpError, InvalidInput, NotFound, RemoteError
+from gitexp.store.lfs.credentials import server_of
 from gitexp.store.lfs.endpoints import Operation
 from gitexp.store.lfs.pointers import Pointer
 from gitexp.store.lfs.streams import PIECE
@@ -95,6 +95,8 @@ class LfsServer:
     def bring(self, answer: Answer, take: Callable[[Iterator[bytes]], object]) -> None:
         """Hand the bytes of an object over, piece by piece, as they come; they are not checked.
 
+        Where they break off, `take` is called again with all of them.
+
         Raises:
             NotFound: the server does not have it.
             RemoteError: it could not be brought; its subclasses as for `batch`.
@@ -103,8 +105,7 @@ class LfsServer:
         if download is None:
             raise self._nonsense("it names no address to download from")
         request = self._request("GET", download, answer, {"Accept-Encoding": "identity"}, None)
-        with self._web.answer(request) as response:
-            take(response.stream(PIECE))
+        self._web.take(request, lambda response: take(response.stream(PIECE)))
 
     def _do(
         self,
@@ -152,7 +153,14 @@ class LfsServer:
                 raise self._nonsense("it names its objects by another hash than SHA-256")
             found = {item["oid"]: item for item in document["objects"] if item["oid"] in asked}
             answers = [self._answer(found[oid], asked[oid]) for oid in asked]
-        except (ValueError, KeyError, TypeError, AttributeError, InvalidInput) as exc:
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+            InvalidInput,
+        ) as exc:
             raise self._nonsense(f"{type(exc).__name__}: {exc}") from exc
         yield from answers
 
@@ -184,7 +192,8 @@ class LfsServer:
 
 def _action(data: Mapping[str, Any]) -> Action:
     url = check_url(data["href"])
-    if urlsplit(url).scheme not in ("http", "https"):
+    server = server_of(url)
+    if server.scheme not in ("http", "https") or not server.host:
         raise ValueError("an address that is not on the web")
     headers = {str(name): str(value) for name, value in (data.get("header") or {}).items()}
     if not all(text.isprintable() for pair in headers.items() for text in pair):

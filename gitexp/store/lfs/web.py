@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from gitexp.errors import GitexpError, NotFound, RemoteError
 from gitexp.store.lfs.connections import SLOWEST_ANSWER, connections_to
@@ -101,15 +103,42 @@ class Web:
             NotFound: it says that this is not there.
             RemoteError: it refused the request.
         """
+        with self._translated(), self._opened(request) as response:
+            yield response
+
+    def take(self, request: Request, work: Callable[[BaseHTTPResponse], object]) -> None:
+        """Hand the answer to a request over, and once more from its beginning where it breaks off.
+
+        Raises:
+            RemoteUnavailable, NotFound, RemoteError: as for `answer`.
+        """
+        from urllib3.exceptions import ProtocolError
+
         with self._translated():
-            response = self._answered(request)
-            try:
-                if not 200 <= response.status < 300:
-                    raise self._refusal(request, response)
-                yield response
-            finally:
-                response.close()
-                response.release_conn()
+            for attempt in itertools.count(1):
+                with self._opened(request) as response:
+                    try:
+                        work(response)
+                    except ProtocolError:
+                        if attempt >= self._attempts:
+                            raise
+                    else:
+                        return
+                self._wait(attempt, None)
+
+    @contextlib.contextmanager
+    def _opened(self, request: Request) -> Iterator[BaseHTTPResponse]:
+        response = self._answered(request)
+        try:
+            if not 200 <= response.status < 300:
+                raise self._refusal(request, response)
+            yield response
+        finally:
+            response.close()
+            response.release_conn()
+
+    def _wait(self, attempt: int, wanted: str | None) -> None:
+        time.sleep(min(_pause_after(attempt, wanted), self._longest_pause))
 
     def _answered(self, request: Request) -> BaseHTTPResponse:
         """Return the answer of the last attempt, whatever it is."""
@@ -123,7 +152,7 @@ class Web:
                     return response
                 wanted = response.headers.get("Retry-After")
                 _let_go(response)
-            time.sleep(min(_pause_after(attempt, wanted), self._longest_pause))
+            self._wait(attempt, wanted)
         return self._logged_in(request)
 
     def _logged_in(self, request: Request) -> BaseHTTPResponse:
@@ -179,14 +208,11 @@ class Web:
             if response.status not in _MOVED or not target:
                 return response
             _let_go(response)
-            target = urljoin(url, target)
-            self._check_move(url, target)
+            target = self._moved_to(url, target)
             if server_of(target) != server_of(url):
                 headers = _without_authorization(headers)
             url = target
-        raise unavailable(
-            self.endpoint.title, self.endpoint.remote, "it redirects without end", denied=False
-        )
+        raise self._lost("without end")
 
     def _sent(self, request: Request, url: str, headers: Mapping[str, str]) -> BaseHTTPResponse:
         pool, sent = self._pool(url), dict(headers)
@@ -207,11 +233,20 @@ class Web:
                 **given,
             )
 
-    def _check_move(self, url: str, target: str) -> None:
-        scheme = urlsplit(target).scheme
+    def _moved_to(self, url: str, location: str) -> str:
+        """Return where a redirect leads, unless it is no address or a less safe one."""
+        try:
+            target = urljoin(url, location)
+            scheme = server_of(target).scheme
+        except ValueError as exc:
+            raise self._lost("to no address") from exc
         if scheme not in ("http", "https") or (scheme == "http" and url.startswith("https:")):
-            line = f"it redirects to {redact(target)}, which is less safe"
-            raise unavailable(self.endpoint.title, self.endpoint.remote, line, denied=False)
+            raise self._lost(f"to {redact(target)}, which is less safe")
+        return target
+
+    def _lost(self, how: str) -> GitexpError:
+        line = f"it redirects {how}"
+        return unavailable(self.endpoint.title, self.endpoint.remote, line, denied=False)
 
     def _pool(self, url: str) -> PoolManager:
         server = server_of(url)
@@ -254,7 +289,7 @@ def explanation(body: bytes) -> str:
 
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     message = said.get("message") if isinstance(said, dict) else None
     return sanitize(message) if isinstance(message, str) else ""
@@ -262,7 +297,7 @@ def explanation(body: bytes) -> str:
 
 def _pause_after(attempt: int, wanted: str | None) -> float:
     """Return how many seconds to wait after a failed attempt: what the server wants, else more."""
-    if wanted and wanted.strip().isdigit():
+    if wanted and re.fullmatch(r"\s*[0-9]+\s*", wanted):
         return float(wanted)
     return 0.2 * 2.0**attempt * random.uniform(0.5, 1.0)
 
