@@ -90,7 +90,7 @@ def replace_entries(raw: RawObject, changes: Mapping[str, TreeEntry | None]) -> 
 def _checked_rows(raw: RawObject) -> Mapping[bytes, _Row]:
     """Return the rows of a tree that has no name that could lead elsewhere."""
     rows = _rows(raw)
-    if not _FORBIDDEN.isdisjoint(rows) or b"/" in b"".join(rows):
+    if not rows.keys().isdisjoint(_FORBIDDEN) or b"/" in b"".join(rows):
         names = [name.decode("utf-8", "surrogateescape") for name in rows]
         name, fault = next((n, fault) for n in names if (fault := entry_name_fault(n)))
         raise DamagedObject(f"the tree {raw.id} has an entry named {name!r}: {fault}")
