@@ -10,10 +10,11 @@ from typing import Any
 
 from gitexp.errors import InvalidInput
 from gitexp.evaluation.answers import Usage
+from gitexp.evaluation.datasets.sample import Sample
 from gitexp.evaluation.evaluators.cases import AsyncJudge, Case, Described, Judging, Opening
 from gitexp.evaluation.evaluators.functions import called
-from gitexp.evaluation.evaluators.servers import Server, connected
-from gitexp.evaluation.evaluators.verdicts import brief, failed, graded
+from gitexp.evaluation.evaluators.servers import Server, connected, server_of
+from gitexp.evaluation.evaluators.verdicts import brief, graded
 from gitexp.runs.rows import Score
 
 MAX_LENGTH = 200_000
@@ -22,8 +23,8 @@ MAX_LENGTH = 200_000
 _TIMEOUT = 60.0
 
 Vectors = Sequence[Sequence[float]]
-Embed = Callable[[Sequence[str]], Awaitable[tuple[Vectors, Usage]]]
-"""From texts to a vector of each, in their order, and what that used up."""
+Embed = Callable[[Sample, Sequence[str]], Awaitable[tuple[Vectors, Usage]]]
+"""From a sample and texts to a vector of each text, in their order, and what that used up."""
 
 
 def embedding(described: Described) -> Judging:
@@ -47,6 +48,8 @@ def embedding(described: Described) -> Judging:
         async with embedding_by(described, opening) as embed:
             yield _judge_by(embed)
 
+    if embedding_by is _by_server:
+        server_of(described, "embeddings")
     timeout = None if "base_url" in described.options else described.get("timeout", _TIMEOUT)
     return Judging(connect=connect, graded=True, scale=(-1.0, 1.0), timeout=timeout)
 
@@ -56,13 +59,15 @@ def _judge_by(embed: Embed) -> AsyncJudge:
         wanted = case.expected if isinstance(case.expected, list) else [case.expected]
         texts = [_required(text) for text in wanted]
         if not isinstance(case.output, str):
-            return failed(f"{brief(case.output)} is not text", value=0.0)
+            return graded(0.0, f"{brief(case.output)} is not text")
         output = _required(case.output)
         if output in texts:
             return graded(1.0)
         if not output.strip() or not any(text.strip() for text in texts):
             return graded(0.0, "there is nothing to compare")
-        vectors, usage = await embed([output, *(text for text in texts if text.strip())])
+        vectors, usage = await embed(
+            case.sample, [output, *(text for text in texts if text.strip())]
+        )
         nearest = max(_cosine(vectors[0], other) for other in vectors[1:])
         score = graded(nearest, f"similarity {nearest:.3g}")
         return Score(value=score.value, reason=score.reason, usage=usage.to_dict() or None)
@@ -109,29 +114,28 @@ def _is_number(value: Any) -> bool:
 
 @asynccontextmanager
 async def _by_server(described: Described, opening: Opening) -> AsyncIterator[Embed]:
-    options = described.options
+    options, endpoint = described.options, server_of(described, "embeddings")
     question = {"model": options["model"], "encoding_format": "float"}
     if "dimensions" in options:
         question["dimensions"] = options["dimensions"]
-    async with connected(described, opening) as server:
+    async with connected(described, endpoint, opening) as server:
 
-        async def embed(texts: Sequence[str]) -> tuple[Vectors, Usage]:
-            return await _asked(server, {**question, "input": list(texts)}, texts)
+        async def embed(sample: Sample, texts: Sequence[str]) -> tuple[Vectors, Usage]:
+            return await _asked(server, sample, {**question, "input": list(texts)}, texts)
 
         yield embed
 
 
 async def _asked(
-    server: Server, question: Mapping[str, Any], texts: Sequence[str]
+    server: Server, sample: Sample, question: Mapping[str, Any], texts: Sequence[str]
 ) -> tuple[Vectors, Usage]:
-    answer = await server.ask("embeddings", question)
+    answer = await server.ask(sample, question)
     try:
-        rows = sorted(answer["data"], key=lambda row: row["index"])
+        rows = sorted(answer.output["data"], key=lambda row: row["index"])
         vectors = [row["embedding"] for row in rows]
-        sent = (answer.get("usage") or {}).get("prompt_tokens")
-    except (LookupError, TypeError, AttributeError) as exc:
+    except (LookupError, TypeError) as exc:
         raise ValueError("the server's answer holds no embeddings") from exc
-    return _checked(vectors, texts), Usage(input_tokens=sent if isinstance(sent, int) else None)
+    return _checked(vectors, texts), answer.usage
 
 
 @asynccontextmanager
@@ -141,7 +145,7 @@ async def _by_function(described: Described, opening: Opening) -> AsyncIterator[
     name = described.options["callable"]
     with imported_function(name, opening.directory, what=described.file) as function:
 
-        async def embed(texts: Sequence[str]) -> tuple[Vectors, Usage]:
+        async def embed(sample: Sample, texts: Sequence[str]) -> tuple[Vectors, Usage]:
             vectors = await called(function, (list(texts),), opening.threads)
             return _checked(vectors, texts), Usage()
 
@@ -156,7 +160,7 @@ async def _by_local_model(described: Described, opening: Opening) -> AsyncIterat
     name = described.options["local_model"]
     model: Any = await opening.threads.call(lambda: library.SentenceTransformer(name))
 
-    async def embed(texts: Sequence[str]) -> tuple[Vectors, Usage]:
+    async def embed(sample: Sample, texts: Sequence[str]) -> tuple[Vectors, Usage]:
         vectors = await opening.threads.call(lambda: model.encode(list(texts)))
         return _checked(vectors, texts), Usage()
 

@@ -12,12 +12,13 @@ from typing import Any
 
 from gitexp.documents.problems import MISSING, Problem
 from gitexp.errors import InvalidDocuments
-from gitexp.evaluation.answers import Usage
+from gitexp.evaluation.answers import Answer, Usage
+from gitexp.evaluation.datasets.sample import Sample
 from gitexp.evaluation.evaluators.cases import AsyncJudge, Case, Described, Judging, Opening
 from gitexp.evaluation.evaluators.json_texts import NoJson, find_object, read_json
 from gitexp.evaluation.evaluators.prompts import Prompt, verdict_schema
 from gitexp.evaluation.evaluators.scales import Scale, scale_of
-from gitexp.evaluation.evaluators.servers import Server, connected
+from gitexp.evaluation.evaluators.servers import Server, connected, server_of
 from gitexp.evaluation.evaluators.verdicts import brief
 from gitexp.runs.rows import Score
 
@@ -70,15 +71,16 @@ class _Judge:
         self._described = described
         self._scale = scale
         self._prompt = Prompt(described, scale)
+        self._endpoint = server_of(described, "chat/completions")
         self._repeat: int = described.get("repeat", 1)
 
     @asynccontextmanager
     async def connect(self, opening: Opening) -> AsyncIterator[AsyncJudge]:
-        async with connected(self._described, opening) as server:
+        async with connected(self._described, self._endpoint, opening) as server:
 
             async def judge(case: Case) -> Score:
                 question = self._question(case)
-                asked = [self._asked(server, question) for _ in range(self._repeat)]
+                asked = [self._asked(server, case.sample, question) for _ in range(self._repeat)]
                 return self._together(_all_of(await asyncio.gather(*asked, return_exceptions=True)))
 
             yield judge
@@ -95,13 +97,11 @@ class _Judge:
         form = _FORMATS[options.get("structured", "json-schema")](self._scale)
         return question if form is None else {**question, "response_format": form}
 
-    async def _asked(self, server: Server, question: Mapping[str, Any]) -> Verdict:
-        answer = await server.ask("chat/completions", question)
-        return self._verdict(answer)
+    async def _asked(self, server: Server, sample: Sample, question: Mapping[str, Any]) -> Verdict:
+        return self._verdict(await server.ask(sample, question))
 
-    def _verdict(self, answer: Mapping[str, Any]) -> Verdict:
-        said = _find(self._scale, _content(answer))
-        usage = _usage(answer, self._described.get("price", {}))
+    def _verdict(self, answer: Answer) -> Verdict:
+        said = _find(self._scale, _content(answer.output))
         value = self._scale.read(said.get(self._scale.key))
         if value is MISSING:
             raise Unreadable(
@@ -109,7 +109,9 @@ class _Judge:
                 f"{self._scale.hint[0].lower()}{self._scale.hint[1:-1]}"
             )
         reason = said.get("reason")
-        return Verdict(value=value, reason=reason if isinstance(reason, str) else "", usage=usage)
+        return Verdict(
+            value=value, reason=reason if isinstance(reason, str) else "", usage=answer.usage
+        )
 
     def _together(self, verdicts: Sequence[Verdict]) -> Score:
         usage = sum((verdict.usage for verdict in verdicts), Usage()).to_dict() or None
@@ -158,7 +160,7 @@ _FORMATS: Mapping[str, Any] = {
 }
 
 
-def _content(answer: Mapping[str, Any]) -> str:
+def _content(answer: Any) -> str:
     """Return what a judge wrote.
 
     Raises:
@@ -195,19 +197,3 @@ def _find(scale: Scale, content: str) -> Mapping[str, Any]:
         if isinstance(bare, dict) or scale.read(bare) is MISSING:
             raise Unreadable(f"the judge's answer holds no verdict: {brief(content)}") from None
         return {scale.key: bare}
-
-
-def _usage(answer: Mapping[str, Any], price: Mapping[str, float]) -> Usage:
-    said = answer.get("usage")
-    if not isinstance(said, dict):
-        return Usage()
-    sent, came = (_count(said.get(key)) for key in ("prompt_tokens", "completion_tokens"))
-    cost = None
-    if price and (sent is not None or came is not None):
-        cost = (sent or 0) * price.get("input_per_million", 0) / 1e6
-        cost += (came or 0) * price.get("output_per_million", 0) / 1e6
-    return Usage(input_tokens=sent, output_tokens=came, cost=cost)
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -15,7 +15,7 @@ from gitexp.documents.canonical import canonical_json
 from gitexp.errors import InvalidInput
 from gitexp.evaluation.evaluators.cases import Case, Described, Judging
 from gitexp.evaluation.evaluators.equality import folding
-from gitexp.evaluation.evaluators.verdicts import brief, failed, graded
+from gitexp.evaluation.evaluators.verdicts import brief, graded
 from gitexp.runs.rows import Score
 
 MAX_LENGTH = 200_000
@@ -45,7 +45,7 @@ def text_overlap(described: Described) -> Judging:
         expected = fold(case.expected) if fold else case.expected
         references = _references(expected, output, takes_lists)
         if not _is_comparable(output, takes_lists):
-            return failed(f"{brief(case.output)} is not text", value=0.0)
+            return graded(0.0, f"{brief(case.output)} is not text")
         best = max(overlap(output, reference) for reference in references)
         return graded(best, "" if best >= 1 else f"{method} {best:.3g}")
 

@@ -1,151 +1,125 @@
-"""A server with an OpenAI-compatible API that evaluators ask, over one session for a run."""
+"""A server with an OpenAI-compatible API that evaluators ask, connected as endpoints are."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from gitexp.environments.parameters import MASK, Parameters
-from gitexp.errors import InvalidInput
-from gitexp.evaluation.answers import CallFailed
+from gitexp.documents.problems import Problem
+from gitexp.environments.parameters import Parameters
+from gitexp.errors import InvalidDocuments, InvalidInput
+from gitexp.evaluation.answers import Answer, Asking, Caller, CallFailed
+from gitexp.evaluation.datasets.sample import Sample
+from gitexp.evaluation.endpoints.loading import Endpoint, endpoint_of
 from gitexp.evaluation.evaluators.cases import Described, Opening
-
-if TYPE_CHECKING:
-    from aiohttp import ClientResponse, ClientSession
-
-ATTEMPTS = 3
-"""How often a server is asked until it answers, unless a description says."""
 
 CONCURRENCY = 15
 """How many questions a server is asked at once, unless a description says."""
 
 _TIMEOUT = 60.0
-_MAX_ANSWER = 10 * 2**20
-_SHOWN = 300
-_RETRYABLE = frozenset([408, 409, 425, 429, 500, 502, 503, 504, 529])
-_FIRST_WAIT = 0.5
-_LONGEST_WAIT = 60.0
+_COMMON = ("timeout", "concurrency", "retry", "price", "proxy")
+_USAGE = {"input_tokens": "/usage/prompt_tokens", "output_tokens": "/usage/completion_tokens"}
+_PLACES = {"url": "base_url", "headers": "api_key"}
+
+
+def server_of(described: Described, path: str) -> Endpoint:
+    """Return the endpoint that is asked questions at a path below the base URL.
+
+    Raises:
+        InvalidDocuments: base URL or key are no templates of the kind that they may be.
+    """
+    from gitexp.evaluation.endpoints.checking import faults_in
+
+    options = described.options
+    data = {
+        "type": "http",
+        "url": f"{options['base_url'].rstrip('/')}/{path}",
+        "headers": {"Authorization": f"Bearer {options['api_key']}"}
+        if "api_key" in options
+        else {},
+        "json": "{{ input }}",
+        "response": {"status": [200], "format": "json", "usage": _USAGE},
+        "timeout": _TIMEOUT,
+        **{key: options[key] for key in _COMMON if key in options},
+    }
+    problems = [
+        Problem(file=described.file, place=_PLACES.get(str(place[0]), ""), message=message)
+        for place, message in faults_in(data)
+    ]
+    if problems:
+        raise InvalidDocuments(problems, hint="Write the key as {{ secrets.SLOT }}.")
+    return endpoint_of(described.file, data)
 
 
 class Server:
     """A server that is asked with JSON and answers with it."""
 
-    def __init__(self, session: ClientSession, described: Described, key: str) -> None:
-        self._session = session
-        self._url = described.options["base_url"].rstrip("/")
-        self._key = key
-        self._attempts: int = described.get("attempts", ATTEMPTS)
-        self._places = asyncio.Semaphore(described.get("concurrency", CONCURRENCY))
+    def __init__(self, caller: Caller, endpoint: Endpoint, parameters: Mapping[str, Any]) -> None:
+        self._caller = caller
+        self._endpoint = endpoint
+        self._parameters = parameters
+        self._places = asyncio.Semaphore(endpoint.concurrency or CONCURRENCY)
 
-    async def ask(self, path: str, question: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def ask(self, sample: Sample, question: Mapping[str, Any]) -> Answer:
         """Return the answer, asked for again where that may help.
+
+        Args:
+            sample: what the question is about.
 
         Raises:
             CallFailed: there is none that can be used.
         """
+        asking = Asking(sample=sample, input=question, parameters=self._parameters)
+        retry = self._endpoint.retry
         async with self._places:
-            for attempt in range(1, self._attempts):
+            for attempt in range(1, retry.attempts):
                 try:
-                    return await self._asked(path, question)
+                    return await self._asked(asking)
                 except CallFailed as exc:
                     if not exc.retryable:
                         raise
-                    await asyncio.sleep(_wait(attempt, exc.retry_after))
-            return await self._asked(path, question)
+                    seconds = retry.backoff_seconds * 2.0 ** (attempt - 1)
+                    wait = seconds if exc.retry_after is None else exc.retry_after
+                    await asyncio.sleep(min(wait, retry.max_backoff_seconds))
+            return await self._asked(asking)
 
-    async def _asked(self, path: str, question: Mapping[str, Any]) -> Mapping[str, Any]:
-        import aiohttp
-
+    async def _asked(self, asking: Asking) -> Answer:
         try:
-            async with self._session.post(
-                f"{self._url}/{path}", json=question, allow_redirects=False
-            ) as response:
-                body = await _body_of(response)
-                return self._read(response, body)
-        except asyncio.TimeoutError as exc:
-            raise CallFailed("no answer in time", kind="Timeout", retryable=True) from exc
-        except (aiohttp.ClientError, OSError) as exc:
+            return await self._caller.call(asking)
+        except CallFailed as exc:
             raise CallFailed(
-                self._masked(f"{type(exc).__name__}: {exc}"), kind="Connection", retryable=True
+                str(exc).removeprefix(f"{self._endpoint.what}: "),
+                kind=exc.kind,
+                retryable=exc.retryable,
+                retry_after=exc.retry_after,
             ) from exc
-
-    def _read(self, response: ClientResponse, body: bytes) -> Mapping[str, Any]:
-        status = response.status
-        if status != 200:
-            said = self._masked(body.decode("utf-8", "replace"))[:_SHOWN].strip()
-            raise CallFailed(
-                f"HTTP {status}{': ' if said else ''}{said}",
-                kind=f"HTTP {status}",
-                retryable=status in _RETRYABLE,
-                retry_after=_retry_after(response.headers.get("Retry-After", "")),
-            )
-        try:
-            answer = json.loads(body)
-        except (ValueError, RecursionError) as exc:
-            raise CallFailed("the server's answer is no JSON", kind="BadResponse") from exc
-        if not isinstance(answer, dict):
-            raise CallFailed("the server's answer is no object", kind="BadResponse")
-        return answer
-
-    def _masked(self, text: str) -> str:
-        return text.replace(self._key, MASK) if self._key else text
 
 
 @asynccontextmanager
-async def connected(described: Described, opening: Opening) -> AsyncIterator[Server]:
-    """Yield the server that a description names.
+async def connected(
+    described: Described, endpoint: Endpoint, opening: Opening
+) -> AsyncIterator[Server]:
+    """Yield the server of a description.
 
     Raises:
         InvalidInput: aiohttp is not installed, or the slot of the key holds no secret.
         NotFound: the key is not set.
     """
-    try:
-        import aiohttp
-    except ImportError as exc:
-        raise InvalidInput(
-            f"{described.file} asks a server through aiohttp, which is not installed",
-            hint="Install it: `pip install 'gitexp[eval]'`.",
-        ) from exc
-    key = _key_of(described, opening)
-    async with aiohttp.ClientSession(
-        headers={"Authorization": f"Bearer {key}"} if key else {},
-        timeout=aiohttp.ClientTimeout(total=described.get("timeout", _TIMEOUT)),
-        trust_env=described.get("proxy", False),
-    ) as session:
-        yield Server(session, described, key)
+    from gitexp.evaluation.endpoints.opening import open_caller
 
-
-def _key_of(described: Described, opening: Opening) -> str:
-    slot = described.get("api_key")
-    if slot is None:
-        return ""
-    if not isinstance(opening.parameters, Parameters):
+    parameters: Any = opening.parameters
+    if "api_key" in described.options and not isinstance(parameters, Parameters):
         raise InvalidInput(
-            f"{described.file} needs the secret slot {slot!r}, and no version's values are given",
-            hint="Score with the values of an experiment.",
+            f"{described.file} needs a secret, and no experiment's values are given",
+            hint="Score with the values of an experiment: `--experiment NAME`.",
         )
-    return opening.parameters.secret(slot, opening.environ)
-
-
-async def _body_of(response: ClientResponse) -> bytes:
-    parts, size = [], 0
-    async for part in response.content.iter_chunked(2**16):
-        size += len(part)
-        if size > _MAX_ANSWER:
-            raise CallFailed(
-                f"the server's answer is larger than {_MAX_ANSWER} bytes", kind="BadResponse"
-            )
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _retry_after(text: str) -> float | None:
-    return float(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
-
-
-def _wait(attempt: int, asked: float | None) -> float:
-    seconds = _FIRST_WAIT * 2.0 ** (attempt - 1) if asked is None else asked
-    return min(seconds, _LONGEST_WAIT)
+    async with open_caller(
+        endpoint,
+        directory=opening.directory,
+        parameters=parameters,
+        environ=opening.environ,
+        threads=opening.threads,
+    ) as caller:
+        yield Server(caller, endpoint, parameters)

@@ -15,7 +15,7 @@ from gitexp.evaluation.evaluators.equality import equal
 from gitexp.evaluation.evaluators.framing import Frame, select
 from gitexp.evaluation.evaluators.json_texts import NoJson, read_json
 from gitexp.evaluation.evaluators.types import maker_of
-from gitexp.evaluation.evaluators.verdicts import PASSED, brief, failed, unscored
+from gitexp.evaluation.evaluators.verdicts import PASSED, brief, broken, failed, unscored
 from gitexp.runs.rows import Score
 
 _SHOWN = 3
@@ -148,7 +148,10 @@ def _field_score(field: Field, case: Case) -> Score | None:
         return None
     if have is MISSING:
         return failed("is missing", value=0.0)
-    return field.frame.after(field.judge(case._replace(output=have, expected=want)))
+    try:
+        return field.frame.after(field.judge(case._replace(output=have, expected=want)))
+    except Exception as exc:
+        return broken(exc)
 
 
 def _at(value: Any, path: str) -> Any:
@@ -160,14 +163,10 @@ def _mismatch(have: Any, want: Any) -> Score:
 
 
 def _together(scored: list[tuple[Field, Score]], least: float) -> Score:
-    """Return the score that those of the fields come to.
-
-    Raises:
-        ValueError: a field could not be compared.
-    """
+    """Return the score that those of the fields come to; an error where one is an error."""
     for field, score in scored:
         if score.error:
-            raise ValueError(f"{field.path or 'the output'}: {score.error}")
+            return Score(error=f"{field.path or 'the output'}: {score.error}")
     judged = [(field, score) for field, score in scored if score.value is not None]
     total = sum(field.weight for field, _ in judged)
     if total <= 0:

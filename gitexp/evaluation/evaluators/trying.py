@@ -38,11 +38,6 @@ def scores_of(
     from gitexp.evaluation.running.loops import run_in_thread
 
     found: dict[str, Score] = {}
-    given = {
-        "usage": usage,
-        "duration_seconds": duration_seconds,
-        "parameters": parameters,
-    }
 
     async def work() -> None:
         import asyncio
@@ -59,7 +54,13 @@ def scores_of(
                 threads=threads,
             ) as ready:
                 for one in ready:
-                    found[one.name] = await one.score(sample, output, **given)
+                    found[one.name] = await one.score(
+                        sample,
+                        output,
+                        usage=usage,
+                        duration_seconds=duration_seconds,
+                        parameters=parameters,
+                    )
         finally:
             threads.close()
 

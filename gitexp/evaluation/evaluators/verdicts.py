@@ -36,8 +36,8 @@ def graded(value: float, reason: str = "") -> Score:
 
 def broken(exc: BaseException) -> Score:
     """Return the score of an evaluator that raised."""
-    said = str(exc)
-    return Score(error=shortened(f"{type(exc).__name__}: {said}" if said else type(exc).__name__))
+    kind, said = getattr(exc, "kind", type(exc).__name__), str(exc)
+    return Score(error=shortened(said if said.startswith(kind) else f"{kind}: {said}".rstrip(": ")))
 
 
 def shortened(text: str) -> str:
