@@ -6,6 +6,7 @@ What a file says of ids is not trusted: an id is the name of the directory.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ from gitexp.integrations.mlflow.sources import (
     SourceRun,
     local_directory,
 )
+from gitexp.runs.artifacts.source_files import unreadable
 
 _META = "meta.yaml"
 _TRASH = ".trash"
@@ -33,14 +35,19 @@ def is_tracking_directory(path: Path) -> bool:
     """Return whether MLflow keeps experiments there."""
     if (path / _TRASH).is_dir():
         return True
-    return path.is_dir() and any((one / _META).is_file() for one in path.iterdir())
+    return path.is_dir() and any(_has_meta(one) for one in path.iterdir())
 
 
 class FilesSource:
-    """A tracking directory."""
+    """A tracking directory.
+
+    Raises:
+        InvalidInput: it cannot be read.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._places = {place.name: place for place in _experiments_below(root)}
         self._problems: list[str] = []
 
     def close(self) -> None:
@@ -54,24 +61,16 @@ class FilesSource:
         """Return how many traces and registered models there are."""
         registry = self._root / "models"
         found = {
-            "traces": sum(len(_names(place / "traces")) for place in self._places()),
-            "registered models": len(_names(registry)) if registry.is_dir() else 0,
+            "traces": sum(len(self._inside(place / "traces")) for place in self._places.values()),
+            "registered models": len(self._inside(registry)),
         }
         return {what: count for what, count in found.items() if count}
 
     # --- experiments ----------------------------------------------------------------------
 
-    def _places(self) -> list[Path]:
-        tops = (self._root, self._root / _TRASH)
-        found = [top / name for top in tops if top.is_dir() for name in _names(top)]
-        return [place for place in found if (place / _META).is_file() and place.name != "models"]
-
-    def _place(self, experiment_id: str) -> Path:
-        return next(place for place in self._places() if place.name == experiment_id)
-
     def experiments(self) -> list[SourceExperiment]:
         """Return the experiments, deleted ones too."""
-        found = [self._tried(place, self._experiment) for place in self._places()]
+        found = [self._tried(place, self._experiment) for place in self._places.values()]
         return [experiment for experiment in found if experiment is not None]
 
     def _experiment(self, place: Path) -> SourceExperiment:
@@ -96,21 +95,24 @@ class FilesSource:
             self._problems.append(f"{place.relative_to(self._root)} cannot be read: {reason}")
             return None
 
+    def _inside(self, directory: Path) -> list[str]:
+        return self._tried(directory, _names) or []
+
     # --- runs -----------------------------------------------------------------------------
 
     def runs(self, experiment: SourceExperiment) -> Iterator[SourceRun]:
         """Yield the runs of an experiment, deleted ones too."""
-        top = self._place(experiment.id)
-        for name in _names(top):
-            if name not in _NO_RUNS and (top / name / _META).is_file():
+        top = self._places[experiment.id]
+        for name in self._inside(top):
+            if name not in _NO_RUNS and _has_meta(top / name):
                 run = self._tried(top / name, self._run)
                 if run is not None:
                     yield run
 
     def started(self, experiment: SourceExperiment, run_id: str) -> int | None:
         """Return when a run began, 0 where that was not noted; None without such a run."""
-        place = self._place(experiment.id) / run_id
-        if not run_id or "/" in run_id or run_id in _NO_RUNS or not (place / _META).is_file():
+        place = self._places[experiment.id] / run_id
+        if not run_id or "/" in run_id or run_id in _NO_RUNS or not _has_meta(place):
             return None
         return self._tried(place, lambda there: _whole(_meta(there).get("start_time"))) or 0
 
@@ -163,8 +165,8 @@ class FilesSource:
 
     def models(self, experiment: SourceExperiment) -> list[SourceModel]:
         """Return the logged models of an experiment, deleted ones too."""
-        top = self._place(experiment.id) / "models"
-        places = [top / name for name in _names(top) if (top / name / _META).is_file()]
+        top = self._places[experiment.id] / "models"
+        places = [top / name for name in self._inside(top) if _has_meta(top / name)]
         found = [self._tried(place, self._model) for place in places]
         return [model for model in found if model is not None]
 
@@ -187,6 +189,25 @@ class FilesSource:
             tags=_texts(place / "tags"),
             metrics=[row for file, name in _files(place / "metrics") for row in _rows(file, name)],
         )
+
+
+def _experiments_below(root: Path) -> list[Path]:
+    tops = (root, root / _TRASH)
+    try:
+        found = [top / name for top in tops for name in _names(top)]
+    except OSError as exc:
+        raise unreadable(root, exc) from exc
+    return [place for place in found if _has_meta(place) and place.name != "models"]
+
+
+def _has_meta(place: Path) -> bool:
+    """Return whether something of MLflow is there; reading it says why it cannot be read."""
+    try:
+        return stat.S_ISREG(os.stat(place / _META).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
 
 
 def _whole(value: Any) -> int | None:

@@ -81,6 +81,25 @@ def test_an_experiment_with_a_wrong_field_is_told(workspace: Workspace, place: P
     assert report.problems[0].startswith("4 cannot be read: ValueError: ")
 
 
+@pytest.mark.parametrize("name", ["4", "3/" + RUN])
+def test_what_cannot_be_looked_at_is_told(workspace: Workspace, place: Path, name: str) -> None:
+    (place.parent / name).symlink_to(place.parent / name)
+    report = imported(workspace, place.parent)
+    assert report.added == 1
+    assert report.problems[0].startswith(f"{name} cannot be read: OSError: ")
+
+
+@pytest.mark.parametrize("name", ["models", "traces"])
+def test_a_directory_that_cannot_be_looked_into_is_told(
+    workspace: Workspace, place: Path, name: str
+) -> None:
+    (place / name).symlink_to(place / name)
+    report = imported(workspace, place.parent)
+    assert report.added == 1
+    (problem,) = report.problems
+    assert problem.startswith(f"3/{name} cannot be read: OSError: ")
+
+
 @pytest.mark.parametrize("uri", ["x" * 300, "file:///" + "x" * 300])
 def test_an_address_that_can_be_of_no_file_is_of_no_artifacts(
     workspace: Workspace, place: Path, uri: str
