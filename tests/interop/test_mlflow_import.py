@@ -11,6 +11,8 @@ import pytest
 from gitexp.integrations.mlflow.importing import import_mlflow
 from gitexp.integrations.mlflow.plugin import artifact_repository, tracking_store
 from gitexp.repository import Repository
+from tests.integrations.mlflow import leftovers
+from tests.integrations.mlflow.leftovers import BEGAN, MODEL, RUN
 from tests.interop.mlflow_stores import IDENTITY, QUIET, Both, new_project, python, quiet
 
 pytestmark = [pytest.mark.interop, pytest.mark.filterwarnings("ignore")]
@@ -188,3 +190,23 @@ def test_importing_again_adds_nothing(both: Both, filled: str, tmp_path: Path) -
     with Repository.open(tmp_path / "bot") as repository:
         report = import_mlflow(repository.workspace, filled, base=tmp_path)
     assert (report.added, report.changed, report.unchanged) == (0, 0, 7)
+
+
+def test_values_of_a_model_are_not_counted_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key, value in IDENTITY.items():
+        monkeypatch.setenv(key, value)
+    place = leftovers.experiment(tmp_path / "mlruns", "3", "tone")
+    leftovers.run(place, RUN)
+    moments = {"creation_timestamp": BEGAN, "last_updated_timestamp": BEGAN}
+    leftovers.meta(place / "models" / MODEL, name="ext", status=2, source_run_id=RUN, **moments)
+    uri, lines = new_project(tmp_path / "bot"), ""
+    for values in ("1.0 0", "1.0 0", "2.0 1"):
+        lines += f"{BEGAN} {values} {RUN}\n"
+        leftovers.write(place / "models" / MODEL / "metrics" / "mm", lines)
+        with Repository.open(tmp_path / "bot") as repository:
+            import_mlflow(repository.workspace, str(place.parent), base=tmp_path)
+    with quiet():
+        found = tracking_store(uri).get_logged_model(MODEL).metrics
+    assert [(metric.value, metric.step) for metric in found] == [(1.0, 0), (2.0, 1)]

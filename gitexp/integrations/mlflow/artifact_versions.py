@@ -7,6 +7,7 @@ the newest under PATH, and none is lost.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,6 +49,7 @@ class ArtifactShelf:
             InvalidInput: the path is not safe, or one that is chosen here.
             Conflict: the path is in another artifact's way.
         """
+        path = unicodedata.normalize("NFC", path)
         if path.startswith(f"{VERSIONS}/"):
             raise InvalidInput(
                 f"{path!r} is a path that gitexp chooses itself", hint="Use another."
@@ -64,7 +66,7 @@ class ArtifactShelf:
     def _staged(self, path: str, target: str, number: int, file: Path) -> Artifact:
         self._catalogue.check(target)
         directory, _, name = target.rpartition("/")
-        if name == file.name:
+        if name == unicodedata.normalize("NFC", file.name):
             artifact = stage_file(self._workspace, self._bare, file, directory or None)
         else:  # a link, under the name of what it leads to
             artifact = stage_bytes(self._workspace, self._bare, file.read_bytes(), target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ class GitexpArtifacts(ArtifactRepository):
     @contextmanager
     def _place(self, path: str | None) -> Iterator[tuple[Tracked, _Place]]:
         """Yield the project and what a path stands for, which no other thread reads meanwhile."""
-        whole = _joined(self._inside, (path or "").strip("/"))
+        whole = unicodedata.normalize("NFC", _joined(self._inside, (path or "").strip("/")))
         found = place_of(whole)
         if found is None:
             raise invalid(

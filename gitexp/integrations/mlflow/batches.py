@@ -14,8 +14,8 @@ from mlflow.utils.validation import (
 )
 
 from gitexp.integrations.mlflow import tags
-from gitexp.integrations.mlflow.refusals import invalid
-from gitexp.runs.metrics import plain_number
+from gitexp.integrations.mlflow.refusals import invalid, missing
+from gitexp.runs.metrics import metric_number, plain_number, whole_number
 from gitexp.runs.run import Run
 
 
@@ -27,15 +27,27 @@ def metrics_event(metrics: Sequence[Metric], *, batch: bool = True) -> dict[str,
 
     Raises:
         MlflowException: one of them is wrong.
+        InvalidInput: a number needs more bits than there are.
     """
     for index, metric in enumerate(metrics):
         path = f"metrics[{index}]" if batch else ""
         _validate_metric(metric.key, metric.value, metric.timestamp, metric.step, path=path)
-    points = [
-        [metric.key, plain_number(float(metric.value)), int(metric.step), int(metric.timestamp)]
-        for metric in metrics
-    ]
+    points = [_point(metric) for metric in metrics]
     return {"metrics": points} if points else {}
+
+
+def _point(metric: Metric) -> list[Any]:
+    value = plain_number(metric_number(metric.key, metric.value))
+    return [metric.key, value, _whole("step", metric.step), _whole("timestamp", metric.timestamp)]
+
+
+def _whole(what: str, value: Any) -> int:
+    """Return a step or a time; MLflow takes those with a fraction, which does not count."""
+    try:
+        number = int(value)
+    except (OverflowError, ValueError):
+        number = value
+    return whole_number(what, number)
 
 
 def params_event(params: Sequence[Param], *, batch: bool = True) -> dict[str, Any]:
@@ -68,6 +80,16 @@ def tags_event(given: Sequence[RunTag], *, batch: bool = True) -> dict[str, Any]
     fields = {"name": tags.RUN_NAME, "description": tags.NOTE}
     told = {field: checked[key] for field, key in fields.items() if key in checked}
     return {**({"tags": checked} if checked else {}), **({"set": told} if told else {})}
+
+
+def refuse_internal(run_id: str, key: str) -> None:
+    """Raise an error when a tag that is to be removed is none that MLflow knows of.
+
+    Raises:
+        MlflowException: it is kept by gitexp itself.
+    """
+    if tags.is_internal(key):
+        raise missing(f"No tag with name: {key} in run with id {run_id}")
 
 
 def _text(value: Any) -> str:

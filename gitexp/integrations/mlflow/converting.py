@@ -202,9 +202,8 @@ def _tags(work: Import, source: SourceRun, models: Sequence[SourceModel]) -> dic
     links = {
         "inputs": list(source.models_in),
         "outputs": [list(one) for one in source.models_out],
-        "here": [model.id for model in models],
     }
-    if any(links.values()):
+    if models or any(links.values()):
         found[tags.MODELS] = tags.dumped({kind: ids for kind, ids in links.items() if ids})
     for model in models:
         found |= _model_tags(work, model)

@@ -55,9 +55,7 @@ class ModelShelf:
             "params": dict(params),
             "tags": dict(tags),
         }
-        links = models.links_event(holder, here=[model_id])
-        made = models.description_event(model_id, description)
-        self._add(holder, {"tags": {**links["tags"], **made["tags"]}})
+        self._add(holder, models.description_event(holder, model_id, description))
         return self.get(model_id)
 
     def _holder(self, known: Known, name: str | None, source_run: str | None) -> Run:
@@ -121,7 +119,7 @@ class ModelShelf:
         holder = self.holder(model_id)
         description = models.require(holder, model_id)
         changed = {**description, "updated": self._now(), **fields}
-        self._add(holder, models.description_event(model_id, changed))
+        self._add(holder, models.description_event(holder, model_id, changed))
         return self.get(model_id, deleted=True)
 
     def add_to(self, model_id: str, part: str, items: Mapping[str, str]) -> None:

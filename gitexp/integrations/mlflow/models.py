@@ -65,11 +65,12 @@ def require(run: Run | None, model_id: str, *, deleted: bool = True) -> Descript
 
 def models_on(run: Run) -> list[str]:
     """Return the ids of the models that a run holds."""
-    return [str(model_id) for model_id in tags.loaded(run.tags, tags.MODELS).get("here", [])]
+    found = (key.removeprefix(tags.MODEL) for key in run.tags if key.startswith(tags.MODEL))
+    return [model_id for model_id in found if "/" not in model_id]
 
 
 def links_event(run: Run, **more: Any) -> dict[str, Any]:
-    """Return the event that adds to the models that a run holds, took in and gave out."""
+    """Return the event that adds to the models that a run took in and gave out."""
     known = tags.loaded(run.tags, tags.MODELS)
     for kind, added in more.items():
         old = known.get(kind, [])
@@ -77,9 +78,11 @@ def links_event(run: Run, **more: Any) -> dict[str, Any]:
     return {"tags": {tags.MODELS: tags.dumped(known)}}
 
 
-def description_event(model_id: str, description: Description) -> dict[str, Any]:
-    """Return the event that keeps what is known of a model."""
-    return {"tags": {tags.MODEL + model_id: tags.dumped(description)}}
+def description_event(holder: Run, model_id: str, description: Description) -> dict[str, Any]:
+    """Return the event that keeps what is known of a model on the run that holds it."""
+    # Runs with models are found by the tag that lists links; it is there where there are none too.
+    marked = {} if tags.MODELS in holder.tags else {tags.MODELS: tags.dumped({})}
+    return {"tags": {**marked, tags.MODEL + model_id: tags.dumped(description)}}
 
 
 def metric_events(run_id: str, metrics: Iterable[Metric]) -> dict[str, dict[str, Any]]:

@@ -255,6 +255,7 @@ class GitexpStore(ModelStore):
 
     def delete_tag(self, run_id: str, key: str) -> None:
         """Remove one tag."""
+        batches.refuse_internal(run_id, key)
         with self._project() as project:
             project.runs.delete_tag(run_id, key)
 

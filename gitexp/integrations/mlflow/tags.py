@@ -14,7 +14,10 @@ USER = "mlflow.userId"
 """The `user_id` of a run, which may be another one than its tag `mlflow.user`."""
 
 MODELS = "mlflow.loggedModels"
-"""The logged models that went into a run and came out of it, as JSON."""
+"""The logged models that went into a run and came out of it, as JSON.
+
+Every run has it that holds a model, whether there are such links or not.
+"""
 
 MODEL = "mlflow.loggedModel/"
 """How the tags begin that describe one logged model, on the run that made it."""

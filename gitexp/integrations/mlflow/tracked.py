@@ -100,8 +100,9 @@ class Tracked:
         if not known.is_active:
             raise missing(f"No Experiment with id={known.number} exists")
         known = self.experiments.active(experiment_id)
-        self._mark(known, "active", {"lifecycle": "deleted", "deleted_by": "experiment"})
+        # First what may be refused, and what can be taken back where the rest does not follow.
         self._of_facade(known).delete()
+        self._mark(known, "active", {"lifecycle": "deleted", "deleted_by": "experiment"})
         self.experiments.touch(known.id)
 
     def restore_experiment(self, experiment_id: str) -> None:
@@ -113,8 +114,9 @@ class Tracked:
         known = self.experiments.get(experiment_id)
         if known.is_active:
             raise missing(f"No Experiment with id={known.number} exists")
-        self._of_facade(known).restore()
+        # Last what cannot be done again where the rest did not follow.
         self._mark(known, "deleted", {"lifecycle": "active", "deleted_by": None})
+        self._of_facade(known).restore()
         self.experiments.touch(known.id)
 
     def _of_facade(self, known: Known) -> Experiment:

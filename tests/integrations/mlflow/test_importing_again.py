@@ -12,7 +12,6 @@ import pytest
 from gitexp.experiments import lifecycle
 from gitexp.experiments.headers import read_header
 from gitexp.experiments.lifecycle import NewExperiment
-from gitexp.integrations.mlflow import models
 from gitexp.integrations.mlflow.experiment_tags import SOURCE_TAG
 from gitexp.integrations.mlflow.importing import ImportReport, import_mlflow
 from gitexp.project.workspace import Workspace
@@ -23,7 +22,7 @@ from gitexp.runs.searching import RunQuery, search
 from gitexp.runs.tracking import starting
 from gitexp.surroundings import Surroundings
 from tests.integrations.mlflow import leftovers
-from tests.integrations.mlflow.leftovers import BEGAN, CHILD, MODEL, RUN
+from tests.integrations.mlflow.leftovers import BEGAN, CHILD, RUN
 
 
 @pytest.fixture
@@ -222,19 +221,6 @@ def test_runs_that_come_into_a_deleted_experiment_are_told(
         "experiment tone is deleted here, so its runs are hidden; "
         "`gitexp experiment restore tone` brings them back"
     )
-
-
-def test_values_of_a_model_are_not_counted_twice(workspace: Workspace, root: Path) -> None:
-    model = root / "3" / "models" / MODEL
-    moments = {"creation_timestamp": BEGAN, "last_updated_timestamp": BEGAN}
-    leftovers.meta(model, name="ext", status=2, source_run_id=RUN, **moments)
-    lines: list[str] = []
-    for values in ("1.0 0", "1.0 0", "2.0 1"):
-        lines.append(f"{BEGAN} {values} {RUN}\n")
-        leftovers.write(model / "metrics" / "mm", "".join(lines))
-        imported(workspace, root)
-    found = models.metrics_on(only(workspace), MODEL)
-    assert [(metric.value, metric.step) for metric in found] == [(1.0, 0), (2.0, 1)]
 
 
 def test_a_run_that_goes_on_in_a_database_ends_with_a_later_import(
