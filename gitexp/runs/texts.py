@@ -1,20 +1,35 @@
 """Texts that many runs share: the list of installed packages, what the code differed by.
 
 They are kept by digest under `.git/gitexp/texts/` while runs go on, so that a run whose process
-died is recorded with them, and stand once for all runs on a runs branch.
+died is recorded with them, and stand once for all runs on a runs branch. They stay there until no
+journal mentions them and a day has passed.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
+import os
+import secrets
+from collections.abc import Collection
+from datetime import timedelta
 from pathlib import Path
 
 from gitexp.documents import layout
 from gitexp.ids import Digest
 from gitexp.project.workspace import Workspace
 from gitexp.runs.run import Run
-from gitexp.store.files import create_file, make_directories, write_errors
+from gitexp.store.files import (
+    create_file,
+    lstat_or_none,
+    make_directories,
+    read_error,
+    remove_file,
+    replace_file,
+    write_errors,
+)
+
+_DIRECTORY = "texts"
+_DRAFT = "draft-"
 
 
 def digest_of_text(text: bytes) -> Digest:
@@ -32,11 +47,59 @@ def keep(workspace: Workspace, text: bytes) -> Digest:
     path = _path(workspace, digest)
     if path is None:
         workspace.cache.memo(f"text/{digest}", lambda: text)
-    elif not path.exists():
-        with write_errors(), contextlib.suppress(FileExistsError):
-            make_directories(str(path.parent))
-            create_file(str(path), [text], sync=False)
+        return digest
+    with write_errors():
+        if not _is_there(path, text):
+            _write(path, text)
+        moment = workspace.surroundings.clock.now().timestamp()
+        try:
+            # It is too young now for whoever discards.
+            os.utime(path, (moment, moment))
+        except FileNotFoundError:
+            _write(path, text)
     return digest
+
+
+def _is_there(path: Path, text: bytes) -> bool:
+    """Return whether a file has these bytes; a power cut may have left less of it."""
+    try:
+        return path.stat().st_size == len(text) and path.read_bytes() == text
+    except FileNotFoundError:
+        return False
+
+
+def _write(path: Path, text: bytes) -> None:
+    draft = str(path.parent / f"{_DRAFT}{secrets.token_hex(6)}")
+    make_directories(str(path.parent))
+    create_file(draft, [text], sync=False)
+    try:
+        replace_file(draft, str(path))
+    except BaseException:
+        remove_file(draft)
+        raise
+
+
+def discard(workspace: Workspace, mentioned: Collection[str], older_than: timedelta) -> list[str]:
+    """Return the names of the texts that were removed: old, and not among those mentioned.
+
+    Args:
+        mentioned: digests without their algorithm.
+
+    Raises:
+        StoreError: the directory cannot be read.
+    """
+    private = workspace.store.private_dir
+    directory = private / _DIRECTORY if private is not None else None
+    if directory is None or not directory.is_dir():
+        return []
+    limit = (workspace.surroundings.clock.now() - older_than).timestamp()
+    with write_errors("some texts are still there"):
+        names = [name for name in sorted(os.listdir(directory)) if name not in mentioned]
+        found = ((name, lstat_or_none(str(directory / name))) for name in names)
+        stale = [name for name, stat in found if stat is not None and stat.st_mtime < limit]
+        for name in stale:
+            remove_file(str(directory / name))
+    return stale
 
 
 def of_run(workspace: Workspace, run: Run) -> dict[str, bytes]:
@@ -59,10 +122,12 @@ def _read(workspace: Workspace, digest: Digest) -> bytes | None:
         text = path.read_bytes()
     except FileNotFoundError:
         return None
+    except OSError as exc:
+        raise read_error(exc, str(path)) from exc
     # A power cut may have left less of it.
     return text if digest_of_text(text) == digest else None
 
 
 def _path(workspace: Workspace, digest: Digest) -> Path | None:
     private = workspace.store.private_dir
-    return private / "texts" / digest.removeprefix("sha256:") if private is not None else None
+    return private / _DIRECTORY / digest.removeprefix("sha256:") if private is not None else None

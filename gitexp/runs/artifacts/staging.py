@@ -13,7 +13,7 @@ import os
 import re
 import secrets
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -21,6 +21,7 @@ from typing import BinaryIO, Protocol
 from gitexp.clock import Clock
 from gitexp.errors import DamagedObject
 from gitexp.project.workspace import Workspace
+from gitexp.runs import texts
 from gitexp.store.filelocks import lock_file, unlock_file
 from gitexp.store.files import (
     create_file,
@@ -114,13 +115,13 @@ class DiskStaging:
         path = self._directory / pointer.oid
         return path if path.is_file() else None
 
-    def discard(self, mentioned: Iterable[str], older_than: timedelta) -> list[str]:
+    def discard(self, mentioned: Collection[str], older_than: timedelta) -> list[str]:
         """Return the names of the files that were removed: old, and not among those mentioned."""
         if not self._directory.is_dir():
             return []
         with write_errors("some of what was staged is still there"), self._locked():
-            kept, limit = set(mentioned), self._clock.now() - older_than
-            stale = [name for name in self._old(limit) if name not in kept]
+            limit = self._clock.now() - older_than
+            stale = [name for name in self._old(limit) if name not in mentioned]
             for name in stale:
                 remove_file(str(self._directory / name))
         return stale
@@ -205,6 +206,8 @@ def _in_memory(store: Store) -> MemoryStaging:
 def discard_stale(workspace: Workspace, *, older_than: timedelta = KEPT) -> list[str]:
     """Return the names of the staged files that were removed: no journal mentions them any more.
 
+    Texts that runs share are removed in the same way.
+
     Args:
         older_than: files that were staged more recently stay in any case.
 
@@ -214,7 +217,9 @@ def discard_stale(workspace: Workspace, *, older_than: timedelta = KEPT) -> list
     staging, private = staging_of(workspace), workspace.store.private_dir
     if not isinstance(staging, DiskStaging) or private is None:
         return []
-    return staging.discard(_mentioned(private / "journals"), older_than)
+    mentioned = set(_mentioned(private / "journals"))
+    texts.discard(workspace, mentioned, older_than)
+    return staging.discard(mentioned, older_than)
 
 
 def _mentioned(journals: Path) -> Iterator[str]:
