@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -17,11 +17,10 @@ from gitexp.experiment import Experiment
 from gitexp.repository import Repository
 from gitexp.runs.journalling import journals
 from gitexp.runs.journalling.contents import encoded, line_of
-from gitexp.runs.recording import closing, ledger
-from gitexp.runs.recording.closing import ending_fields
+from gitexp.runs.recording import ledger
 from gitexp.runs.tracking.active import ActiveRun
 from gitexp.runs.tracking.starting import NewRun, start_run
-from tests.builders import MOMENT, FixedClock
+from tests.builders import FixedClock
 from tests.faults.injection import Fault, injected
 
 
@@ -76,20 +75,23 @@ def test_a_run_whose_end_could_not_be_written_goes_on(
 
 
 def test_a_journal_that_cannot_be_removed_makes_no_error_of_an_end(
-    repository: Repository, experiment: Experiment
+    repository: Repository, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = experiment.start_run()
-    ending = {"set": ending_fields("finished", MOMENT + timedelta(hours=1), 1.0)}
-    contents = journals.contents_of(run._journal.end(ending))
-    assert contents is not None
-    closing.record(repository.workspace, contents)
-    fault = Fault(at=2, code=errno.EIO)
-    with injected(fault):
-        run._journal.discard()
-    assert fault.calls == ["unlink", "unlink"]
+    real = os.unlink
+
+    def unlink(path: Any, *more: Any, **options: Any) -> None:
+        if str(path).endswith(".journal"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        real(path, *more, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "unlink", unlink)
+        ended = run.end()
     assert left(repository) == [f"{run.id}.journal"]
     assert repository.runs.reap() == []
     assert left(repository) == []
+    assert repository.runs.get(run.id) == ended
 
 
 def test_journals_that_cannot_be_read_are_an_error_with_a_place(
@@ -241,6 +243,29 @@ def test_a_gate_that_cannot_be_looked_at_is_an_error_with_a_place(
                 attempt()
             assert str(caught.value) == f"{path} cannot be read: Permission denied"
     run.end()
+
+
+def test_a_journal_that_cannot_be_looked_for_keeps_its_gate(
+    repository: Repository, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment.start_run().end()
+    directory = journals.directory_of(repository.workspace)
+    assert directory is not None
+    gate = directory / "20260102T030405-aaaaaaaa.gate"
+    gate.touch()
+
+    def refused(path: Any, *more: Any, **options: Any) -> os.stat_result:
+        if str(path).endswith(".journal"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return real(path, *more, **options)
+
+    real = os.lstat
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "lstat", refused)
+        journals.sweep(repository.workspace)
+    assert left(repository) == [gate.name]
+    journals.sweep(repository.workspace)
+    assert left(repository) == []
 
 
 def test_what_could_not_be_made_safe_is_not_said_to_be_safe_later(experiment: Experiment) -> None:

@@ -115,8 +115,19 @@ def sweep(workspace: Workspace) -> None:
     """Remove what stood beside journals that are gone; its removal was cut short."""
     for suffix in (gates.SUFFIX, *SUFFIXES):
         for beside in _files_of(workspace, suffix):
-            if not beside.with_suffix(OPEN).exists():
+            if _is_gone(beside.with_suffix(OPEN)):
                 remove(beside.with_suffix(OPEN))
+
+
+def _is_gone(path: Path) -> bool:
+    """Return whether a file is certainly not there."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def live(workspace: Workspace, run_id: RunId | None = None) -> list[Run]:

@@ -89,8 +89,8 @@ def shut(gate: int, length: int = 1, *, for_good: bool = False) -> Iterator[None
     Raises:
         StoreError: that cannot be done.
     """
-    before = max(os.fstat(gate).st_size, int(for_good))
     with write_errors("the run goes on"):
+        before = max(os.fstat(gate).st_size, int(for_good))
         os.ftruncate(gate, length)
     try:
         yield

@@ -168,7 +168,10 @@ class Journal:
                 self._put(line_of(encoded(event)))
 
     def _size(self) -> int:
-        return len(self._memory) if self._descriptor is None else os.fstat(self._descriptor).st_size
+        if self._descriptor is None:
+            return len(self._memory)
+        with write_errors("nothing was logged"):
+            return os.fstat(self._descriptor).st_size
 
     def _put(self, line: bytes) -> None:
         if self._descriptor is None:

@@ -260,13 +260,14 @@ def _reap_one(workspace: Workspace, path: Path) -> Run | None:
                 return None
             if contents.run.project != workspace.project_id:
                 return None
-            if gates.is_open(gate) and _is_leased(workspace, contents, descriptor, sides):
+            seen = _seen(path, descriptor, sides)
+            if gates.is_open(gate) and _is_leased(workspace, contents, seen):
                 return None
             is_over = contents.state.run().is_over
             # Shut, so that nothing is added once it may be recorded, even if this process dies.
             with gates.shut(gate, len(data), for_good=is_over):
                 if not is_over:
-                    contents.add(_ending_by_now(contents, _seen(descriptor, sides), sides))
+                    contents.add(_ending_by_now(contents, seen, sides))
                 run = _record_once(workspace, contents, sides)
             _put_aside(path, data, sides)
     return run
@@ -288,16 +289,19 @@ def _all_of(path: Path, descriptor: int) -> bytes:
         raise journals.unreadable(path, exc) from exc
 
 
-def _seen(descriptor: int, sides: Sides) -> datetime:
+def _seen(path: Path, descriptor: int, sides: Sides) -> datetime:
     """Return when something was last appended to a journal or to its rows."""
-    latest = max(os.fstat(descriptor).st_mtime, sides.changed(ROWS))
+    try:
+        latest = max(os.fstat(descriptor).st_mtime, sides.changed(ROWS))
+    except OSError as exc:
+        raise journals.unreadable(path, exc) from exc
     return datetime.fromtimestamp(latest, timezone.utc)
 
 
-def _is_leased(workspace: Workspace, contents: Contents, descriptor: int, sides: Sides) -> bool:
+def _is_leased(workspace: Workspace, contents: Contents, seen: datetime) -> bool:
     if contents.lease is None or contents.state.run().is_over:
         return False
-    silent = workspace.surroundings.clock.now() - _seen(descriptor, sides)
+    silent = workspace.surroundings.clock.now() - seen
     return silent.total_seconds() < contents.lease
 
 
