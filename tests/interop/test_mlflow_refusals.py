@@ -85,6 +85,20 @@ def test_a_tag_that_mlflow_is_not_shown_cannot_be_removed(store: Any, run: Any) 
     assert store.get_run(run.run_id).info.user_id == "ada"
 
 
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_note_that_is_removed_is_no_description_any_more(
+    store: Any, run: Any, tmp_path: Path, ended: bool
+) -> None:
+    from mlflow.entities import RunTag
+
+    store.set_tag(run.run_id, RunTag("mlflow.note.content", "why"))
+    if ended:
+        store.update_run_info(run.run_id, FINISHED, 5, None)
+    store.delete_tag(run.run_id, "mlflow.note.content")
+    with Repository.open(tmp_path / "bot") as repository:
+        assert repository.runs.get(run.run_id).description == ""
+
+
 def test_an_experiment_that_cannot_be_deleted_keeps_its_runs(
     store: Any, run: Any, tmp_path: Path
 ) -> None:

@@ -260,7 +260,8 @@ class Runs:
         _refuse_deleted(run.id, run.lifecycle == "deleted")
         if key not in run.tags:
             raise missing(f"No tag with name: {key} in run with id {run_id}")
-        self.add(run.id, {"tags": {key: None}})
+        told = {"set": {"description": None}} if key == tags.NOTE else {}
+        self.add(run.id, {"tags": {key: None}, **told})
 
     # --- ending, going on, deleting ---------------------------------------------------------
 
