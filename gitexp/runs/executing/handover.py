@@ -14,13 +14,12 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from gitexp.documents.json_codec import dump_json
 from gitexp.environments.parameters import Parameters
 from gitexp.errors import InvalidInput, NotFound
-from gitexp.store.files import create_file
+from gitexp.store.files import create_file, write_errors
 
 RUN_VARIABLE = "GITEXP_RUN_ID"
 """Holds the id of the run, so that `gitexp run log` inside the program logs to it."""
@@ -102,10 +101,17 @@ def handed_over(
     """Yield the environment of the program; the file that it names is gone after the block.
 
     Variables of parameters that were inherited from a run around this one are left out.
+
+    Raises:
+        StoreError: the file cannot be written.
     """
     inherited = {name: text for name, text in environ.items() if not name.startswith(PREFIX)}
-    with tempfile.TemporaryDirectory(prefix="gitexp-run-", ignore_cleanup_errors=True) as directory:
-        path = Path(directory) / _FILE
-        create_file(os.fspath(path), [dump_json(parameters.to_dict())], mode=0o600, sync=False)
-        own = {RUN_VARIABLE: run_id, FILE_VARIABLE: os.fspath(path)}
+    with contextlib.ExitStack() as made:
+        with write_errors("the program was not started"):
+            directory = tempfile.TemporaryDirectory(
+                prefix="gitexp-run-", ignore_cleanup_errors=True
+            )
+            path = os.path.join(made.enter_context(directory), _FILE)
+            create_file(path, [dump_json(parameters.to_dict())], mode=0o600, sync=False)
+        own = {RUN_VARIABLE: run_id, FILE_VARIABLE: path}
         yield {**inherited, **handover.variables, **own}

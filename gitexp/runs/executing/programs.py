@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +101,7 @@ class Stopping:
     def __init__(self, *, grace: float = GRACE) -> None:
         self.grace = grace
         self._told: list[int] = []
-        self._passed = 0
+        self._waiting: deque[int] = deque()
         self._process: subprocess.Popen[bytes] | None = None
         self._has_group = False
         self._wake = -1
@@ -145,20 +146,25 @@ class Stopping:
             raise
         finally:
             over.set()
-            wake, self._wake = self._wake, -1
+            # In this order: a signal that comes in between finds no program, and needs no pipe.
             self._process = None
+            wake, self._wake = self._wake, -1
             os.close(wake)
             enforcer.join()
             os.close(reader)
 
     def _take(self, number: int, frame: FrameType | None) -> None:
         self._told.append(number)
+        self._waiting.append(number)
         self._pass_on()
 
     def _pass_on(self, *, early: bool = False) -> None:
-        while self._process is not None and self._passed < len(self._told):
-            number = self._told[self._passed]
-            self._passed += 1
+        # A signal may come between any two steps of this, and then all of it is done there.
+        while self._process is not None:
+            try:
+                number = self._waiting.popleft()
+            except IndexError:
+                return
             # What came before the program was there did not reach it in any way.
             if early or self._is_passed_on(number):
                 self._send(number)

@@ -183,7 +183,11 @@ def _is_same(one: int | None, other: int | None) -> bool:
 def _new_channel(made: Channels, sink: int | None) -> int:
     """Return the program's end of a new channel."""
     is_terminal = sink is not None and os.isatty(sink) and sys.platform != "win32"
-    reader, writer = _open_terminal() if is_terminal else os.pipe()
+    try:
+        reader, writer = _open_terminal() if is_terminal else os.pipe()
+    except OSError:
+        # A container may have a terminal and no way to make another one.
+        is_terminal, (reader, writer) = False, os.pipe()
     channel = _Channel(reader=reader, sink=sink, is_terminal=is_terminal)
     made.channels.append(channel)
     if is_terminal:

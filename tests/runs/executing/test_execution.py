@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from gitexp.errors import InvalidInput, NotFound
+from gitexp.errors import InvalidInput, NotFound, StoreError
 from gitexp.project.workspace import Workspace
 from gitexp.runs.executing.execution import Executed, Program, execute
 from gitexp.runs.executing.output_ends import OUTPUT_TAIL_BYTES, OutputEnd
+from gitexp.runs.executing.programs import Stopping
 from gitexp.runs.executing.streams import Streams
 from gitexp.runs.recording import ledger
 from gitexp.runs.references import Exit
@@ -244,6 +248,22 @@ def test_a_program_that_is_alone_with_a_terminal_writes_to_a_terminal(
     assert done.run.exit == Exit(code=0, output_tail="terminal\ntoo\n31 77\n")
 
 
+def test_without_another_terminal_to_be_had_it_writes_to_a_pipe(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = os.openpty()
+
+    def refuse() -> tuple[int, int]:
+        raise OSError(errno.ENOENT, "out of pty devices")
+
+    monkeypatch.setattr(os, "openpty", refuse)
+    done = shell("test -t 1 || echo no terminal", streams=Streams(out=theirs, err=None))
+    seen = os.read(ours, 1000)
+    os.close(ours)
+    os.close(theirs)
+    assert (seen, done.run.status) == (b"no terminal\r\n", "finished")
+
+
 def test_a_reader_that_goes_away_ends_the_program_as_it_would_alone(shell: Shell) -> None:
     reader, writer = os.pipe()
     os.close(reader)
@@ -349,6 +369,40 @@ def test_a_fault_before_the_program_starts_ends_the_run(
         execute(workspace, NewRun(experiment="tone"), program, begun=stop)
     [run] = ledger.read(workspace, "tone")
     assert run.status == "killed"
+
+
+def test_parameters_that_cannot_be_handed_over_are_a_failed_run(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.open
+
+    def full(path: Any, flags: int, mode: int = 0o777, **rest: Any) -> int:
+        if str(path).endswith("parameters.json"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+        return real(path, flags, mode, **rest)
+
+    monkeypatch.setattr(os, "open", full)
+    program = Program(words=("true",), directory=tmp_path)
+    with pytest.raises(StoreError) as caught:
+        execute(workspace, NewRun(experiment="tone"), program)
+    assert caught.value.message == "no space left on the disk; the program was not started"
+    [run] = ledger.read(workspace, "tone")
+    assert run.status == "failed"
+
+
+def test_signals_that_came_before_the_program_reach_it_in_their_order(tmp_path: Path) -> None:
+    script = "trap 'echo int >> said' INT; trap 'echo term >> said; exit 3' TERM; : > ready\n"
+    script += "while :; do sleep 0.05; done"
+    with Stopping() as stopping:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(os.getpid(), number)
+        process = subprocess.Popen(["sh", "-c", script], cwd=tmp_path, start_new_session=True)
+        while not (tmp_path / "ready").exists():
+            pass
+        with stopping.of_program(process, has_group=True):
+            assert process.wait() == 3
+    assert stopping.told() == signal.SIGINT
+    assert (tmp_path / "said").read_text() == "int\nterm\n"
 
 
 # --- the end of the output ------------------------------------------------------------------
