@@ -56,7 +56,8 @@ def ask(workspace: Workspace, work: Callable[[sqlite3.Connection], T]) -> T:
         except sqlite3.OperationalError as exc:
             if _is_out_of_reach(exc):
                 break
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
+            # The latter where SQLite names what is damaged, in bytes of the damage.
             pass
         discard(path)
     with contextlib.closing(connected(":memory:")) as connection:

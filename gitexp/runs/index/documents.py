@@ -20,6 +20,7 @@ from gitexp.store.model import MODE_FILE, MODE_TREE, TreeEntry
 from gitexp.store.treebytes import find_entry
 
 _MOST_KNOWN = 10_000
+_LARGEST_KNOWN = 2048
 _TABLE_KEYWORDS = frozenset(
     [
         *("$schema", "$id", "$defs", "title", "description"),
@@ -122,9 +123,10 @@ class _RecordTest:
             return True
         if not self._tests[name](part):
             return False
-        if len(self._known) >= _MOST_KNOWN:
-            self._known.clear()
-        self._known.add(known)
+        if len(known[1]) <= _LARGEST_KNOWN:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known.add(known)
         return True
 
 

@@ -73,7 +73,7 @@ def status(workspace: Workspace) -> IndexStatus:
     try:
         with contextlib.closing(_as_it_is(path)) as connection:
             return _status_of(connection, known, tips)
-    except sqlite3.DatabaseError:
+    except (sqlite3.DatabaseError, UnicodeDecodeError):
         return IndexStatus(state="damaged", behind=tuple(tips), **known)
 
 
@@ -128,7 +128,7 @@ def rebuild(workspace: Workspace) -> IndexStatus:
                     create(connection)
                     follow(workspace, connection)
                 connection.execute("VACUUM")
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
             discard(path)
     ask(workspace, lambda connection: None)
     return status(workspace)

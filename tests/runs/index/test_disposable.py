@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,6 +72,18 @@ def test_one_that_is_not_as_it_was_written_is_built_again(
     tamper(file, statement)
     assert ids(on_disk, "params.x IS NULL") == [run_id(1), run_id(2), run_id(3)]
     assert [run.experiment for run in search(on_disk, RunQuery()).runs] == ["tone"] * 3
+    assert verify(on_disk).differences == ()
+
+
+@pytest.mark.parametrize("act", [ids, rebuild])
+def test_damage_that_is_no_text_is_damage(
+    on_disk: Workspace, file: Path, act: Callable[[Workspace], object]
+) -> None:
+    broken = "SET name = CAST(x'84ff' AS TEXT), sql = 'CREATE nonsense' WHERE name = 'params'"
+    tamper(file, "PRAGMA writable_schema = ON", f"UPDATE sqlite_master {broken}")
+    assert status(on_disk).state == "damaged"
+    act(on_disk)
+    assert len(ids(on_disk, "params.x IS NULL")) == 3
     assert verify(on_disk).differences == ()
 
 
