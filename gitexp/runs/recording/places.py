@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
 from gitexp.documents import layout
 from gitexp.errors import InvalidInput, StoreError
-from gitexp.ids import Name, RunId, parse_run_id
+from gitexp.ids import Name, ObjectId, RunId, parse_run_id
 from gitexp.project.workspace import Workspace
 from gitexp.store.model import TreeEntry, TreeId
 from gitexp.store.protocol import Store
@@ -61,23 +61,22 @@ class Place:
 def ledgers_of(workspace: Workspace, experiment: str) -> list[Ledger]:
     """Return the distinct trees of the local and the shared runs branch."""
     branch = layout.runs_branch(Name(workspace.project_id), Name(experiment))
-    return ledgers_at(workspace, [branch, workspace.tracking(branch)])
+    refs = [branch, workspace.tracking(branch)]
+    tips = {ref: tip for ref in refs if (tip := workspace.store.ref(ref)) is not None}
+    return _ledgers(workspace.store, tips)
 
 
 def all_ledgers(workspace: Workspace) -> list[Ledger]:
     """Return the distinct trees of all runs branches of the project, here and shared."""
     prefix = layout.runs_branches(Name(workspace.project_id))
-    refs = [*workspace.store.refs(prefix), *workspace.store.refs(workspace.tracking(prefix))]
-    return ledgers_at(workspace, refs)
+    store = workspace.store
+    return _ledgers(store, store.refs(prefix) | store.refs(workspace.tracking(prefix)))
 
 
-def ledgers_at(workspace: Workspace, refs: Iterable[str]) -> list[Ledger]:
-    """Return the distinct trees of references; one that does not exist has none."""
+def _ledgers(store: Store, tips: Mapping[str, ObjectId]) -> list[Ledger]:
     found: dict[TreeId, str] = {}
-    for ref in refs:
-        tip = workspace.store.ref(ref)
-        if tip is not None:
-            found.setdefault(tree_of(workspace.store, tip), _short(ref))
+    for ref, tip in tips.items():
+        found.setdefault(tree_of(store, tip), _short(ref))
     return [Ledger(branch=branch, tree=tree) for tree, branch in found.items()]
 
 
