@@ -131,7 +131,8 @@ def test_what_a_prune_removes_before_the_branch_names_it_is_written_again(
 
 def slow_gc(monkeypatch: pytest.MonkeyPatch, store: DiskStore, *, begins: str) -> list[Path]:
     """Let a `git gc` begin when a file gets a name; return what it will remove when it is there."""
-    real, listed = os.replace, []
+    real = os.replace
+    listed: list[Path] = []
 
     def replace(source: str, target: str) -> None:
         if begins in os.fspath(target) and not listed:

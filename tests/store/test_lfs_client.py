@@ -317,6 +317,12 @@ def test_a_download_that_always_breaks_off_is_given_up(here: Here, server: LfsPl
     assert [path for path in (here.path / ".git" / "lfs").rglob("*") if path.is_file()] == []
 
 
+def test_a_setting_for_no_address_is_about_no_server(here: Here, server: LfsPlace) -> None:
+    here.config("http.http://[.extraheader", "X-Odd: 1")
+    here.upload(ONE)
+    assert "X-Odd" not in server.asked[0][2]
+
+
 @pytest.mark.parametrize("location", ["http://[", "http://127.0.0.1:99999/x", "//[x", "https:///"])
 def test_a_redirect_to_no_address_is_refused(here: Here, server: LfsPlace, location: str) -> None:
     server.troubles = [(307, {"Location": location})]

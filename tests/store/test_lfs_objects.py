@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gitexp.errors import DamagedObject, InvalidInput, MissingObject
+from gitexp.errors import DamagedObject, InvalidInput, MissingObject, StoreError
 from gitexp.store.disk import DiskStore
 from gitexp.store.lfs.objects import LfsObjects, objects_at, objects_in
 from gitexp.store.lfs.pointers import Pointer
@@ -48,6 +48,14 @@ def test_nothing_is_kept_of_other_bytes_than_were_promised(
         f"the Git LFS object {POINTER.oid} came with other bytes than its name says"
     )
     assert kept(objects) == []
+
+
+def test_what_cannot_be_read_is_named(objects: LfsObjects) -> None:
+    objects.path(POINTER.oid).mkdir(parents=True)
+    for use in (objects.open, objects.is_sound):
+        with pytest.raises(StoreError) as caught:
+            use(POINTER)
+        assert caught.value.message == f"cannot read {objects.path(POINTER.oid)}: Is a directory"
 
 
 def test_what_is_longer_than_promised_is_not_read_to_its_end(objects: LfsObjects) -> None:

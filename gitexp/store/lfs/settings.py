@@ -130,8 +130,8 @@ def _specificity(pattern: str | None, url: str) -> int | None:
     """
     if pattern is None:
         return None
-    ours, theirs = urlsplit(pattern), urlsplit(url)
     try:
+        ours, theirs = urlsplit(pattern), urlsplit(url)
         same_port = _port(ours.scheme, ours.port) == _port(theirs.scheme, theirs.port)
     except ValueError:
         return None

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import IO, BinaryIO
 
 from gitexp.errors import DamagedObject
-from gitexp.store.files import create_file
+from gitexp.store.files import create_file, read_error
 
 PIECE = 1 << 20
 """How many bytes are in memory at a time."""
@@ -57,8 +57,18 @@ def open_checked(path: str | os.PathLike[str], oid: str, size: int) -> BinaryIO:
 
     Raises:
         DamagedObject: they are not what the id and the size say.
-        OSError: it cannot be read.
+        FileNotFoundError: it is not there.
+        StoreError: it cannot be read.
     """
+    try:
+        return _opened_and_checked(path, oid, size)
+    except FileNotFoundError:
+        raise
+    except OSError as exc:
+        raise read_error(exc, os.fspath(path)) from exc
+
+
+def _opened_and_checked(path: str | os.PathLike[str], oid: str, size: int) -> BinaryIO:
     file = open(path, "rb")  # noqa: SIM115  the caller closes it
     try:
         if os.fstat(file.fileno()).st_size != size or hash_file(file) != (oid, size):

@@ -11,6 +11,7 @@ from typing import IO
 
 from gitexp.errors import NotFound
 from gitexp.store.disk import DiskStore
+from gitexp.store.files import read_error
 from gitexp.store.git_program import find_git
 from gitexp.store.lfs.batch import LfsServer
 from gitexp.store.lfs.credentials import Credentials
@@ -183,5 +184,9 @@ def _copied_from(
             f"{endpoint.title} does not have the object {pointer.oid}",
             hint="Whoever made it may still have it: `git lfs push --all REMOTE`.",
         )
-    with open(found, "rb") as file:
+    try:
+        file = open(found, "rb")  # noqa: SIM115  the next line closes it
+    except OSError as exc:
+        raise read_error(exc, str(found)) from exc
+    with file:
         return objects.receive(pieces_of(file), pointer)

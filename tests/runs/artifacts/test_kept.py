@@ -446,7 +446,8 @@ def test_a_process_that_is_killed_while_it_stages_leaves_only_a_draft(tmp_path: 
 def test_a_process_that_was_forked_meanwhile_keeps_no_lock(
     on_disk: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, forked = os.replace, []
+    real = os.replace
+    forked: list[int] = []
     read, write = os.pipe()
 
     def replace(source: str, target: str) -> None:
