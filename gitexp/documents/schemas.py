@@ -138,10 +138,6 @@ def parse(data: bytes | str, *, file: str) -> ParsedDocument:
         return parse_json(data, file=file)
     if suffix == ".jsonl":
         return parse_json_lines(data, file=file)
-    if suffix == ".csv":
-        from gitexp.documents.csv_codec import parse_csv
-
-        return parse_csv(data, file=file)
     from gitexp.documents.yaml_reader import parse_yaml
 
     return parse_yaml(data, file=file)

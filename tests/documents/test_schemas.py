@@ -329,10 +329,9 @@ def test_wrong_rows_without_end_are_cut_off() -> None:
     assert len(caught.value.problems) == MAX_PROBLEMS
 
 
-def test_a_dataset_may_be_yaml_or_csv() -> None:
+def test_a_dataset_may_be_yaml() -> None:
     samples = [{"input": "x", "expected": "y"}]
     assert load("sample", "- input: x\n  expected: y\n", file="d.yaml") == samples
-    assert load("sample", "input,expected\nx,y\n", file="d.csv") == samples
     with pytest.raises(InvalidDocuments, match=r'd\.yaml:2: \[1\]: the key "input" is missing'):
         load("sample", "- input: x\n- expected: y\n", file="d.yaml")
 

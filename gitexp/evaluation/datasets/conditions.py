@@ -76,6 +76,8 @@ def _field_of(text: str, column: int, what: str) -> Field:
 
 
 def _suggestion(owner: str, key: str) -> str:
+    if owner in _ATTRIBUTES:
+        return f"Compare `{owner}` itself." if key else f"Name a key of it, as in `{owner}.KEY`."
     close = get_close_matches(owner, _ATTRIBUTES, n=1)
     if close:
         return f"Did you mean `{close[0]}{'.' if key else ''}{key}`?"

@@ -113,7 +113,7 @@ def faults(document: ParsedDocument, file: str) -> list[Problem]:
             ("", _whereabouts_fault(found)),
             ("url", url_fault(found.url) if found.url else None),
             ("path", path_fault(found.path) if found.path else None),
-            ("format", _format_fault(found)),
+            ("url" if found.url else "path", _format_fault(found)),
         )
         if message
     ]
@@ -136,4 +136,4 @@ def _whereabouts_fault(found: Description) -> str | None:
 def _format_fault(found: Description) -> str | None:
     if found.form is not None or not found.source:
         return None
-    return f"the format is missing, and {shown(found.source)} does not end with one"
+    return f"{shown(found.source)} does not end with a format; name it under `format`"

@@ -24,8 +24,8 @@ _BUFFER = 1 << 16
 def parquet_rows(file: BinaryIO, title: str, fields: Mapping[str, Columns] | None) -> Iterator[Row]:
     """Yield the rows of a Parquet file; null is no value, and so is a number that is none.
 
-    Dates and times become ISO-8601 texts, decimals numbers, where they are whole or exact as
-    floating-point numbers, and else texts.
+    Dates and times become ISO-8601 texts, and decimals numbers: integers where their type has no
+    digits after the point, else floating-point numbers.
 
     Raises:
         InvalidInput: pyarrow is not installed.
@@ -106,6 +106,5 @@ def _converted(value: Any) -> Any:
     if isinstance(value, (datetime, date, time)):
         return value.isoformat()
     if isinstance(value, Decimal) and value.is_finite():
-        number = int(value) if value == int(value) else float(value)
-        return number if Decimal(number) == value else str(value)
+        return int(value) if value.as_tuple().exponent == 0 else float(value)
     raise _NoPlainForm(type(value).__name__)
