@@ -232,7 +232,7 @@ def run_from(workspace: Workspace, places: Sequence[Place]) -> Run:
     if recorded:
         run = _recorded(workspace, recorded[0])
         new = [segments[name] for name in sorted(segments) if name not in run.segments]
-        return folded(run, events_in(workspace, new)) if new else run
+        return _folded(workspace, run, recorded[0], new) if new else run
     return _going_on(workspace, places[0], [segments[name] for name in sorted(segments)])
 
 
@@ -244,7 +244,20 @@ def _going_on(workspace: Workspace, place: Place, segments: Sequence[Segment]) -
     if first is None:
         path = layout.run_dir(place.run_id)
         raise StoreError(f"{place.name_of(path)} is no part of a run", hint=TAMPERED)
-    return folded(Run.from_dict(first), events_in(workspace, segments))
+    return _folded(workspace, first, place, segments)
+
+
+def _folded(
+    workspace: Workspace, run: Run | Mapping[str, Any], place: Place, segments: Sequence[Segment]
+) -> Run:
+    """Return what a run, or the run of a document, became by its segments."""
+    try:
+        began = run if isinstance(run, Run) else Run.from_dict(run)
+        return folded(began, events_in(workspace, segments))
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        directory = place.name_of(layout.events_dir(place.run_id))
+        what = f"{type(exc).__name__}: {exc}"
+        raise StoreError(f"{directory} holds what is no event: {what}", hint=TAMPERED) from exc
 
 
 def _two_contents(one: Place, other: Place) -> Conflict:

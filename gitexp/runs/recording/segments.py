@@ -69,7 +69,10 @@ def events_in(
 def _events(data: bytes, holding: bytes) -> Iterator[Event]:
     for part in parts_of(data):
         lines = [line for line in part.split(b"\n") if line and holding in line]
-        yield from json.loads(b"[" + b",".join(lines) + b"]")
+        events = json.loads(b"[" + b",".join(lines) + b"]")
+        if not all(isinstance(event, dict) for event in events):
+            raise ValueError("a line is no mapping")
+        yield from events
 
 
 def new_segment(workspace: Workspace, *, after: Iterable[str] = ()) -> str:

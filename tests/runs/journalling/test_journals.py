@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from gitexp.errors import StoreError
+from gitexp.ids import Name
 from gitexp.project.workspace import Workspace
 from gitexp.runs.journalling import journals
 from gitexp.runs.journalling.contents import encoded, line_of
@@ -144,7 +145,7 @@ def test_a_journal_that_is_held_is_left_alone(on_disk: Workspace) -> None:
 def test_a_journal_of_another_project_is_left_alone(tmp_path: Path) -> None:
     workspace = disk_workspace(tmp_path / "project")
     path = dead_journal(workspace, "a")
-    assert reap(replace(workspace, project_id="web")) == []
+    assert reap(replace(workspace, project_id=Name("web"))) == []
     assert path.exists()
 
 

@@ -214,6 +214,29 @@ def test_a_damaged_row_is_an_error_that_names_its_line(workspace: Workspace) -> 
     assert f"runs/bot/tone:{layout.results_path(good.run.id)}:3" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (b'{"tags": \n', "events/a.jsonl is damaged: "),
+        (b"[]\n", "events/a.jsonl is damaged: a line is no mapping"),
+        (b'{"tags":{}}\n{"params":[1]}\n', "events holds what is no event: AttributeError: "),
+        (b'{"metrics":[["x"]]}\n', "events holds what is no event: ValueError: "),
+        (b'{"artifacts":[{}]}\n', "events holds what is no event: KeyError: "),
+    ],
+)
+def test_a_damaged_segment_is_an_error_that_names_it(
+    workspace: Workspace, lines: bytes, message: str
+) -> None:
+    good = record()
+    path = layout.segment_path(good.run.id, "a")
+    commit_files(workspace.store, {**good.contents(), path: lines}, branch="runs/bot/tone")
+    with pytest.raises(StoreError) as caught:
+        ledger.get(workspace, good.run.id)
+    place = f"runs/bot/tone:{layout.run_dir(good.run.id)}/{message}"
+    assert str(caught.value).startswith(place)
+    assert "git log" in (caught.value.hint or "")
+
+
 def test_what_others_shared_is_read_beside_what_is_here(workspace: Workspace) -> None:
     ledger.append(workspace, "tone", [record(1)])
     share(workspace, record(1), record(2))
