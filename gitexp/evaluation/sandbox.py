@@ -300,7 +300,8 @@ MARK = "\ufdd0"
 """Stands in an address in front of what came from data; no text of a document may hold it."""
 
 
-def _in_address(value: Any) -> str:
+def in_address(value: Any) -> str:
+    """Return a value as it stands in an address: percent-encoded, behind a mark."""
     from urllib.parse import quote
 
     return MARK + quote(as_text(value), safe="")
@@ -316,7 +317,7 @@ _OWN_FILTERS: Mapping[str, Callable[..., Any]] = {
     "escape": _escape,
     "_concatenate": _concatenate,
     "_counted": _counted,
-    "_in_address": _in_address,
+    "_in_address": in_address,
 }
 
 

@@ -164,13 +164,53 @@ def _sandbox() -> Sandbox:
 def _working_out(sandbox: Sandbox, tree: nodes.Template, address: bool) -> Callable[[Values], Any]:
     from gitexp.evaluation.sandbox import Rewriter
 
+    if short := _short_way(sandbox, tree, address):
+        return short
     single = None if address else _single_expression(tree)
-    if single is not None and (path := _path(single)):
-        return _walk(sandbox, path)
     rewritten = Rewriter(TRUSTED if address else None).visit(tree)
     if single is not None:
         return _expression(sandbox, rewritten)
     return _text(_template(sandbox, rewritten))
+
+
+def _short_way(
+    sandbox: Sandbox, tree: nodes.Template, address: bool
+) -> Callable[[Values], Any] | None:
+    """Return how a template is worked out that only names values, as most of them do."""
+    from jinja2 import nodes
+
+    if len(tree.body) != 1 or not isinstance(output := tree.body[0], nodes.Output):
+        return None
+    parts: list[str | Callable[[Values], Any]] = []
+    for node in output.nodes:
+        path = _path(node)
+        if isinstance(node, nodes.TemplateData):
+            parts.append(node.data)
+        elif path:
+            walk = _walk(sandbox, path)
+            parts.append(_encoding(walk) if address and path[0] not in TRUSTED else walk)
+        else:
+            return None
+    if len(parts) == 1 and not address and callable(parts[0]):
+        return parts[0]
+    return _together(parts)
+
+
+def _encoding(walk: Callable[[Values], Any]) -> Callable[[Values], str]:
+    from gitexp.evaluation.sandbox import in_address
+
+    return lambda variables: in_address(walk(variables))
+
+
+def _together(parts: list[str | Callable[[Values], Any]]) -> Callable[[Values], str]:
+    from gitexp.evaluation.sandbox import as_text, require_length
+
+    def work_out(variables: Values) -> str:
+        texts = [part if isinstance(part, str) else as_text(part(variables)) for part in parts]
+        require_length(sum(map(len, texts)))
+        return "".join(texts)
+
+    return work_out
 
 
 def _single_expression(tree: nodes.Template) -> nodes.Expr | None:
@@ -358,17 +398,19 @@ def template_faults(
 
 def _tree(value: Any, place: tuple[str | int, ...], options: tuple[str, Any]) -> Renders:
     where, names = options
-    if isinstance(value, str):
-        return (
-            Template(value, where=_where(where, place), names=names)
-            if is_template(value)
-            else (Constant(value))
-        )
+    if isinstance(value, str) and is_template(value):
+        return Template(value, where=_where(where, place), names=names)
     if isinstance(value, Mapping):
-        return _Mapping({key: _tree(part, (*place, key), options) for key, part in value.items()})
+        parts = {key: _tree(part, (*place, key), options) for key, part in value.items()}
+        return Constant(value) if _are_constant(parts.values()) else _Mapping(parts)
     if isinstance(value, (list, tuple)):
-        return _List([_tree(part, (*place, n), options) for n, part in enumerate(value)])
+        items = [_tree(part, (*place, n), options) for n, part in enumerate(value)]
+        return Constant(value) if _are_constant(items) else _List(items)
     return Constant(value)
+
+
+def _are_constant(parts: Iterable[Renders]) -> bool:
+    return all(isinstance(part, Constant) for part in parts)
 
 
 def _where(where: str, place: tuple[str | int, ...]) -> str:

@@ -28,8 +28,12 @@ T = TypeVar("T")
 @asynccontextmanager
 async def serving(handler: Handler) -> AsyncIterator[str]:
     """Yield the address of a server on this machine that answers every request with a handler."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await handler(request)
+
     app = web.Application(client_max_size=64 * 2**20)
-    app.router.add_route("*", "/{path:.*}", handler)
+    app.router.add_route("*", "/{path:.*}", handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -377,7 +377,7 @@ def redirecting(status: int, target: str = "/there") -> Handler:
 def test_a_redirect_is_not_followed_unasked() -> None:
     exc = failed(ASK, redirecting(307))
     assert (str(exc), exc.kind) == (
-        "endpoint 'bot': HTTP 307 Temporary Redirect to /there", "HTTP 307"
+        "endpoint 'bot': HTTP 307 Temporary Redirect: to /there", "HTTP 307"
     )  # fmt: skip
 
 

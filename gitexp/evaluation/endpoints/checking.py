@@ -8,7 +8,14 @@ from typing import Any
 
 from gitexp.documents.values import Path as Place
 from gitexp.evaluation.endpoints.paths import path_fault
-from gitexp.evaluation.templates import SECRETS, VARIABLES, Renders, Template, compile_all
+from gitexp.evaluation.templates import (
+    SECRETS,
+    VARIABLES,
+    Renders,
+    Template,
+    compile_all,
+    is_template,
+)
 from gitexp.evaluation.templates import template_faults as faults_of_templates
 
 Fault = tuple[Place, str]
@@ -132,6 +139,9 @@ def _chat_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
         yield (), "the key prompt is missing, or messages in its place"
     if "api_key" in data and SECRETS not in data["api_key"]:
         yield ("api_key",), "a key in a file is no secret; name a secret slot: {{ secrets.SLOT }}"
+    for key in ("temperature", "top_p", "max_tokens", "seed"):
+        if isinstance(data.get(key), str) and not is_template(data[key]):
+            yield (key,), f"{data[key]!r} is neither a number nor a template"
     form = data.get("response_format")
     if isinstance(form, str) and form not in ("json", "text") and "{{" not in form:
         yield ("response_format",), f"{form!r} is not json, text or a mapping"
@@ -139,6 +149,8 @@ def _chat_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _command_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
+    if "status" in data.get("response", {}):
+        yield ("response", "status"), "a program has no HTTP status; see exit_codes"
     program = data["command"][0]
     for _, message in faults_of_templates(program, names=_OF_PARAMETERS.names):
         yield ("command", 0), message
@@ -147,9 +159,12 @@ def _command_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
     for key in ("stdin", "exit_codes"):
         if key in data:
             yield (key,), "not used with the protocol jsonl"
-    for position, word in enumerate(data["command"]):
-        for _, message in faults_of_templates(word, names=_OF_PARAMETERS.names):
-            yield ("command", position), f"a running program is asked many times: {message}"
+    for key in ("command", "environment"):
+        for place, message in faults_of_templates(
+            data.get(key), names=_OF_PARAMETERS.names, place=(key,)
+        ):
+            if place != ("command", 0):
+                yield place, f"the program is started once for many samples: {message}"
 
 
 _OWN_FAULTS = {"http": _http_faults, "chat": _chat_faults, "command": _command_faults}

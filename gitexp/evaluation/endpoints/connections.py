@@ -7,10 +7,11 @@ endpoint asks for its proxies.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitexp.clock import Clock
 from gitexp.errors import InvalidInput
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
     from yarl import URL
 
 _LARGE = 2**19
+_MAX_ERROR = 2**16
 _MAX_REDIRECTS = 5
 _REDIRECTS = frozenset([301, 302, 303, 307, 308])
 _KEEPS_METHOD = frozenset([307, 308])
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What is sent."""
 
     method: str
@@ -41,13 +42,29 @@ class Request:
     body: bytes | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """What came back with a status that is an answer."""
 
     status: int
     body: bytes
     charset: str | None
+
+
+class Explanation(NamedTuple):
+    """What the body of an error says.
+
+    Attributes:
+        is_final: whether asking again cannot help, whatever the status says.
+        status: an HTTP status that it names itself.
+    """
+
+    message: str
+    is_final: bool = False
+    status: int | None = None
+
+
+Explain = Callable[[Any], "Explanation | None"]
+"""Finds what a body of JSON says of an error."""
 
 
 class Connections:
@@ -76,14 +93,17 @@ class Connections:
         self._environ = environ if endpoint.options.get("proxy") else {}
         self._session = _session(endpoint, agent)
 
-    async def send(self, request: Request) -> Received:
+    async def send(self, request: Request, *, explain: Explain | None = None) -> Received:
         """Return the answer to a request.
+
+        Args:
+            explain: finds the reason in the body of an error.
 
         Raises:
             CallFailed: there was none, or its status says that it is no answer.
         """
         try:
-            return await self._send(request, _MAX_REDIRECTS if self._follows else 0)
+            return await self._send(request, _MAX_REDIRECTS if self._follows else 0, explain)
         except asyncio.TimeoutError as exc:
             raise self._failed(
                 f"no answer within {self._endpoint.timeout:g} s", kind="Timeout", retryable=True
@@ -99,7 +119,7 @@ class Connections:
         """Close the connections."""
         await self._session.close()
 
-    async def _send(self, request: Request, redirects: int) -> Received:
+    async def _send(self, request: Request, redirects: int, explain: Explain | None) -> Received:
         async with self._session.request(
             request.method,
             request.url,
@@ -113,9 +133,9 @@ class Connections:
                 body = await self._body(response)
                 return Received(status=status, body=body, charset=response.charset)
             if not redirects or status not in _REDIRECTS:
-                raise await self._refused(response)
+                raise await self._refused(response, explain)
             request = self._redirected(request, response)
-        return await self._send(request, redirects - 1)
+        return await self._send(request, redirects - 1, explain)
 
     async def _body(self, response: ClientResponse) -> bytes:
         """Return the body of an answer, decompressed, unless it is too large."""
@@ -132,18 +152,16 @@ class Connections:
                 )
         return bytes(parts)
 
-    async def _refused(self, response: ClientResponse) -> CallFailed:
+    async def _refused(self, response: ClientResponse, explain: Explain | None) -> CallFailed:
         status, reason = response.status, response.reason or ""
-        message = f"HTTP {status} {reason}".strip()
         if status in _REDIRECTS:
-            message += f" to {response.headers.get('Location', 'nowhere')}"
+            said = Explanation(f"to {response.headers.get('Location', 'nowhere')}")
         else:
-            data = await response.content.read(_LARGE)
-            message += f": {excerpt(data.decode('utf-8', 'replace'))}"
+            said = _said(await _beginning(response), explain)
         return self._failed(
-            message,
+            f"HTTP {status} {reason}".strip() + f": {said.message}",
             kind=f"HTTP {status}",
-            retryable=self._endpoint.retry.is_retryable(status),
+            retryable=self._endpoint.retry.is_retryable(status) and not said.is_final,
             retry_after=retry_after(response.headers, self._clock),
         )
 
@@ -192,6 +210,24 @@ def _session(endpoint: Endpoint, agent: str) -> ClientSession:
         timeout=ClientTimeout(total=endpoint.timeout),
         headers={"User-Agent": agent},
     )
+
+
+async def _beginning(response: ClientResponse) -> str:
+    """Return as much of an error's body as a message may need."""
+    parts = bytearray()
+    async for part in response.content.iter_any():
+        parts += part
+        if len(parts) > _MAX_ERROR:
+            break
+    return bytes(parts[:_MAX_ERROR]).decode("utf-8", "replace")
+
+
+def _said(text: str, explain: Explain | None) -> Explanation:
+    found = None
+    if explain is not None:
+        with contextlib.suppress(ValueError, RecursionError):
+            found = explain(json.loads(text))
+    return found or Explanation(excerpt(text))
 
 
 def _payload(body: bytes | None) -> Any:

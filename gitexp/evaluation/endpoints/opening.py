@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 
 from gitexp.clock import Clock, SystemClock
 from gitexp.environments.parameters import Parameters
-from gitexp.evaluation.answers import Caller
+from gitexp.errors import InvalidInput
+from gitexp.evaluation.answers import Caller, CallFailed
 from gitexp.evaluation.endpoints.checking import templates_of
 from gitexp.evaluation.endpoints.loading import Endpoint
 from gitexp.evaluation.endpoints.secrets import Secrets
+from gitexp.evaluation.templates import Renders
 from gitexp.runs.rows import ResultRow
 
 if TYPE_CHECKING:
+    from gitexp.evaluation.endpoints.connections import Connections
     from gitexp.evaluation.running.calls import CallThreads
 
 Recorded = Callable[[str], Iterable[ResultRow]]
@@ -87,15 +90,73 @@ def _python(endpoint: Endpoint, given: Surrounding, stack: AsyncExitStack) -> Ca
 
 
 def _http(endpoint: Endpoint, given: Surrounding, stack: AsyncExitStack) -> Caller:
-    from gitexp.evaluation.endpoints.connections import Connections
     from gitexp.evaluation.endpoints.web import HttpCaller
+
+    return HttpCaller(endpoint, *_connected(endpoint, given))
+
+
+def _chat(endpoint: Endpoint, given: Surrounding, stack: AsyncExitStack) -> Caller:
+    from gitexp.evaluation.endpoints.chat import ChatCaller
+
+    return ChatCaller(endpoint, *_connected(endpoint, given))
+
+
+def _connected(
+    endpoint: Endpoint, given: Surrounding
+) -> tuple[dict[str, Renders], Secrets, Connections]:
+    from gitexp.evaluation.endpoints.connections import Connections
 
     templates = templates_of(endpoint.what, endpoint.type, endpoint.options)
     secrets = Secrets(templates.values(), given.parameters, given.environ)
     connections = Connections(
         endpoint, secrets, environ=given.environ, clock=given.clock, agent=_agent()
     )
-    return HttpCaller(endpoint, templates, secrets, connections)
+    return templates, secrets, connections
+
+
+def _command(endpoint: Endpoint, given: Surrounding, stack: AsyncExitStack) -> Caller:
+    from gitexp.evaluation.endpoints.commands import CommandCaller
+
+    templates = templates_of(endpoint.what, endpoint.type, endpoint.options)
+    secrets = Secrets(templates.values(), given.parameters, given.environ)
+    if endpoint.options.get("protocol") == "jsonl":
+        return _workers(endpoint, given, templates, secrets)
+    return CommandCaller(
+        endpoint, templates, secrets, directory=given.directory, environ=given.environ
+    )
+
+
+def _workers(
+    endpoint: Endpoint, given: Surrounding, templates: Mapping[str, Renders], secrets: Secrets
+) -> Caller:
+    from gitexp.evaluation.endpoints.commands import environ_of, words_of
+    from gitexp.evaluation.endpoints.processes import Start
+    from gitexp.evaluation.endpoints.responses import MAX_BYTES
+    from gitexp.evaluation.endpoints.workers import WorkersCaller
+
+    variables = {"parameters": given.parameters}
+    try:
+        words = words_of(templates["command"].render(variables), endpoint.what)
+        environ = environ_of(templates.get("environment"), variables, given.environ)
+    except CallFailed as exc:
+        raise InvalidInput(str(exc), hint="Correct the endpoint, or set the parameter.") from exc
+    limit = endpoint.options.get("response", {}).get("max_bytes", MAX_BYTES)
+    start = Start(words=words, directory=given.directory, environ=environ, line=limit)
+    return WorkersCaller(endpoint, start, secrets)
+
+
+def _replay(endpoint: Endpoint, given: Surrounding, stack: AsyncExitStack) -> Caller:
+    from gitexp.evaluation.endpoints.replays import DatasetReplay, RunReplay
+
+    run = endpoint.options.get("run")
+    if run is None:
+        return DatasetReplay(what=endpoint.what)
+    if given.recorded is None:
+        raise InvalidInput(
+            f"{endpoint.what} replays run {run}, and recorded runs cannot be read here",
+            hint="Run it with `--executor local`.",
+        )
+    return RunReplay(given.recorded(run), run, what=endpoint.what)
 
 
 def _agent() -> str:
@@ -107,4 +168,7 @@ def _agent() -> str:
 _OPENERS: Mapping[str, Callable[[Endpoint, Surrounding, AsyncExitStack], Caller]] = {
     "python": _python,
     "http": _http,
+    "chat": _chat,
+    "command": _command,
+    "replay": _replay,
 }

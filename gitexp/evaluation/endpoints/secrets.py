@@ -8,13 +8,14 @@ from gitexp.environments.parameters import Parameters
 from gitexp.errors import InvalidInput
 from gitexp.evaluation.answers import CallFailed
 from gitexp.evaluation.templates import Renders
-from gitexp.runs.masking import masked_text
-
-_SHORTEST = 4
+from gitexp.runs.masking import masked_text, secrets_among
 
 
 class Secrets(Mapping[str, str]):
     """The secrets that some templates name, by their slots; looked up whenever one is asked for.
+
+    Attributes:
+        hidden: every secret that the values refer to, the longest first.
 
     Raises:
         NotFound: a slot has no value, or its environment variable is not set.
@@ -27,6 +28,7 @@ class Secrets(Mapping[str, str]):
         self._slots = sorted({slot for template in templates for slot in template.secrets})
         self._parameters = parameters
         self._environ = environ
+        self.hidden = secrets_among(parameters.to_dict(), parameters.types, environ)
         for slot in self._slots:
             _require_one_line(slot, self[slot])
 
@@ -48,9 +50,11 @@ class Secrets(Mapping[str, str]):
         retry_after: float | None = None,
     ) -> CallFailed:
         """Return a failure whose message holds no secret."""
-        hidden = sorted((s for s in self.values() if len(s) >= _SHORTEST), key=len, reverse=True)
         return CallFailed(
-            masked_text(message, hidden), kind=kind, retryable=retryable, retry_after=retry_after
+            masked_text(message, self.hidden),
+            kind=kind,
+            retryable=retryable,
+            retry_after=retry_after,
         )
 
 
