@@ -222,6 +222,18 @@ def test_problems_of_descriptions_and_of_rows_are_returned(datasets: Datasets, t
     ]
 
 
+def test_bytes_that_are_not_the_pinned_ones_are_a_problem(datasets: Datasets, top: Path) -> None:
+    write(top, "raw/x.csv", "input\nx\n")
+    write(top, "datasets/a.dataset.yaml", f"path: raw/x.csv\ndigest: {digest('other')}\n")
+    write(top, "datasets/b.jsonl", "")
+    [problem] = datasets.problems("a")
+    assert problem.message.endswith(f"and pinned is {digest('other')}")
+    [problem] = datasets.problems("b")
+    assert problem.message == "datasets/b.jsonl has no samples"
+    with pytest.raises(NotFound):
+        datasets.problems("none")
+
+
 # --- comparing
 
 

@@ -82,6 +82,26 @@ def test_an_unknown_column_beside_an_input_is_refused(tmp_path: Path) -> None:
     assert problem.startswith('datasets/q.csv:1: unknown column "colour"; known are expected, ')
 
 
+def test_a_column_without_a_name_is_refused(tmp_path: Path) -> None:
+    assert problems(tmp_path, "q.csv", ",question\n0,why\n") == [
+        "datasets/q.csv:1: a column has no name"
+    ]
+
+
+@pytest.mark.parametrize(("sign", "named"), [(";", '";"'), ("\t", '"\\t"')])
+def test_other_signs_than_commas_are_refused(tmp_path: Path, sign: str, named: str) -> None:
+    assert problems(tmp_path, "q.csv", f"input{sign}expected\na{sign}b\n") == [
+        f"datasets/q.csv:1: the columns are separated by {named}, and expected are commas"
+    ]
+
+
+def test_a_table_of_countless_columns_is_refused_soon(tmp_path: Path) -> None:
+    assert problems(tmp_path, "q.csv", "," * 1_000_000 + "\n") == [
+        "datasets/q.csv:1: 1000001 columns are more than the 10000 that are read"
+    ]
+    assert len(problems(tmp_path, "q.csv", "," * 9_000 + "\n")) == 100
+
+
 def test_every_wrong_csv_row_is_reported_with_its_line(tmp_path: Path) -> None:
     text = "input,weight\na,1\nb\nc,heavy\nd,nan\ne,1,2\nf,-1\n"
     assert problems(tmp_path, "q.csv", text) == [

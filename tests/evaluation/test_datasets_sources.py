@@ -427,6 +427,21 @@ def test_a_damaged_copy_is_fetched_again(workspace: Workspace, web: Web) -> None
     assert files.asked == ["/q.jsonl", "/q.jsonl"]
 
 
+def test_what_killed_processes_left_is_cleared(workspace: Workspace, web: Web) -> None:
+    url, files = web
+    files.contents["/q.jsonl"] = DATA
+    assert workspace.directory is not None
+    old = write(workspace.directory, ".git/gitexp/datasets/draft-1", b"half")
+    new = write(workspace.directory, ".git/gitexp/datasets/draft-2", b"half")
+    now = workspace.surroundings.clock.now().timestamp()
+    os.utime(old, (now - 90_000, now - 90_000))
+    os.utime(new, (now - 60, now - 60))
+    pin(workspace, f"{url}/q.jsonl")
+    read(workspace)
+    assert not old.exists()
+    assert new.exists()
+
+
 def test_a_redirect_is_followed(workspace: Workspace, web: Web) -> None:
     url, files = web
     files.contents["/real.jsonl"] = DATA

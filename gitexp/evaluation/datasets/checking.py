@@ -142,8 +142,12 @@ def problems_of(content: Content) -> list[Problem]:
 
     Raises:
         InvalidInput: it has no rows, or its bytes cannot be read.
+        DamagedObject: its bytes are not those that were pinned.
     """
     with content.open() as file:
+        if content.sha256 is not None:
+            require_pinned(content, hash_file(file)[0])
+            file.seek(0)
         found = _Pass(content.title)
         try:
             found.read(content, file)

@@ -11,7 +11,14 @@ from typing import Any, Literal
 
 from gitexp.documents import layout
 from gitexp.documents.problems import Problem
-from gitexp.errors import AlreadyExists, GitexpError, InvalidDocuments, InvalidInput, NotAllowed
+from gitexp.errors import (
+    AlreadyExists,
+    DamagedObject,
+    GitexpError,
+    InvalidDocuments,
+    InvalidInput,
+    NotAllowed,
+)
 from gitexp.evaluation.datasets.checking import check, problems_of
 from gitexp.evaluation.datasets.comparing import DatasetDiff, compare
 from gitexp.evaluation.datasets.content import file_content, unreadable_file
@@ -142,10 +149,11 @@ class Datasets:
             RemoteError: it is elsewhere and cannot be brought here.
         """
         try:
-            content = self._place(name).content
-            return tuple(problems_of(content))
+            return tuple(problems_of(self._place(name).content))
         except InvalidDocuments as exc:
             return exc.problems
+        except (DamagedObject, InvalidInput) as exc:
+            return (Problem(file=f"{layout.DATASETS_DIR}/{name}", message=exc.message),)
 
     def diff(self, a: str, b: str) -> DatasetDiff:
         """Return how two datasets differ, sample by sample.

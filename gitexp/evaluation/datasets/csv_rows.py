@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from gitexp.documents.problems import Problem, shown
@@ -31,6 +31,7 @@ def csv_rows(file: BinaryIO, title: str, fields: Mapping[str, Columns] | None) -
     if not header:
         message = "the file is empty; expected a line of column names"
         raise unreadable(title, message, hint="Name at least the column `input`.")
+    _require_commas(header, title)
     cells = table_cells(header, fields, title)
     layout = Layout(cells=cells, is_absent=_is_empty)
     for line, found in table:
@@ -41,6 +42,14 @@ def csv_rows(file: BinaryIO, title: str, fields: Mapping[str, Columns] | None) -
             columns = counted(len(header), "column")
             message = f"the row has {counted(len(found), 'cell')} for {columns}"
             yield Row(line, None, [Problem(file=title, message=message, line=line)])
+
+
+def _require_commas(header: Sequence[str], title: str) -> None:
+    """Refuse what spreadsheets of some countries write, which would be read as a single column."""
+    sign = next((sign for sign in ";\t|" if sign in header[0]), None)
+    if len(header) == 1 and sign is not None:
+        message = f"the columns are separated by {shown(sign)}, and expected are commas"
+        raise unreadable(title, message, line=1, hint="Save the file with commas between cells.")
 
 
 def _is_empty(cell: str) -> bool:

@@ -11,6 +11,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import Generator, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -49,6 +50,8 @@ SCHEMES = ("https", "http", "file", *_FSSPEC)
 
 _REDIRECTS = 5
 _TRIES = 8
+_DRAFT = "draft-"
+_ABANDONED_SECONDS = 86_400.0
 _OUTCOME = "the dataset was not fetched"
 
 
@@ -100,9 +103,10 @@ def fetch(workspace: Workspace, url: str, *, expected: str | None = None) -> Pat
     if fault := url_fault(url):
         raise InvalidInput(f"{url!r} cannot be used: {fault}")
     directory = copies(workspace)
-    draft = directory / f"draft-{secrets.token_hex(6)}"
+    draft = directory / f"{_DRAFT}{secrets.token_hex(6)}"
     with write_errors(_OUTCOME):
         make_directories(str(directory))
+        _clear(directory, workspace.surroundings.clock.now())
         try:
             with contextlib.closing(_pieces(workspace, url)) as pieces:
                 passing = Hashed(pieces)
@@ -113,6 +117,14 @@ def fetch(workspace: Workspace, url: str, *, expected: str | None = None) -> Pat
             remove_file(str(draft))
         sync_directory(str(directory))
     return directory / passing.oid
+
+
+def _clear(directory: Path, now: datetime) -> None:
+    """Remove what processes left that were killed while they fetched something."""
+    for draft in directory.glob(f"{_DRAFT}*"):
+        with contextlib.suppress(OSError):
+            if now.timestamp() - draft.stat().st_mtime > _ABANDONED_SECONDS:
+                draft.unlink()
 
 
 def _is_sound(copy: Path, sha256: str) -> bool:

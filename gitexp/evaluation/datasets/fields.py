@@ -8,17 +8,21 @@ mapping. Of a table that has no `input` column, every column of another name is 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
+from gitexp.documents.limits import MAX_PROBLEMS
 from gitexp.documents.problems import MISSING, Problem, shown
 from gitexp.documents.wording import unknown_key
 from gitexp.errors import InvalidDocuments
 
 PARTS = ("id", "input", "expected", "output", "metadata", "split", "weight")
 """The parts of a sample that a row gives."""
+
+MAX_COLUMNS = 10_000
+"""The most columns that a table may have."""
 
 _MAPPINGS = ("input", "expected", "output", "metadata")
 _SINGLE = tuple(part for part in PARTS if part != "metadata")
@@ -90,6 +94,9 @@ def table_cells(
     Raises:
         InvalidDocuments: a column is repeated, unknown or missing, or two exclude each other.
     """
+    if len(columns) > MAX_COLUMNS:
+        message = f"{len(columns)} columns are more than the {MAX_COLUMNS} that are read"
+        raise InvalidDocuments([Problem(file=title, message=message, line=1)])
     problems = list(_repeated(columns))
     if fields:
         cells = named_cells(fields)
@@ -98,7 +105,8 @@ def table_cells(
         cells, faults = _own_cells(columns)
         problems += faults
     if problems:
-        raise InvalidDocuments([Problem(file=title, message=m, line=1) for m in problems])
+        shown_ones = problems[:MAX_PROBLEMS]
+        raise InvalidDocuments([Problem(file=title, message=m, line=1) for m in shown_ones])
     return cells
 
 
@@ -121,12 +129,13 @@ def _own_cells(columns: Sequence[str]) -> tuple[list[Cell], list[str]]:
     """Return where columns go by their own names, and what is wrong with those names."""
     has_input = any(column == "input" or column.startswith("input.") for column in columns)
     cells: dict[str, Cell] = {}
+    firsts: dict[str, Cell] = {}
     faults = []
     for column in columns:
         cell = _own_cell(column)
-        if cell is None and not has_input and not _is_slip(column):
+        if cell is None and column and not has_input and not _is_slip(column):
             cell = Cell("input", column, column)
-        fault = _unknown(column) if cell is None else _excluded(cell, cells.values())
+        fault = _excluded(cell, firsts) if cell is not None else _unknown(column)
         if fault:
             faults.append(fault)
         elif cell is not None:
@@ -150,12 +159,14 @@ def _is_slip(column: str) -> bool:
 
 
 def _unknown(column: str) -> str:
+    if not column:
+        return "a column has no name"
     return unknown_key(column, _KNOWN).replace("key", "column", 1)
 
 
-def _excluded(cell: Cell, before: Iterable[Cell]) -> str | None:
-    for other in before:
-        if other.part == cell.part and (other.key is None) != (cell.key is None):
-            names = f"{shown(other.column)} and {shown(cell.column)}"
-            return f"the columns {names} exclude each other"
-    return None
+def _excluded(cell: Cell, firsts: dict[str, Cell]) -> str | None:
+    """Return why a column cannot stand beside the first one of the same part."""
+    first = firsts.setdefault(cell.part, cell)
+    if (first.key is None) == (cell.key is None):
+        return None
+    return f"the columns {shown(first.column)} and {shown(cell.column)} exclude each other"
