@@ -229,7 +229,7 @@ def test_a_duration_that_is_a_large_integer_is_a_number(workspace: Workspace) ->
 
 
 def test_an_update_costs_the_same_however_many_values_there_are(on_disk: Workspace) -> None:
-    def steps_of_an_update(number: int) -> int:
+    def steps_of_an_update(file: Path, number: int) -> int:
         record(on_disk, *runs_of(number, digest=f"sha256:{number:064x}"))
         with contextlib.closing(connections.connected(file)) as connection:
             steps: list[None] = []
@@ -247,10 +247,10 @@ def test_an_update_costs_the_same_however_many_values_there_are(on_disk: Workspa
     file = index_path(on_disk)
     assert file is not None
     ids(on_disk)
-    few = steps_of_an_update(4000)
+    few = steps_of_an_update(file, 4000)
     record(on_disk, *map(with_values_of_its_own, range(10, 500)))
     ids(on_disk)
-    assert steps_of_an_update(4001) < few + 20
+    assert steps_of_an_update(file, 4001) < few + 20
 
 
 def test_names_that_only_vanished_runs_had_are_forgotten(workspace: Workspace) -> None:
