@@ -48,6 +48,14 @@ def test_any_of_several_things_may_be_enough_to_contain() -> None:
     )
 
 
+def test_looking_for_many_things_comes_to_an_end() -> None:
+    assert score(list(range(20_000)), list(range(20_000)), type="contains") == PASSED
+    missing = score([1, 2.0, True, "x"] * 5_000, [1.0, 2, True, "y", {}], type="contains")
+    assert missing.reason.endswith('does not contain "y", {}')
+    found = score("x" * 2_000_000, ["y"] * 1_000, type="contains")
+    assert found.error == "ValueError: 1000 things are too many to look for in 2000000 characters"
+
+
 def test_nothing_is_contained_in_everything_but_any_of_nothing_is_not_asked_for() -> None:
     assert score("x", [], type="contains") == PASSED
     assert score("x", [], type="contains", mode="any") == PASSED
@@ -331,7 +339,10 @@ def test_what_is_no_text_does_not_overlap() -> None:
     assert score("5", 5, type="text-overlap", method="f1").error == (
         "TypeError: the expected 5 is not text"
     )
-    assert "too long" in score("a" * 200_001, "a", type="text-overlap", method="levenshtein").error
+    assert "too long" in score("a" * 100_001, "a", type="text-overlap", method="f1").error
+    assert "100001 expected characters are too many to compare with" in (
+        score("a", ["a" * 50_000, "b" * 50_001], type="text-overlap", method="bleu").error
+    )
 
 
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -455,3 +466,50 @@ def test_a_wrong_description_is_refused(options: dict[str, Any], messages: list[
     with pytest.raises(InvalidDocuments) as caught:
         evaluator(**options)
     assert [str(p).removeprefix("e.yaml: ") for p in caught.value.problems] == messages
+
+
+# --- whatever comes --------------------------------------------------------------------------
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+DESCRIPTIONS: list[dict[str, Any]] = [
+    {"type": "exact-match"},
+    {"type": "exact-match", "any_of": True, "strip": True, "ignore_case": True},
+    {"type": "contains", "mode": "any", "strip": True},
+    {"type": "contains", "negate": True},
+    {"type": "regex", "pattern_from": "expected"},
+    {"type": "regex", "pattern": r"(a|b)*c", "full": True},
+    {"type": "numeric", "find": "first", "relative_tolerance": 0.1},
+    {"type": "json-schema", "schema": {"type": ["object", "array"], "minProperties": 1}},
+    {"type": "json-fields"},
+    {"type": "json-fields", "fields": {"a": {"type": "numeric"}, "": {"negate": True}}},
+    *({"type": "text-overlap", "method": method, "pass_at": 0.5} for method in METHODS),
+    {"type": "latency", "max_seconds": 1},
+    {"type": "human"},
+]
+
+
+@pytest.mark.parametrize("options", DESCRIPTIONS, ids=lambda options: "-".join(map(str, options)))
+@given(output=ANYTHING, expected=ANYTHING)
+def test_whatever_comes_the_score_can_be_recorded(
+    options: dict[str, Any], output: Any, expected: Any
+) -> None:
+    found = evaluator(**options).score_now(sample(expected), output)
+    assert Score.from_dict(found.to_dict()) == found
+    assert found.value is None or not found.error
+    assert found.passed is None or found.value is not None
+    assert isinstance(found.value, (bool, int, float, type(None)))
+    assert bool(found.error or found.reason) or found.value is not None
+
+
+@given(ANYTHING)
+def test_a_value_is_what_it_is(value: Any) -> None:
+    assert score(value, value, type="exact-match") == PASSED
+    assert score(value, [value], type="exact-match", any_of=True) == PASSED
+    if value not in ({}, []):
+        assert score(value, value, type="json-fields", parse=False).value == 1.0

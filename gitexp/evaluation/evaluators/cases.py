@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gitexp.clock import Clock, SystemClock
 from gitexp.evaluation.answers import Usage
 from gitexp.evaluation.datasets.sample import Sample
+from gitexp.ids import Randomness, system_bits
 from gitexp.runs.rows import Score
 
 if TYPE_CHECKING:
@@ -52,12 +54,17 @@ class Opening:
         directory: the project's directory in the working tree.
         environ: the environment variables that secret slots refer to.
         threads: where synchronous functions run.
+        cache: the directory of the cache of responses; None without one.
+        clock, random_bits: for waiting between attempts.
     """
 
     directory: Path
     parameters: Mapping[str, Any]
     environ: Mapping[str, str]
     threads: CallThreads
+    cache: Path | None = None
+    clock: Clock = field(default_factory=SystemClock)
+    random_bits: Randomness = system_bits
 
 
 Connect = Callable[[Opening], AbstractAsyncContextManager[AsyncJudge]]

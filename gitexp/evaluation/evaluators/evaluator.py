@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gitexp.clock import Clock, SystemClock
 from gitexp.evaluation.answers import Usage
 from gitexp.evaluation.datasets.sample import Sample
 from gitexp.evaluation.evaluators.cases import NOTHING, AsyncJudge, Case, Connect, Judge, Opening
 from gitexp.evaluation.evaluators.framing import Frame
 from gitexp.evaluation.evaluators.verdicts import broken
+from gitexp.ids import Randomness, system_bits
 from gitexp.runs.references import Reference
 from gitexp.runs.rows import Score
 
@@ -155,19 +157,31 @@ async def opened(
     parameters: Mapping[str, Any],
     environ: Mapping[str, str],
     threads: CallThreads,
+    cache: Path | None = None,
+    clock: Clock | None = None,
+    random_bits: Randomness = system_bits,
 ) -> AsyncIterator[tuple[Evaluator, ...]]:
     """Yield evaluators that can score, in their order, connected with what they ask.
 
     Args:
         directory: the project's directory in the working tree.
         threads: where synchronous functions run.
+        cache: the directory of the cache of responses, for judges; None without one.
 
     Raises:
         InvalidInput: one of them cannot be connected: a function that cannot be imported, a
             library that is not installed, a slot that holds no secret.
         NotFound: a secret that one of them needs is not set.
     """
-    opening = Opening(directory=directory, parameters=parameters, environ=environ, threads=threads)
+    opening = Opening(
+        directory=directory,
+        parameters=parameters,
+        environ=environ,
+        threads=threads,
+        cache=cache,
+        clock=clock or SystemClock(),
+        random_bits=random_bits,
+    )
     async with AsyncExitStack() as stack:
         yield tuple([await _opened(evaluator, opening, stack) for evaluator in evaluators])
 

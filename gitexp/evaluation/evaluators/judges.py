@@ -80,7 +80,7 @@ class _Judge:
 
             async def judge(case: Case) -> Score:
                 question = self._question(case)
-                asked = [self._asked(server, case.sample, question) for _ in range(self._repeat)]
+                asked = [self._asked(server, case.sample, question, n) for n in range(self._repeat)]
                 return self._together(_all_of(await asyncio.gather(*asked, return_exceptions=True)))
 
             yield judge
@@ -97,8 +97,10 @@ class _Judge:
         form = _FORMATS[options.get("structured", "json-schema")](self._scale)
         return question if form is None else {**question, "response_format": form}
 
-    async def _asked(self, server: Server, sample: Sample, question: Mapping[str, Any]) -> Verdict:
-        return self._verdict(await server.ask(sample, question))
+    async def _asked(
+        self, server: Server, sample: Sample, question: Mapping[str, Any], time: int
+    ) -> Verdict:
+        return self._verdict(await server.ask(sample, question, time=time))
 
     def _verdict(self, answer: Answer) -> Verdict:
         said = _find(self._scale, _content(answer.output))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from gitexp.documents.canonical import canonical_json
 from gitexp.documents.problems import MISSING
 from gitexp.evaluation.evaluators.cases import Case, Described, Judging
 from gitexp.evaluation.evaluators.equality import equal, folding, is_number
@@ -22,6 +23,8 @@ MAX_SEARCHED_LENGTH = 200_000
 _NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:(?<=\d)[eE][-+]?\d{1,4})?")
 _PLAIN_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,4})?\Z", re.ASCII)
 _MAX_DIGITS = 5_000
+_MAX_COMPARED = 10_000
+_MAX_SEARCHED = 10**9
 
 
 def exact_match(described: Described) -> Judging:
@@ -77,7 +80,8 @@ def contains(described: Described) -> Judging:
         wanted = case.expected if values is MISSING else values
         things = wanted if isinstance(wanted, list) else [wanted]
         output = fold(case.output) if fold else case.output
-        absent = [thing for thing in things if not _holds(output, fold(thing) if fold else thing)]
+        holds = _holding(output, len(things))
+        absent = [thing for thing in things if not holds(fold(thing) if fold else thing)]
         if not absent or (wants_any and len(absent) < len(things)):
             return PASSED
         missing = ", ".join(map(brief, absent[:5])) + (", …" if len(absent) > 5 else "")
@@ -87,11 +91,25 @@ def contains(described: Described) -> Judging:
     return Judging(judge=judge, expects=values is MISSING)
 
 
-def _holds(output: Any, thing: Any) -> bool:
+def _holding(output: Any, times: int) -> Callable[[Any], bool]:
+    """Return what says whether an output holds a thing, in bounded time if asked so often.
+
+    Raises:
+        ValueError: it would take too long.
+    """
+    if isinstance(output, list) and len(output) * times <= _MAX_COMPARED:
+        return lambda thing: any(equal(item, thing) for item in output)
     if isinstance(output, list):
-        return any(equal(item, thing) for item in output)
+        known = {canonical_json(item) for item in output}
+        return lambda thing: canonical_json(thing) in known
     if not isinstance(output, str):
-        return False
+        return lambda thing: False
+    if len(output) * times > _MAX_SEARCHED:
+        raise ValueError(f"{times} things are too many to look for in {len(output)} characters")
+    return lambda thing: _is_in(output, thing)
+
+
+def _is_in(output: str, thing: Any) -> bool:
     if not isinstance(thing, str):
         raise TypeError(f"a text cannot contain the expected {brief(thing)}, which is no text")
     return thing in output

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from gitexp.documents.problems import Problem
-from gitexp.environments.parameters import Parameters
+from gitexp.environments.parameters import Parameters, Provenance
 from gitexp.errors import InvalidDocuments, InvalidInput
 from gitexp.evaluation.answers import Answer, Asking, Caller, CallFailed
 from gitexp.evaluation.datasets.sample import Sample
 from gitexp.evaluation.endpoints.loading import Endpoint, endpoint_of
 from gitexp.evaluation.evaluators.cases import Described, Opening
+from gitexp.ids import Digest, VersionId
 
 CONCURRENCY = 15
 """How many questions a server is asked at once, unless a description says."""
 
 _TIMEOUT = 60.0
-_COMMON = ("timeout", "concurrency", "retry", "price", "proxy")
+_COMMON = ("timeout", "concurrency", "retry", "rate_limit", "price", "proxy")
 _USAGE = {"input_tokens": "/usage/prompt_tokens", "output_tokens": "/usage/completion_tokens"}
 _PLACES = {"url": "base_url", "headers": "api_key"}
 
@@ -42,6 +42,7 @@ def server_of(described: Described, path: str) -> Endpoint:
         "json": "{{ input }}",
         "response": {"status": [200], "format": "json", "usage": _USAGE},
         "timeout": _TIMEOUT,
+        "concurrency": CONCURRENCY,
         **{key: options[key] for key in _COMMON if key in options},
     }
     problems = [
@@ -60,41 +61,23 @@ class Server:
         self._caller = caller
         self._endpoint = endpoint
         self._parameters = parameters
-        self._places = asyncio.Semaphore(endpoint.concurrency or CONCURRENCY)
 
-    async def ask(self, sample: Sample, question: Mapping[str, Any]) -> Answer:
+    async def ask(self, sample: Sample, question: Mapping[str, Any], *, time: int = 0) -> Answer:
         """Return the answer, asked for again where that may help.
 
         Args:
             sample: what the question is about.
+            time: which of several times the same question is asked, from 0.
 
         Raises:
             CallFailed: there is none that can be used.
         """
-        asking = Asking(sample=sample, input=question, parameters=self._parameters)
-        retry = self._endpoint.retry
-        async with self._places:
-            for attempt in range(1, retry.attempts):
-                try:
-                    return await self._asked(asking)
-                except CallFailed as exc:
-                    if not exc.retryable:
-                        raise
-                    seconds = retry.backoff_seconds * 2.0 ** (attempt - 1)
-                    wait = seconds if exc.retry_after is None else exc.retry_after
-                    await asyncio.sleep(min(wait, retry.max_backoff_seconds))
-            return await self._asked(asking)
-
-    async def _asked(self, asking: Asking) -> Answer:
+        asking = Asking(sample=sample, input=question, parameters=self._parameters, repeat=time)
         try:
             return await self._caller.call(asking)
         except CallFailed as exc:
-            raise CallFailed(
-                str(exc).removeprefix(f"{self._endpoint.what}: "),
-                kind=exc.kind,
-                retryable=exc.retryable,
-                retry_after=exc.retry_after,
-            ) from exc
+            message = str(exc).removeprefix(f"{self._endpoint.what}: ")
+            raise CallFailed(message, kind=exc.kind) from exc
 
 
 @asynccontextmanager
@@ -108,18 +91,35 @@ async def connected(
         NotFound: the key is not set.
     """
     from gitexp.evaluation.endpoints.opening import open_caller
+    from gitexp.evaluation.running.patience import patient
 
-    parameters: Any = opening.parameters
-    if "api_key" in described.options and not isinstance(parameters, Parameters):
-        raise InvalidInput(
-            f"{described.file} needs a secret, and no experiment's values are given",
-            hint="Score with the values of an experiment: `--experiment NAME`.",
-        )
+    parameters = _parameters(described, opening)
     async with open_caller(
         endpoint,
         directory=opening.directory,
         parameters=parameters,
         environ=opening.environ,
         threads=opening.threads,
+        clock=opening.clock,
     ) as caller:
-        yield Server(caller, endpoint, parameters)
+        asked = patient(
+            caller,
+            endpoint,
+            cache=opening.cache,
+            clock=opening.clock,
+            random_bits=opening.random_bits,
+        )
+        yield Server(asked, endpoint, parameters)
+
+
+def _parameters(described: Described, opening: Opening) -> Parameters:
+    """Return the values of an experiment, or values that are given without one."""
+    if isinstance(opening.parameters, Parameters):
+        return opening.parameters
+    if "api_key" in described.options:
+        raise InvalidInput(
+            f"{described.file} needs a secret, and no experiment's values are given",
+            hint="Score with the values of an experiment: `--experiment NAME`.",
+        )
+    nowhere = Provenance(experiment="", experiment_id="", version=VersionId(""), digest=Digest(""))
+    return Parameters(opening.parameters, types={}, provenance=nowhere, environ=opening.environ)
