@@ -507,10 +507,10 @@ class Experiment:
             limit: take only the first samples.
             push: send the run to the shared remote when it ends.
         """
-        from gitexp.evaluation.running.planning import RunRequest
+        from gitexp.evaluation.running.requests import EvaluationRequest, limited
         from gitexp.evaluation.running.runner import evaluate
 
-        request = RunRequest(
+        request = EvaluationRequest(
             experiment=self._name,
             dataset=test_set,
             endpoint=endpoint,
@@ -521,8 +521,8 @@ class Experiment:
             description=description or "",
             tags=dict(tags or {}),
             concurrency=concurrency,
-            limit=limit,
         )
+        request = limited(request, limit)
         run = evaluate(self.repository.workspace, request, progress=progress)
         if push:
             self.repository.push_runs([self._name])

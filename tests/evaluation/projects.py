@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gitexp.evaluation.running.runner import RunRequest, evaluate
+from gitexp.evaluation.running.requests import EvaluationRequest, limited
+from gitexp.evaluation.running.runner import evaluate
 from gitexp.ids import ObjectId
 from gitexp.project.workspace import Workspace
 from gitexp.runs.recording import ledger
@@ -97,6 +98,7 @@ class Project:
         return ledger.read(self.workspace, "tone")
 
 
-def request(**fields: Any) -> RunRequest:
+def request(*, limit: int | None = None, **fields: Any) -> EvaluationRequest:
     """Return a request to run `tone` over `q` with `bot`."""
-    return RunRequest(**{"experiment": "tone", "dataset": "q", "endpoint": "bot", **fields})
+    known = {"experiment": "tone", "dataset": "q", "endpoint": "bot", "enable_tracing": False}
+    return limited(EvaluationRequest(**{**known, **fields}), limit)

@@ -173,11 +173,11 @@ def test_a_project_below_the_top_is_found_by_its_own_paths(project: Project) -> 
         ("raise GeneratorExit", Failure(type="GeneratorExit", message="")),
         (
             "return float('nan')",
-            Failure(type="InvalidInput", message="nan is not a finite number"),
+            Failure(type="BadResponse", message="the output cannot be used: nan is not a finite number"),
         ),
         (
             "return object()",
-            Failure(type="InvalidInput", message="a value of type object cannot be stored"),
+            Failure(type="BadResponse", message="the output cannot be used: a value of type object cannot be stored"),
         ),
     ],
 )
@@ -249,7 +249,7 @@ def test_a_call_that_takes_too_long_is_an_error(project: Project, code: str) -> 
     run = project.run(concurrency=1)
     assert run.stats == Stats(passed=3, errors=1)
     assert project.rows(run)[1].error == Failure(
-        type="CallTimeout", message="no answer within 0.05 s"
+        type="Timeout", message="endpoint 'bot': no answer within 0.05 s"
     )
 
 

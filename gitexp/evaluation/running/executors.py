@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from gitexp.evaluation.running.window import Answer
 
 
-def executor_of(
-    plan: Plan, surroundings: Surroundings
-) -> AbstractAsyncContextManager[Answer]:
+def executor_of(plan: Plan, surroundings: Surroundings) -> AbstractAsyncContextManager[Answer]:
     """Return the executor that a plan asks for.
 
     Raises:

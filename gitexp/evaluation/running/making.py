@@ -1,8 +1,7 @@
-"""Making rows: a sample goes through the workflow, its output is scored, no secret is left in it."""
+"""Making rows: a sample goes through the workflow, its output is scored, secrets are masked."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,17 +9,15 @@ from typing import Any
 
 from gitexp.clock import moment_of
 from gitexp.documents.problems import MISSING
-from gitexp.evaluation.answers import Asking, CallFailed, Usage
+from gitexp.evaluation.answers import Asking, CallFailed
 from gitexp.evaluation.datasets.sample import Sample
+from gitexp.evaluation.evaluators.combining import Circumstances
 from gitexp.evaluation.evaluators.evaluator import Evaluator
-from gitexp.evaluation.running.calls import CallEnded
+from gitexp.evaluation.evaluators.scoring import Scoring
 from gitexp.evaluation.running.outputs import masked
 from gitexp.evaluation.workflows.work import OpenedWorkflow, Outcome, Step
-from gitexp.runs.rows import Failure, ResultRow, Score, status_of
+from gitexp.runs.rows import Failure, ResultRow, RowStatus, Score, status_of
 from gitexp.runs.tracking.endings import failure_of
-
-Combine = Callable[[Sample, Mapping[str, Score], Usage, float], Mapping[str, Score]]
-"""What evaluation workflows make of the single scores: further scores by name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +77,7 @@ class RowMaker:
     Attributes:
         evaluators: in the order of the scores.
         now: returns the present moment in nanoseconds since 1970.
-        combine: what evaluation workflows make of the scores; None without any.
+        scoring: which evaluators wait for others, what their scores come to, and which decide.
         secrets: texts that no row may hold.
         seed: what the seeds of the samples depend on; None for none.
         new_id: returns so many random bytes in hexadecimal; None where nothing is traced.
@@ -91,15 +88,19 @@ class RowMaker:
     evaluators: tuple[Evaluator, ...]
     parameters: Mapping[str, Any]
     now: Callable[[], int]
-    combine: Combine | None = None
+    scoring: Scoring
     secrets: tuple[str, ...] = ()
     seed: int | None = None
     new_id: Callable[[int], str] | None = None
     has_tasks: bool = False
-    _waits: bool = field(init=False)
+    _rounds: tuple[tuple[Evaluator, ...], ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_waits", any(one.is_async for one in self.evaluators))
+        rounds = tuple(
+            tuple(one for one in self.evaluators if one.name in names)
+            for names in self.scoring.rounds
+        )
+        object.__setattr__(self, "_rounds", rounds)
 
     async def made(self, item: WorkItem) -> Made:
         """Return the row of a sample; whatever fails on the way is an error in it."""
@@ -149,7 +150,7 @@ class RowMaker:
             sample=sample.id,
             repeat=item.repeat,
             position=item.position,
-            status=status_of(scores, error=failure),
+            status=self.status(scores, failure),
             input=sample.input,
             output=masked(outcome.output, self.secrets),
             expected=sample.expected,
@@ -199,34 +200,55 @@ class RowMaker:
             given: the keyword arguments of `Evaluator.score` beside sample and output.
             steps: takes when each evaluator scored.
         """
-        if self._waits:
-            waiting = [self._timed(one, sample, output, given) for one in self.evaluators]
-            steps += await asyncio.gather(*waiting)
-        else:
-            steps += [self._timed_now(one, sample, output, given) for one in self.evaluators]
-        scores = {step.evaluator: step.score for step in steps}
-        if self.combine is not None:
-            usage, seconds = given["usage"], given["duration_seconds"]
-            scores |= self.combine(sample, scores, usage, seconds)
+        scores: dict[str, Score] = {}
+        usage, seconds = given["usage"], given["duration_seconds"]
+        for evaluators in self._rounds:
+            asked = evaluators
+            if self.scoring.combines:
+                about = Circumstances(sample=sample, scores=scores, usage=usage, seconds=seconds)
+                over = {one.name: self.scoring.passed_over(one.name, about) for one in evaluators}
+                scores |= {name: score for name, score in over.items() if score is not None}
+                asked = tuple(one for one in evaluators if over[one.name] is None)
+            new = await self._asked(asked, sample, output, given)
+            steps += new
+            scores |= {step.evaluator: step.score for step in new}
+        if self.scoring.combines:
+            scores |= self.scoring.combine(sample, scores, usage, seconds)
         return scores
+
+    async def _asked(
+        self,
+        evaluators: tuple[Evaluator, ...],
+        sample: Sample,
+        output: Any,
+        given: Mapping[str, Any],
+    ) -> list[ScoreStep]:
+        if not any(one.is_async for one in evaluators):
+            return [self._timed_now(one, sample, output, given) for one in evaluators]
+        import asyncio
+
+        waiting = [self._timed(one, sample, output, given) for one in evaluators]
+        return await asyncio.gather(*waiting)
+
+    def status(self, scores: Mapping[str, Score], failure: Failure | None) -> RowStatus:
+        """Return what the scores that decide come to."""
+        if self.scoring.combines:
+            scores = {name: scores[name] for name in self.scoring.deciding if name in scores}
+        return status_of(scores, error=failure)
 
     def _timed_now(
         self, evaluator: Evaluator, sample: Sample, output: Any, given: Mapping[str, Any]
     ) -> ScoreStep:
         began = self.now()
         score = self._masked_score(evaluator.score_now(sample, output, **given))
-        return ScoreStep(
-            evaluator=evaluator.name, began_ns=began, ended_ns=self.now(), score=score
-        )
+        return ScoreStep(evaluator=evaluator.name, began_ns=began, ended_ns=self.now(), score=score)
 
     async def _timed(
         self, evaluator: Evaluator, sample: Sample, output: Any, given: Mapping[str, Any]
     ) -> ScoreStep:
         began = self.now()
         score = self._masked_score(await evaluator.score(sample, output, **given))
-        return ScoreStep(
-            evaluator=evaluator.name, began_ns=began, ended_ns=self.now(), score=score
-        )
+        return ScoreStep(evaluator=evaluator.name, began_ns=began, ended_ns=self.now(), score=score)
 
     # --- what may be recorded -------------------------------------------------------------------
 
@@ -246,6 +268,8 @@ class RowMaker:
         )
 
     def _failure(self, exc: Exception) -> Failure:
+        from gitexp.evaluation.running.calls import CallEnded
+
         reason = exc.reason if isinstance(exc, CallEnded) else exc
         found = failure_of(reason)
         kind = exc.kind if isinstance(exc, CallFailed) else found.type

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from gitexp.ids import Randomness
 from gitexp.runs.masking import secrets_of
 
 if TYPE_CHECKING:
+    from gitexp.evaluation.endpoints.opening import Recorded
     from gitexp.evaluation.running.calls import CallThreads
 
 
@@ -100,8 +101,12 @@ async def opened(
     threads: CallThreads,
     clock: Clock,
     random_bits: Randomness,
+    recorded: Recorded | None = None,
 ) -> AsyncIterator[RowMaker]:
     """Yield what makes the rows of a recipe.
+
+    Args:
+        recorded: finds the rows of a run that an endpoint replays.
 
     Raises:
         InvalidInput: a function cannot be imported, or a library is not installed.
@@ -112,14 +117,15 @@ async def opened(
     parameters = recipe.parameters
     now = Timeline(clock).nanoseconds
     async with AsyncExitStack() as stack:
-        given = {
+        given: dict[str, Any] = {
             "directory": recipe.directory,
             "parameters": parameters,
             "environ": environ,
             "threads": threads,
         }
+        asked = {**given, "clock": clock, "recorded": recorded}
         callers = {
-            name: await _caller(recipe, endpoint, given, stack)
+            name: await _caller(recipe, endpoint, asked, random_bits, stack)
             for name, endpoint in parts.endpoints.items()
         }
         new_id = _ids(random_bits) if recipe.tracing else None
@@ -138,7 +144,7 @@ async def opened(
             evaluators=evaluators,
             parameters=parameters,
             now=now,
-            combine=parts.scoring.combine if parts.scoring.combines else None,
+            scoring=parts.scoring,
             secrets=secrets_of(parameters),
             seed=recipe.seed,
             new_id=new_id,
@@ -147,18 +153,22 @@ async def opened(
 
 
 async def _caller(
-    recipe: Recipe, endpoint: Endpoint, given: Mapping[str, Any], stack: AsyncExitStack
+    recipe: Recipe,
+    endpoint: Endpoint,
+    given: Mapping[str, Any],
+    random_bits: Randomness,
+    stack: AsyncExitStack,
 ) -> Caller:
     from gitexp.evaluation.endpoints.opening import open_caller
     from gitexp.evaluation.running.patience import patient
 
+    if recipe.timeout is not None:
+        endpoint = replace(endpoint, timeout=recipe.timeout)
+    if recipe.retries is not None:
+        endpoint = replace(endpoint, retry=replace(endpoint.retry, attempts=recipe.retries + 1))
     caller = await stack.enter_async_context(open_caller(endpoint, **given))
     return patient(
-        caller,
-        endpoint,
-        retries=recipe.retries,
-        timeout=recipe.timeout,
-        cache=recipe.cache,
+        caller, endpoint, cache=recipe.cache, clock=given["clock"], random_bits=random_bits
     )
 
 

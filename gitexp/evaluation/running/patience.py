@@ -5,92 +5,67 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+from gitexp.clock import Clock
 from gitexp.evaluation.answers import Answer, Asking, Caller, CallFailed
+from gitexp.evaluation.endpoints.loading import Endpoint, Retry
 from gitexp.evaluation.running.rates import Rate
 from gitexp.evaluation.running.responses import Responses
+from gitexp.ids import Randomness
 
-ATTEMPTS = 3
-"""How often a call is tried, unless the endpoint or the request says otherwise."""
-
-BACKOFF_SECONDS = 0.5
-MAX_BACKOFF_SECONDS = 30.0
 LONGEST_RETRY_AFTER = 300.0
 """The longest that a system may ask to wait; a call that is told to wait longer has failed."""
 
+_RANDOM_BITS = 53
 
-@dataclass(frozen=True, kw_only=True)
-class Patience:
-    """How often a call is tried, and how long is waited in between.
 
-    The wait before attempt n + 1 is drawn evenly from 0 to backoff × 2^(n - 1), at most
-    `max_backoff_seconds`: "full jitter", M. Brooker, "Exponential Backoff And Jitter", 2015. What
-    the system asks for (Retry-After) is waited at least.
+def wait_before(retry: Retry, attempt: int, failure: CallFailed, share: float) -> float | None:
+    """Return the seconds to wait after an attempt, or None to give up.
+
+    The wait is drawn evenly from 0 to backoff × 2^(attempt - 1), at most `max_backoff_seconds`:
+    "full jitter", M. Brooker, "Exponential Backoff And Jitter", 2015. What the system asks for
+    (Retry-After) is waited at least.
+
+    Args:
+        attempt: how many were made, from 1.
+        share: a random number from 0 to 1.
     """
-
-    attempts: int = ATTEMPTS
-    backoff_seconds: float = BACKOFF_SECONDS
-    max_backoff_seconds: float = MAX_BACKOFF_SECONDS
-
-    def wait(self, attempt: int, failure: CallFailed, share: float) -> float | None:
-        """Return the seconds to wait after an attempt, or None to give up.
-
-        Args:
-            attempt: how many were made, from 1.
-            share: a random number from 0 to 1.
-        """
-        asked = failure.retry_after or 0.0
-        if not failure.retryable or attempt >= self.attempts or asked > LONGEST_RETRY_AFTER:
-            return None
-        most = min(self.backoff_seconds * 2 ** (attempt - 1), self.max_backoff_seconds)
-        return max(most * share, asked)
-
-
-class Ahead(Protocol):
-    """What a system's rate allows."""
-
-    async def admit(self) -> None:
-        """Return when one more call may be made."""
-
-    def used(self, tokens: int) -> None:
-        """Count tokens that a call used."""
-
-    def pause(self, seconds: float) -> None:
-        """Let no call through for so long."""
+    asked = failure.retry_after or 0.0
+    if not failure.retryable or attempt >= retry.attempts or asked > LONGEST_RETRY_AFTER:
+        return None
+    most = min(retry.backoff_seconds * 2.0 ** (attempt - 1), retry.max_backoff_seconds)
+    return max(most * share, asked)
 
 
 class PatientCaller:
     """A system under test that is asked with patience.
 
     Args:
-        concurrency: calls of it at once; None for as many as there are.
         rate: what its rate allows; None without a limit.
         responses: the cache; None without one.
-        endpoint: what the cache files its answers under.
         random: returns a number from 0 to 1.
     """
 
     def __init__(
         self,
         caller: Caller,
+        endpoint: Endpoint,
         *,
-        patience: Patience,
-        concurrency: int | None = None,
-        rate: Ahead | None = None,
+        rate: Rate | None = None,
         responses: Responses | None = None,
-        endpoint: str = "",
         random: Callable[[], float],
     ) -> None:
         self._caller = caller
-        self._patience = patience
+        self._retry = endpoint.retry
         self._slots: AbstractAsyncContextManager[Any] = (
-            asyncio.Semaphore(concurrency) if concurrency else nullcontext()
+            asyncio.Semaphore(endpoint.concurrency) if endpoint.concurrency else nullcontext()
         )
         self._rate = rate
         self._responses = responses
-        self._endpoint = endpoint
+        self._endpoint = endpoint.digest
         self._random = random
 
     async def call(self, asking: Asking) -> Answer:
@@ -116,7 +91,7 @@ class PatientCaller:
             try:
                 answer = await self._once(asking)
             except CallFailed as exc:
-                seconds = self._patience.wait(attempt, exc, self._random())
+                seconds = wait_before(self._retry, attempt, exc, self._random())
                 if seconds is None:
                     raise _given_up(exc, attempt) from exc
                 if exc.retry_after and self._rate is not None:
@@ -147,23 +122,31 @@ def _given_up(exc: CallFailed, attempts: int) -> CallFailed:
 
 def patient(
     caller: Caller,
+    endpoint: Endpoint,
     *,
-    patience: Patience,
-    concurrency: int | None = None,
-    rate: Rate | None = None,
-    responses: Responses | None = None,
-    endpoint: str = "",
-    random: Callable[[], float],
+    cache: Path | None,
+    clock: Clock,
+    random_bits: Randomness,
 ) -> Caller:
-    """Return a system under test that is asked with patience; itself, where none is needed."""
-    if patience.attempts <= 1 and not concurrency and rate is None and responses is None:
+    """Return a system under test that is asked with patience; itself, where none is needed.
+
+    Args:
+        cache: the directory of the cache of responses; None without one.
+    """
+    limit = endpoint.rate_limit
+    is_limited = limit.requests_per_minute or limit.tokens_per_minute
+    use_cache = cache is not None and endpoint.cache
+    if endpoint.retry.attempts <= 1 and not (endpoint.concurrency or is_limited or use_cache):
         return caller
+    rate = Rate(
+        requests_per_minute=limit.requests_per_minute,
+        tokens_per_minute=limit.tokens_per_minute,
+        now=clock.monotonic,
+    )
     return PatientCaller(
         caller,
-        patience=patience,
-        concurrency=concurrency,
-        rate=rate,
-        responses=responses,
-        endpoint=endpoint,
-        random=random,
+        endpoint,
+        rate=rate if is_limited else None,
+        responses=Responses(directory=cache) if cache is not None and use_cache else None,
+        random=lambda: random_bits(_RANDOM_BITS) / 2**_RANDOM_BITS,
     )

@@ -206,10 +206,11 @@ def _recipe(
 
 def _pinned(recipe: Recipe, parts: Parts) -> Recipe:
     """Return the recipe with the digests that every worker has to find."""
+    digests = {one.name: one.digest for one in parts.scoring.evaluators}
     return replace(
         recipe,
         endpoints={name: one.digest for name, one in parts.endpoints.items()},
-        evaluators={one.name: one.digest for one in parts.scoring.evaluators},
+        evaluators={name: digests[name] for name in recipe.evaluators if name in digests},
     )
 
 

@@ -142,18 +142,12 @@ class EvaluationRequest:
         Args:
             known: what the document says elsewhere.
         """
-        given = {key: value for key, value in data.items() if key != "rows"}
-        workflow = given.pop("workflow", ())
-        return cls(
-            **{
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in given.items()
-                if key != "limits"
-            },
-            workflow=workflow if isinstance(workflow, str) else tuple(workflow),
-            limits=Limits.from_dict(given.get("limits", {})),
-            **known,
-        )
+        given: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in data.items()
+            if key not in ("rows", "limits")
+        }
+        return cls(limits=Limits.from_dict(data.get("limits", {})), **given, **known)
 
 
 def _listed(workflow: str | Sequence[Mapping[str, Any]]) -> Any:

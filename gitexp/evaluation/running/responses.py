@@ -39,9 +39,7 @@ class Responses:
         """Return an answer; None where there is none that can be read."""
         try:
             data: dict[str, Any] = json.loads(self._path(key).read_bytes())
-            return Answer(
-                output=data["output"], cached=True, attributes=data.get("attributes", {})
-            )
+            return Answer(output=data["output"], cached=True, attributes=data.get("attributes", {}))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
@@ -57,5 +55,3 @@ class Responses:
 
     def _path(self, key: str) -> Path:
         return self.directory / key[:2] / f"{key[2:]}.json"
-
-

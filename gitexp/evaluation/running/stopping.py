@@ -96,5 +96,3 @@ class CancelWatch:
 def _said(cancel: dict[str, str]) -> str:
     reason = cancel.get("reason")
     return f"cancelled by {cancel.get('by', 'somebody')}" + (f": {reason}" if reason else "")
-
-

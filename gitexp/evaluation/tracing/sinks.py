@@ -46,9 +46,7 @@ class Spans:
         """Return the spans of a sample as a line of a file, after handing them on."""
         from gitexp.evaluation.tracing.spans import encoded, spans_of, traces_data
 
-        spans = spans_of(
-            trace, name=self._name, attributes=self._attributes, new_id=self._new_id
-        )
+        spans = spans_of(trace, name=self._name, attributes=self._attributes, new_id=self._new_id)
         if self._send is not None:
             self._send(spans)
         return encoded(traces_data(spans, resource=self._resource, version=self._version))

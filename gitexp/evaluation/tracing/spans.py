@@ -8,7 +8,7 @@ attributes of calls of language models follow the GenAI semantic conventions.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gitexp.evaluation.running.making import SampleTrace, ScoreStep
@@ -50,7 +50,9 @@ def _any_value(value: Any) -> dict[str, Any]:
     return {"stringValue": json.dumps(value, ensure_ascii=False)}
 
 
-def spans_of(trace: SampleTrace, *, name: str, attributes: Sequence[Any], new_id: Any) -> list[Span]:
+def spans_of(
+    trace: SampleTrace, *, name: str, attributes: Sequence[Any], new_id: Callable[[], str]
+) -> list[Span]:
     """Return the spans of one sample: the root, its tasks, and the evaluators.
 
     Args:
@@ -79,9 +81,7 @@ def _of_step(trace: SampleTrace, step: Step) -> Span:
     given = dict(step.attributes)
     operation, model = given.get(_GENAI), given.get(_MODEL)
     name = f"{operation} {model or ''}".strip() if operation else f"{step.kind} {step.name}"
-    span = _span(
-        trace.trace_id, step.span_id, trace.span_id, name, step.began_ns, step.ended_ns
-    )
+    span = _span(trace.trace_id, step.span_id, trace.span_id, name, step.began_ns, step.ended_ns)
     span["kind"] = CLIENT if step.kind == "endpoint" else INTERNAL
     span["attributes"] = attributes_of({"gitexp.task.name": step.name, **given})
     if step.error is not None:
