@@ -47,11 +47,7 @@ from gitexp.runs.journalling.files import sweep as sweep
 from gitexp.runs.journalling.files import unreadable as unreadable
 from gitexp.runs.journalling.side_files import Sides
 from gitexp.store.filelocks import lock_file_now
-from gitexp.store.files import (
-    make_directories,
-    sync_directory,
-    write_errors,
-)
+from gitexp.store.files import make_directories, sync_directory, write_errors
 from gitexp.store.sharing import Sharing
 
 _FLAGS = os.O_RDWR | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -318,8 +314,7 @@ class Journal:
 def _append(descriptor: int, line: bytes) -> None:
     """Append a line by one call, or say why not.
 
-    The rest of a line that was taken in part could come behind what somebody else appended
-    meanwhile; so all of it is appended again.
+    What is left of a line could come behind what others append meanwhile: all of it is repeated.
     """
     for _ in range(_MOST_PARTS):
         if os.write(descriptor, line) == len(line):
@@ -399,7 +394,7 @@ def open_journal(path: Path) -> Journal | None:
     except OSError as exc:
         os.close(descriptor)
         raise unreadable(path, exc) from exc
-    if is_shut:
-        os.close(descriptor)
-        return None
-    return Journal(path.stem, path, descriptor, held=False)
+    if not is_shut:
+        return Journal(path.stem, path, descriptor, held=False)
+    os.close(descriptor)
+    return None
