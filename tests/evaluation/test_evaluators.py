@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,11 @@ from gitexp.evaluation.datasets.sample import Sample
 from gitexp.evaluation.evaluators.cases import Case
 from gitexp.evaluation.evaluators.evaluator import Evaluator
 from gitexp.evaluation.evaluators.framing import Frame, select
-from gitexp.evaluation.evaluators.loading import load_evaluator, load_evaluators
+from gitexp.evaluation.evaluators.loading import (
+    list_evaluators,
+    load_evaluator,
+    load_evaluators,
+)
 from gitexp.runs.rows import Score
 
 PASSED = Score(value=True, passed=True)
@@ -216,3 +221,28 @@ def test_a_wrong_description_names_its_problems(tmp_path: Path) -> None:
 def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="is not a usable evaluator name"):
         load_evaluator(tmp_path, "../secret")
+
+
+def test_evaluators_are_listed_without_the_libraries_that_they_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "evaluators").mkdir()
+    text = "type: text-overlap\nmethod: levenshtein\n"
+    (tmp_path / "evaluators" / "near.yaml").write_text(text)
+    monkeypatch.setitem(sys.modules, "rapidfuzz.distance", None)
+    listed = list_evaluators(tmp_path)
+    names = ["near", "exact-match", "contains", "numeric", "json-fields", "human"]
+    assert [one.name for one in listed] == names
+    monkeypatch.undo()
+    assert listed[0].digest == load_evaluator(tmp_path, "near").digest
+
+
+def test_the_problems_of_all_files_are_listed_together(tmp_path: Path) -> None:
+    (tmp_path / "evaluators").mkdir()
+    for name in "ab":
+        (tmp_path / "evaluators" / f"{name}.yaml").write_text("type: numerics\n")
+    for read in (list_evaluators, lambda place: load_evaluators(place, ["a", "b"])):
+        with pytest.raises(InvalidDocuments) as caught:
+            read(tmp_path)
+        files = [problem.file for problem in caught.value.problems]
+        assert files == ["evaluators/a.yaml", "evaluators/b.yaml"]

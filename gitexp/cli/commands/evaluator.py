@@ -19,6 +19,7 @@ from gitexp.cli.tables import Column, Table
 if TYPE_CHECKING:
     from gitexp.evaluation.datasets.sample import Sample
     from gitexp.evaluation.evaluators.evaluator import Evaluator
+    from gitexp.evaluation.evaluators.loading import Listed
     from gitexp.project.workspace import Workspace
     from gitexp.runs.rows import Score
 
@@ -177,16 +178,16 @@ def _directory(workspace: Workspace) -> Path:
     return workspace.directory
 
 
-def _row(evaluator: Evaluator, directory: Path) -> dict[str, Any]:
+def _row(evaluator: Evaluator | Listed, directory: Path) -> dict[str, Any]:
     from gitexp.documents import layout
     from gitexp.ids import Name
 
     path = layout.evaluator_path("", Name(evaluator.name))
     return {
         "name": evaluator.name,
-        "type": evaluator.type,
+        "type": evaluator.options["type"],
         "description": evaluator.options.get("description", ""),
-        "weight": evaluator.weight,
+        "weight": evaluator.options.get("weight", 1.0),
         "digest": evaluator.digest,
         "file": path if (directory / path).exists() else "",
     }

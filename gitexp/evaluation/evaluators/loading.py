@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from gitexp.documents import layout
 from gitexp.documents.canonical import digest_of
@@ -22,6 +23,8 @@ DEFAULT_EVALUATOR = "exact-match"
 
 _SUFFIX = ".yaml"
 
+T = TypeVar("T")
+
 
 def load_evaluators(
     directory: Path, names: Iterable[str], *, root: str = ""
@@ -33,16 +36,7 @@ def load_evaluators(
         InvalidDocuments: everything that is wrong in the files, all of them together.
         InvalidInput: a library that one of them needs is not installed.
     """
-    found: list[Evaluator] = []
-    problems: list[Problem] = []
-    for name in dict.fromkeys(names):
-        try:
-            found.append(load_evaluator(directory, name, root=root))
-        except InvalidDocuments as exc:
-            problems += exc.problems
-    if problems:
-        raise InvalidDocuments(problems, hint="Correct the files at the places named.")
-    return tuple(found)
+    return _each(dict.fromkeys(names), lambda name: load_evaluator(directory, name, root=root))
 
 
 def load_evaluator(directory: Path, name: str, *, root: str = "") -> Evaluator:
@@ -55,11 +49,9 @@ def load_evaluator(directory: Path, name: str, *, root: str = "") -> Evaluator:
         InvalidDocuments: everything that is wrong in the file.
         InvalidInput: a library that it needs is not installed.
     """
-    path = layout.evaluator_path("", parse_name(name, "evaluator name"))
-    file, options = layout.join(root, path), None
-    if name not in BUILT_IN or (directory / path).exists():
-        options = _described(directory, path, name, file)
-    return evaluator_of(name, options or {"type": name}, directory=directory, file=file)
+    file = layout.join(root, _path(name))
+    options = _options(directory, name, root)
+    return evaluator_of(name, options, directory=directory, file=file)
 
 
 def evaluator_of(
@@ -88,7 +80,16 @@ def evaluator_of(
     )
 
 
-def _described(directory: Path, path: str, name: str, file: str) -> Mapping[str, Any]:
+def _path(name: str) -> str:
+    return layout.evaluator_path("", parse_name(name, "evaluator name"))
+
+
+def _options(directory: Path, name: str, root: str) -> Mapping[str, Any]:
+    """Return the checked description of an evaluator."""
+    path = _path(name)
+    if name in BUILT_IN and not (directory / path).exists():
+        return {"type": name}
+    file = layout.join(root, path)
     try:
         return read_document(directory, path, "evaluator", what=f"evaluator {name!r}", file=file)
     except NotFound as exc:
@@ -96,6 +97,19 @@ def _described(directory: Path, path: str, name: str, file: str) -> Mapping[str,
         raise NotFound(
             exc.message, hint=f"Make the file {path}, or use a built-in one: {built_in}."
         ) from exc
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """An evaluator as it is described, not made."""
+
+    name: str
+    options: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """The digest over its description."""
+        return digest_of(self.options)
 
 
 def evaluator_names(directory: Path) -> tuple[str, ...]:
@@ -110,12 +124,28 @@ def evaluator_names(directory: Path) -> tuple[str, ...]:
     return tuple(sorted(file.removesuffix(_SUFFIX) for file in files))
 
 
-def list_evaluators(directory: Path, *, root: str = "") -> tuple[Evaluator, ...]:
+def list_evaluators(directory: Path, *, root: str = "") -> tuple[Listed, ...]:
     """Return the evaluators of the project's files, then the built-in ones that they leave.
 
+    They are read and not made, so that no library that one of them needs must be there.
+
     Raises:
-        InvalidDocuments: everything that is wrong in the files.
-        InvalidInput: a file's name is none, or a library that one needs is not installed.
+        InvalidDocuments: everything that is wrong in the files, all of them together.
+        InvalidInput: a file's name is none.
     """
-    names = evaluator_names(directory)
-    return load_evaluators(directory, dict.fromkeys([*names, *BUILT_IN]), root=root)
+    names = dict.fromkeys([*evaluator_names(directory), *BUILT_IN])
+    return _each(names, lambda name: Listed(name=name, options=_options(directory, name, root)))
+
+
+def _each(names: Iterable[str], read: Callable[[str], T]) -> tuple[T, ...]:
+    """Return what is read by each name; the problems of all files are raised together."""
+    found: list[T] = []
+    problems: list[Problem] = []
+    for name in names:
+        try:
+            found.append(read(name))
+        except InvalidDocuments as exc:
+            problems += exc.problems
+    if problems:
+        raise InvalidDocuments(problems, hint="Correct the files at the places named.")
+    return tuple(found)
