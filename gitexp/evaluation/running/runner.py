@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitexp.evaluation.running.executors import executor_of
@@ -76,9 +77,14 @@ def carry_out(
     begun: Callable[[Run], None] | None = None,
 ) -> Run:
     """Return the recorded run of a plan that has not begun; see `evaluate`."""
+    return begin(workspace, plan, progress=progress).carry_out(begun=begun)
+
+
+def begin(workspace: Workspace, plan: Plan, *, progress: Report | None = None) -> Evaluation:
+    """Return a run of a plan, begun and visible to others, to be carried out."""
     run = plan.run.started(workspace.surroundings.clock.now())
     journal = create_journal(workspace, run.id, {"run": run.to_dict()})
-    return _Evaluation(workspace, plan, journal, progress).carry_out(begun=begun)
+    return Evaluation(workspace, replace(plan, run=run), journal, progress)
 
 
 def resume(
@@ -101,11 +107,11 @@ def resume(
     with go_on_with(workspace, run_id) as (run, journal):
         plan = plan_again(workspace, run)
         known = rows_of(workspace, run_id)
-        evaluation = _Evaluation(workspace, plan, journal, progress)
+        evaluation = Evaluation(workspace, plan, journal, progress)
         return evaluation.carry_out(known, begun=begun)
 
 
-class _Evaluation:
+class Evaluation:
     """One evaluation in progress."""
 
     def __init__(

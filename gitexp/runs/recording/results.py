@@ -23,7 +23,7 @@ from gitexp.runs.journalling.side_files import ROWS, SPANS, SUFFIXES, Sides, Suf
 from gitexp.runs.recording import ledger
 from gitexp.runs.recording.places import MAX_BESIDE_BYTES, Place, all_ledgers, find
 from gitexp.runs.recording.segments import segments_at
-from gitexp.runs.rows import ResultRow, RowKey, status_of
+from gitexp.runs.rows import ResultRow, RowKey
 from gitexp.runs.tallies import Tally, tally_of
 
 _REPEATS = 2**32
@@ -175,8 +175,7 @@ def updated(row: ResultRow, later: ResultRow) -> ResultRow:
     """Return a row as a later line for the same sample and repeat makes it."""
     if not later.rescored:
         return later
-    scores = {**row.scores, **later.scores}
-    return replace(row, scores=scores, status=status_of(scores, error=row.error))
+    return replace(row, scores={**row.scores, **later.scores}, status=later.status)
 
 
 def _first(workspace: Workspace, run_id: RunId, places: Sequence[Place]) -> Iterator[ResultRow]:

@@ -1,0 +1,196 @@
+"""Evaluations that go on in the background: how far they are, waiting for them, cancelling them."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gitexp.clock import iso
+from gitexp.errors import NotAllowed
+from gitexp.evaluation.running.planning import make_plan
+from gitexp.evaluation.running.progress import Progress, progress_of
+from gitexp.evaluation.running.requests import (
+    BATCH_SIZE,
+    CONCURRENCY,
+    EvaluationRequest,
+)
+from gitexp.ids import RunId
+from gitexp.project.workspace import Workspace
+from gitexp.runs.journalling.journals import open_journal, paths_of
+from gitexp.runs.journalling.side_files import ROWS, Sides
+from gitexp.runs.rows import ResultRow
+from gitexp.runs.run import Run
+from gitexp.runs.tallies import Tally
+from gitexp.runs.tracking.starting import find_run, milliseconds_now
+
+_LOOK = 0.2
+"""Seconds between looks at a run of another process."""
+
+_CHECKPOINT = b'{"checkpoint":'
+
+
+class EvaluationHandle:
+    """An evaluation that goes on, in this process or another one of this machine, or is over."""
+
+    def __init__(
+        self, workspace: Workspace, run_id: RunId, *, thread: threading.Thread | None = None
+    ) -> None:
+        self._workspace = workspace
+        self._thread = thread
+        self._tally = Tally()
+        self._read: dict[str, int] = {}
+        self.id = run_id
+
+    def __repr__(self) -> str:
+        return f"<EvaluationHandle {self.id}>"
+
+    @property
+    def status(self) -> str:
+        """The status of the run: `running`, `finished`, `failed` or `killed`."""
+        return self.run().status
+
+    def run(self) -> Run:
+        """Return the run as it stands.
+
+        Raises:
+            NotFound: there is no such run here.
+        """
+        return find_run(self._workspace, self.id)
+
+    def progress(self) -> Progress:
+        """Return how far the run is; only rows that are new since the last time are read."""
+        run = self.run()
+        total = int(run.evaluation.get("rows", run.stats.rows))
+        if run.is_over:
+            return progress_of(run.stats, total)
+        for path in paths_of(self._workspace, self.id):
+            self._count(str(path), Sides(path))
+        stats = self._tally.stats
+        return progress_of(stats if stats.rows > run.stats.rows else run.stats, total)
+
+    def _count(self, name: str, sides: Sides) -> None:
+        for place, payload in sides.payloads(ROWS, start=self._read.get(name, 0)):
+            if not payload.startswith(_CHECKPOINT):
+                self._tally.add(ResultRow.from_dict(json.loads(payload)))
+            self._read[name] = place + len(payload) + 10
+
+    def wait(self, timeout: float | None = None) -> Run:
+        """Return the run when it is over.
+
+        Args:
+            timeout: the seconds to wait at most.
+
+        Raises:
+            TimeoutError: it goes on still.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        for run in self.looks():
+            if run.is_over:
+                return run
+            if end is not None and time.monotonic() >= end:
+                raise TimeoutError(f"run {self.id} goes on after {timeout:g} s")
+        raise AssertionError("looking never ends")
+
+    def looks(self) -> Iterator[Run]:
+        """Yield the run as it stands, again and again."""
+        while True:
+            yield self.run()
+            if self._thread is not None:
+                self._thread.join(_LOOK)
+            else:
+                time.sleep(_LOOK)
+
+    def cancel(self, reason: str = "") -> None:
+        """Ask the run to stop: what is in flight is finished, and what is done is recorded.
+
+        Raises:
+            NotAllowed: it is over, or goes on on another machine.
+        """
+        cancel = {"by": str(self._workspace.signature()), **({"reason": reason} if reason else {})}
+        event = {"cancel": cancel, "at": milliseconds_now(self._workspace)}
+        for path in paths_of(self._workspace, self.id):
+            journal = open_journal(path)
+            if journal is None:
+                continue
+            try:
+                journal.append(event)
+            finally:
+                journal.close()
+            return
+        run = self.run()
+        where = f"is {run.status}" if run.is_over else "goes on on another machine"
+        raise NotAllowed(f"run {self.id} {where}, so it cannot be cancelled here")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the evaluation in the words of evaluation services."""
+        return described(self.run(), self.progress())
+
+
+def described(run: Run, progress: Progress) -> dict[str, Any]:
+    """Return an evaluation in the words of evaluation services.
+
+    `status` is that of the run; `progress` is a percentage; `evaluator_slugs` repeats
+    `evaluator_ids` for programs that know the older name.
+    """
+    asked: Mapping[str, Any] = run.evaluation
+    evaluators = [one.name for one in run.evaluators]
+    workflows = list(asked.get("evaluator_workflows", ()))
+    scoring = [name for name in evaluators if name not in workflows]
+    tasks = asked.get("workflow") or [
+        {"name": asked.get("endpoint", ""), "type": "endpoint", "endpoint": asked.get("endpoint")}
+    ]
+    return {
+        "id": run.id,
+        "name": run.name,
+        "status": run.status,
+        "created_at": iso(run.created_at),
+        "started_at": run.started_at and iso(run.started_at),
+        "completed_at": run.ended_at and iso(run.ended_at),
+        "description": run.description or None,
+        "experiment": run.experiment,
+        "dataset": run.dataset and run.dataset.name,
+        "dataset_id": run.dataset and run.dataset.digest,
+        "dataset_name": run.dataset and run.dataset.name,
+        "workflow_count": 1 if isinstance(tasks, str) else len(tasks),
+        "progress": progress.percent,
+        "tags": [{"key": key, "value": value} for key, value in sorted(run.tags.items())],
+        "workflow": tasks,
+        "evaluator_ids": scoring,
+        "evaluator_slugs": scoring,
+        "evaluator_workflow_ids": workflows,
+        "batch_size": asked.get("batch_size", BATCH_SIZE),
+        "concurrency": asked.get("concurrency", CONCURRENCY),
+        "enable_tracing": asked.get("enable_tracing", True),
+        "error_message": run.error.message if run.error is not None else None,
+    }
+
+
+def submit(workspace: Workspace, request: EvaluationRequest) -> EvaluationHandle:
+    """Return a handle at once for an evaluation that goes on in a thread of this process.
+
+    Everything is resolved and checked first. The process does not end before the evaluation has;
+    if it dies, the evaluation can be gone on with.
+
+    Raises:
+        NotFound, NotAllowed, InvalidInput, InvalidDocuments: the request cannot be carried out.
+    """
+    from gitexp.evaluation.running.runner import begin
+    from gitexp.runs.recording.closing import reap_if_possible
+
+    reap_if_possible(workspace)
+    plan = make_plan(workspace, request)
+    evaluation = begin(workspace, plan)
+    thread = threading.Thread(target=_quietly, args=(evaluation.carry_out,), name="gitexp-submit")
+    thread.start()
+    return EvaluationHandle(workspace, plan.run.id, thread=thread)
+
+
+def _quietly(work: Any) -> None:
+    """Carry an evaluation out; how it ended is in its run."""
+    from contextlib import suppress
+
+    with suppress(Exception):
+        work()

@@ -1,0 +1,259 @@
+"""Scoring a run again, or by more evaluators, from the outputs that it has recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gitexp.documents import layout
+from gitexp.documents.problems import MISSING
+from gitexp.environments.parameters import Parameters, Provenance
+from gitexp.errors import InvalidInput, NotAllowed, NotFound
+from gitexp.evaluation.answers import Usage
+from gitexp.evaluation.datasets.sample import Sample
+from gitexp.evaluation.evaluators.evaluator import Evaluator, opened
+from gitexp.evaluation.evaluators.loading import load_evaluator
+from gitexp.evaluation.evaluators.people import recorded
+from gitexp.evaluation.evaluators.scoring import load_scoring
+from gitexp.evaluation.running.calls import CallThreads
+from gitexp.evaluation.running.loops import run_in_thread
+from gitexp.evaluation.running.outputs import masked
+from gitexp.evaluation.running.planning import project_directory
+from gitexp.evaluation.running.progress import Report, progress_of
+from gitexp.evaluation.running.requests import CONCURRENCY
+from gitexp.ids import Digest, VersionId
+from gitexp.project.reading import project_at
+from gitexp.project.workspace import Workspace
+from gitexp.runs.masking import secrets_of
+from gitexp.runs.recording import ledger
+from gitexp.runs.recording.closing import dump_events, name_now
+from gitexp.runs.recording.results import rows_of, totals_of, updated
+from gitexp.runs.recording.segments import new_segment
+from gitexp.runs.rows import ResultRow, RowKey, Score, status_of
+from gitexp.runs.run import Run
+from gitexp.runs.tallies import Tally
+from gitexp.runs.tracking.starting import milliseconds_now, refuse_deleted
+from gitexp.store.trees import tree_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What a person says of one output.
+
+    Attributes:
+        sample: the sample's id.
+        passed: the person's own verdict; None for the evaluator's rule.
+    """
+
+    sample: str
+    value: Any
+    repeat: int = 0
+    passed: bool | None = None
+    reason: str = ""
+
+
+def rescore(
+    workspace: Workspace,
+    run_id: str,
+    evaluators: Sequence[str],
+    *,
+    concurrency: int = CONCURRENCY,
+    progress: Report | None = None,
+) -> Run:
+    """Return a run with scores of evaluators added or redone; the system is not asked again.
+
+    Rows without an output stay as they are. All new scores are recorded together at the end.
+
+    Raises:
+        NotFound: there is no such run or evaluator.
+        NotAllowed: the run goes on, is deleted, or has no rows.
+        InvalidDocuments, InvalidInput: an evaluator is wrong.
+    """
+    run = _scorable(workspace, run_id)
+    directory = project_directory(workspace)
+    scoring = load_scoring(directory, evaluators, root=workspace.root)
+    parameters = _parameters(workspace, run)
+    found: dict[RowKey, ResultRow] = {}
+    tally, total = Tally(), run.stats.rows
+
+    def take(row: ResultRow) -> None:
+        found[row.key] = row
+        tally.add(row)
+        if progress is not None:
+            progress(progress_of(tally.stats, total))
+
+    async def work() -> None:
+        threads = CallThreads(asyncio.get_running_loop())
+        given: dict[str, Any] = {
+            "directory": directory,
+            "parameters": parameters,
+            "environ": workspace.surroundings.environ,
+            "threads": threads,
+        }
+        try:
+            async with opened(scoring.evaluators, **given) as ready:
+                again = _Again(run, ready, parameters)
+                await again.work(rows_of(workspace, run.id), take, concurrency)
+        finally:
+            threads.close()
+
+    run_in_thread(work)
+    references = {one.name: one for one in (*run.evaluators, *scoring.references)}
+    return _recorded(workspace, run, found, [one.to_dict() for one in references.values()])
+
+
+def judge(
+    workspace: Workspace, run_id: str, evaluator: str, judgements: Iterable[Judgement]
+) -> Run:
+    """Return a run with what people say of its outputs recorded, all or nothing.
+
+    Raises:
+        NotFound: there is no such run, evaluator or sample in it.
+        NotAllowed: the run goes on, or is deleted.
+        InvalidInput: a value does not fit the evaluator; the message names the sample.
+    """
+    run = _scorable(workspace, run_id)
+    known = load_evaluator(project_directory(workspace), evaluator, root=workspace.root)
+    said = {(one.sample, one.repeat): one for one in judgements}
+    found = {
+        row.key: _judged(run, row, known, said[row.key])
+        for row in rows_of(workspace, run.id)
+        if row.key in said
+    }
+    missing = sorted(sample for sample, repeat in said.keys() - found.keys())
+    if missing:
+        raise NotFound(
+            f"run {run.id} has no rows of {', '.join(missing)}",
+            hint=f"See its samples: `gitexp run rows {run.id}`.",
+        )
+    references = {one.name: one for one in (*run.evaluators, known.reference)}
+    return _recorded(workspace, run, found, [one.to_dict() for one in references.values()])
+
+
+def _judged(run: Run, row: ResultRow, evaluator: Evaluator, said: Judgement) -> ResultRow:
+    try:
+        score = recorded(evaluator, said.value, passed=said.passed, reason=said.reason)
+    except InvalidInput as exc:
+        raise InvalidInput(f"sample {said.sample}: {exc.message}", hint=exc.hint) from exc
+    return _rescored(run, row, {evaluator.name: score})
+
+
+def _scorable(workspace: Workspace, run_id: str) -> Run:
+    run = ledger.get(workspace, run_id)
+    refuse_deleted(run)
+    if not run.is_over:
+        raise NotAllowed(
+            f"run {run.id} goes on", hint=f"Wait for its end: `gitexp run watch {run.id}`."
+        )
+    if not run.stats.rows:
+        raise NotAllowed(
+            f"run {run.id} has no rows that could be scored",
+            hint="Only runs of `gitexp run evaluate` have rows.",
+        )
+    return run
+
+
+def _parameters(workspace: Workspace, run: Run) -> Parameters:
+    """Return the values that a run used."""
+    types: Mapping[str, str] = {}
+    if run.version is not None:
+        types = project_at(workspace, tree_of(workspace.store, VersionId(run.version))).types()
+    return Parameters(
+        run.parameters,
+        types=types,
+        provenance=Provenance(
+            experiment=run.experiment,
+            experiment_id=run.experiment_id,
+            version=VersionId(run.version or ""),
+            digest=Digest(run.digest or ""),
+            source="version",
+        ),
+        environ=workspace.surroundings.environ,
+    )
+
+
+class _Again:
+    """Scores recorded rows with evaluators that are opened."""
+
+    def __init__(self, run: Run, ready: tuple[Evaluator, ...], parameters: Parameters) -> None:
+        self._run = run
+        self._ready = ready
+        self._secrets = secrets_of(parameters)
+        self._parameters = parameters
+
+    async def work(
+        self, rows: Iterator[ResultRow], take: Callable[[ResultRow], None], concurrency: int
+    ) -> None:
+        async def slot() -> None:
+            for row in rows:
+                if row.output is not MISSING:
+                    take(_rescored(self._run, row, await self._scores(row)))
+
+        await asyncio.gather(*(slot() for _ in range(concurrency)))
+
+    async def _scores(self, row: ResultRow) -> dict[str, Score]:
+        sample = Sample(
+            id=row.sample,
+            input=row.input,
+            expected=row.expected,
+            metadata=row.metadata,
+            weight=row.weight,
+            digest=b"",
+        )
+        found = {}
+        for evaluator in self._ready:
+            score = await evaluator.score(
+                sample,
+                row.output,
+                usage=Usage.from_dict(row.usage),
+                duration_seconds=row.duration_seconds,
+                parameters=self._parameters,
+                outputs={task["name"]: task.get("output", MISSING) for task in row.tasks},
+            )
+            found[evaluator.name] = Score.from_dict(masked(score.to_dict(), self._secrets))
+        return found
+
+
+def _rescored(run: Run, row: ResultRow, scores: Mapping[str, Score]) -> ResultRow:
+    """Return a line that changes the scores of a row, and its status with them."""
+    workflows = run.evaluation.get("evaluator_workflows")
+    every = {**row.scores, **scores}
+    deciding = {name: every[name] for name in workflows if name in every} if workflows else every
+    return ResultRow(
+        sample=row.sample,
+        repeat=row.repeat,
+        position=row.position,
+        status=status_of(deciding, error=row.error),
+        scores=scores,
+        rescored=True,
+    )
+
+
+def _recorded(
+    workspace: Workspace,
+    run: Run,
+    found: Mapping[RowKey, ResultRow],
+    evaluators: list[dict[str, str]],
+) -> Run:
+    """Record new scores and the totals that they come to, in one commit."""
+    name = new_segment(workspace, after=ledger.segments_of(workspace, run.id))
+    rows = (
+        updated(row, found[row.key]) if row.key in found else row
+        for row in rows_of(workspace, run.id)
+    )
+    event = {
+        "set": {**totals_of(rows), "evaluators": evaluators},
+        "at": milliseconds_now(workspace),
+    }
+    lines = (json.dumps(row.to_dict(), ensure_ascii=False) for row in found.values())
+    files = {
+        layout.segment_path(run.id, name): dump_events([event]),
+        layout.results_part_path(run.id, name): "".join(f"{line}\n" for line in lines).encode(),
+    }
+    experiment = name_now(workspace, run)
+    message = f"run {experiment}: {run.id} scored"
+    ledger.write(workspace, experiment, files, message=message)
+    return ledger.get(workspace, run.id)
