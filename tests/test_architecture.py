@@ -49,7 +49,7 @@ OUTSIDE = {
     "sqlite3": {"store", "runs", "integrations"},
     "scipy": {"stats"},
     "matplotlib": {"results"},
-    "fsspec": {"runs"},
+    "fsspec": {"runs", "evaluation"},
     "mlflow": {"integrations"},
 }
 

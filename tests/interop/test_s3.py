@@ -20,8 +20,8 @@ from gitexp.runs.artifacts.kept import contents_of, download, open_artifact, sta
 from gitexp.runs.artifacts.locations import open_at, put
 from gitexp.runs.run import Run
 from tests.contract.remotes_conftest import free_port
+from tests.runs.artifacts.test_locations import Broken, name_location, opener, pointer_to
 from tests.runs.making import disk_workspace, make_run
-from tests.runs.test_artifacts_locations import Broken, name_location, opener, pointer_to
 
 pytestmark = pytest.mark.interop
 

@@ -237,6 +237,8 @@ def _of_filesystem(url: str) -> Iterator[bytes]:
                 hint="Install what it needs: `pip install 'gitexp[s3]'` for s3://; for others, "
                 "see the documentation of fsspec.",
             ) from exc
+        # What was listed before may be remembered, and the file written since.
+        filesystem.invalidate_cache()
         with filesystem.open(path, "rb") as file:
             yield from pieces_of(file)
 

@@ -22,7 +22,8 @@ class Sample:
 
     Attributes:
         id: explicit, or derived from input and expected, so that the order of rows changes
-            nothing; the second and later samples of the same content get `-2`, `-3` ...
+            nothing; the second and later samples that ask and expect the same get `-2`, `-3` ...,
+            in the order of the file.
         expected: the right answer; MISSING when the row has none or null.
         output: what a system answered when the sample was recorded, which may be None; MISSING
             when the row has none.
