@@ -128,6 +128,17 @@ def test_a_function_may_do_without_an_expected_answer_or_require_one(tmp_path: P
     assert asked(strict, "x", directory=tmp_path) == Score(reason="the sample expects nothing")
 
 
+def test_what_a_function_changes_changes_nothing_that_is_recorded(judged: Judged) -> None:
+    output, expected = {"a": [1]}, [2]
+    body = (
+        "def judge(output, expected, sample, parameters):\n"
+        "    output['a'].append(2)\n    expected.clear()\n    sample.metadata.clear()\n"
+        "    return sample.output is not None"
+    )
+    assert judged(body, output, expected).passed is True
+    assert (output, expected) == ({"a": [1]}, [2])
+
+
 def test_a_function_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
     made = evaluator(tmp_path, type="python", callable="nothing_here:judge")
     with pytest.raises(InvalidInput, match=r"nothing_here:judge cannot be imported"):

@@ -236,6 +236,13 @@ def test_fields_that_are_right_are_credited_in_part() -> None:
     )
 
 
+def test_keys_may_hold_dots_or_nothing() -> None:
+    expected = {"a.b": 1, "": {"0": 2}, "c": [3]}
+    assert score(expected, expected, type="json-fields") == Score(value=1.0, passed=True)
+    found = score({**expected, "a.b": 2}, expected, type="json-fields")
+    assert (found.value, found.reason) == (0.666666667, "a.b: 2 is not 1")
+
+
 def test_each_field_is_compared_in_its_own_way() -> None:
     fields = {
         "price": {"type": "numeric", "tolerance": 0.1, "weight": 3},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -129,7 +129,12 @@ def frame_of(options: Mapping[str, Any], *, expects: bool, graded: bool) -> Fram
 
 def select(output: Any, path: str) -> Any:
     """Return the part of an output at a dotted path such as `answer.items.0`; MISSING if none."""
-    for step in path.split(".") if path else ():
+    return follow(output, path.split(".")) if path else output
+
+
+def follow(output: Any, steps: Iterable[str]) -> Any:
+    """Return the part of an output that keys and list positions lead to; MISSING if none."""
+    for step in steps:
         if isinstance(output, Mapping) and step in output:
             output = output[step]
         elif isinstance(output, list) and step.isdecimal() and int(step) < len(output):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -38,9 +39,7 @@ def python(described: Described) -> Judging:
         with imported_function(name, opening.directory, what=described.file) as function:
 
             async def judge(case: Case) -> Score:
-                expected = None if case.expected is MISSING else case.expected
-                given = (case.output, expected, case.sample, case.parameters)
-                return score_of(await called(function, given, opening.threads))
+                return score_of(await called(function, _own(case), opening.threads))
 
             yield judge
 
@@ -51,6 +50,13 @@ def python(described: Described) -> Judging:
         scale=scale,
         timeout=described.get("timeout", _TIMEOUT),
     )
+
+
+def _own(case: Case) -> tuple[Any, ...]:
+    """Return what a function is given; what it changes in it changes nothing that is recorded."""
+    expected = None if case.expected is MISSING else case.expected
+    given = (case.output, expected, case.sample)
+    return (*copy.deepcopy(given, {id(MISSING): MISSING}), case.parameters)
 
 
 def score_of(result: Any) -> Score:

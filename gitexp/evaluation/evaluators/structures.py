@@ -12,7 +12,7 @@ from gitexp.documents.validation import faults_of, schema_fault
 from gitexp.errors import InvalidDocuments
 from gitexp.evaluation.evaluators.cases import Case, Described, Judging
 from gitexp.evaluation.evaluators.equality import equal
-from gitexp.evaluation.evaluators.framing import Frame, select
+from gitexp.evaluation.evaluators.framing import Frame, follow
 from gitexp.evaluation.evaluators.json_texts import NoJson, read_json
 from gitexp.evaluation.evaluators.types import maker_of
 from gitexp.evaluation.evaluators.verdicts import PASSED, brief, broken, failed, unscored
@@ -64,12 +64,14 @@ class Field:
     """A field that `json-fields` compares.
 
     Attributes:
-        path: where it stands in the output, and in what is expected.
+        path: what it is called in reasons.
+        steps: where it stands in the output, and in what is expected.
         weight: how much it counts.
         judge: what compares it; None for equality.
     """
 
     path: str
+    steps: tuple[str, ...]
     weight: float = 1.0
     judge: Callable[[Case], Score] | None = None
     frame: Frame | None = None
@@ -119,27 +121,33 @@ def _field(path: str, options: Mapping[str, Any], described: Described) -> Field
         expects=judging.expects,
         graded=judging.graded,
     )
-    return Field(path=path, weight=options.get("weight", 1.0), judge=judging.judge, frame=frame)
+    return Field(
+        path=path,
+        steps=tuple(path.split(".")) if path else (),
+        weight=options.get("weight", 1.0),
+        judge=judging.judge,
+        frame=frame,
+    )
 
 
 def _leaves(expected: Any) -> list[Field]:
-    fields = [Field(path=path) for path in _paths(expected, ())]
+    fields = [Field(path=".".join(steps), steps=steps) for steps in _paths(expected, ())]
     if len(fields) > _MAX_FIELDS:
         raise ValueError(f"more than {_MAX_FIELDS} fields are expected")
     return fields
 
 
-def _paths(value: Any, path: tuple[str, ...]) -> Iterator[str]:
+def _paths(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     if isinstance(value, Mapping) and value:
         for key, child in value.items():
             yield from _paths(child, (*path, key))
     else:
-        yield ".".join(path)
+        yield path
 
 
 def _field_score(field: Field, case: Case) -> Score | None:
     """Return the score of one field; None where the sample expects nothing of it."""
-    want, have = _at(case.expected, field.path), _at(case.output, field.path)
+    want, have = _at(case.expected, field.steps), _at(case.output, field.steps)
     if field.frame is None or field.judge is None:
         if have is not MISSING and equal(have, want):
             return PASSED
@@ -154,8 +162,8 @@ def _field_score(field: Field, case: Case) -> Score | None:
         return broken(exc)
 
 
-def _at(value: Any, path: str) -> Any:
-    return MISSING if value is MISSING else select(value, path)
+def _at(value: Any, steps: tuple[str, ...]) -> Any:
+    return MISSING if value is MISSING else follow(value, steps)
 
 
 def _mismatch(have: Any, want: Any) -> Score:
