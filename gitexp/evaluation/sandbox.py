@@ -21,6 +21,7 @@ from jinja2.visitor import NodeTransformer
 
 from gitexp.documents.limits import MAX_JSON_BYTES
 from gitexp.documents.problems import shown
+from gitexp.evaluation.compiling import MARK
 
 MAX_TEXT = 4 * MAX_JSON_BYTES
 """The longest text that a template makes, in characters."""
@@ -296,10 +297,6 @@ def _escape(value: Any) -> str:
     return escape(as_text(value))
 
 
-MARK = "\ufdd0"
-"""Stands in an address in front of what came from data; no text of a document may hold it."""
-
-
 def in_address(value: Any) -> str:
     """Return a value as it stands in an address: percent-encoded, behind a mark."""
     from urllib.parse import quote
@@ -360,6 +357,8 @@ class Rewriter(NodeTransformer):
         return _filtered(nodes.List(node.nodes, lineno=node.lineno), "_concatenate")
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
+        if node.recursive:  # it could call itself
+            raise TemplateSyntaxError("a loop that is recursive is not allowed", node.lineno)
         self.generic_visit(node)
         node.iter = _filtered(node.iter, "_counted")
         return node

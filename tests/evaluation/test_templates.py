@@ -158,6 +158,8 @@ def test_what_cannot_be_worked_out_says_why(source: str, message: str) -> None:
         ("{% extends 'a' %}", "{% extends %} is not allowed"),
         ("{% block a %}{% endblock %}", "{% block %} is not allowed"),
         ("{% macro f() %}{{ f() }}{% endmacro %}", "{% macro %} is not allowed"),
+        ("{% for a in input recursive %}{{ loop(a) }}{% endfor %}", "a loop that is recursive"),
+        ("{% with input = 1 %}{{ input }}{% endwith %}", "'input' is the name of a variable"),
         ("{% set input = 1 %}{{ input }}", "'input' is the name of a variable already"),
         ("{% for parameters in input %}{% endfor %}", "'parameters' is the name of"),
         ("{{" + "(" * 5000 + "1" + ")" * 5000 + "}}", "it cannot be compiled: it is nested"),
@@ -185,6 +187,13 @@ def test_a_wrong_template_is_refused_when_it_is_compiled(source: str, message: s
         "{{ '{0.__class__}'.format(1) }}!",
         "{{ self.__init__ }}!",
         "{{ loop }}!",
+        "{{ input | attr('__class__') }}!",
+        "{{ (input | map('upper')).gi_frame }}!",
+        "{% for x in [1] %}{{ loop.cycle.__func__ }}{% endfor %}",
+        "{% for x in [1] %}{{ loop._iterable }}{% endfor %}",
+        "{{ namespace(a=1).a }}!",
+        "{{ dict(a=1).a }}!",
+        "{{ cycler('a').next }}!",
     ],
 )
 def test_nothing_outside_is_reached(source: str) -> None:
@@ -252,7 +261,10 @@ def test_without_names_a_template_finds_out_when_it_is_rendered() -> None:
     template = Template("{{ output }} of {{ nobody }}", where="evaluator 'judge': prompt")
     with pytest.raises(CallFailed) as caught:
         template.render({"output": 1, "nobodi": 2})
-    assert str(caught.value) == "evaluator 'judge': prompt: there is no \"nobody\""
+    assert (
+        str(caught.value)
+        == 'evaluator \'judge\': prompt: there is no "nobody"; did you mean "nobodi"?'
+    )
 
 
 def test_secrets_are_named_one_by_one() -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from gitexp.evaluation.answers import CallFailed
-from gitexp.evaluation.templates import MARK, Renders
+from gitexp.evaluation.compiling import MARK
+from gitexp.evaluation.templates import Renders
 
 if TYPE_CHECKING:
     from yarl import URL

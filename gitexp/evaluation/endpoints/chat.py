@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gitexp.evaluation.answers import Answer, Asking, CallFailed
+from gitexp.evaluation.compiling import SECRETS
 from gitexp.evaluation.endpoints.completions import Completion, completion_of, error_in
 from gitexp.evaluation.endpoints.connections import Connections, Request
 from gitexp.evaluation.endpoints.headers import Headers
@@ -13,7 +14,7 @@ from gitexp.evaluation.endpoints.loading import Endpoint
 from gitexp.evaluation.endpoints.responses import with_cost
 from gitexp.evaluation.endpoints.secrets import Secrets
 from gitexp.evaluation.endpoints.web import json_bytes
-from gitexp.evaluation.templates import SECRETS, Renders
+from gitexp.evaluation.templates import Renders
 
 if TYPE_CHECKING:
     from yarl import URL

@@ -7,15 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gitexp.documents.values import Path as Place
+from gitexp.evaluation.compiling import SECRETS, is_template
 from gitexp.evaluation.endpoints.paths import path_fault
-from gitexp.evaluation.templates import (
-    SECRETS,
-    VARIABLES,
-    Renders,
-    Template,
-    compile_all,
-    is_template,
-)
+from gitexp.evaluation.templates import VARIABLES, Renders, Template, compile_all
 from gitexp.evaluation.templates import template_faults as faults_of_templates
 
 Fault = tuple[Place, str]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gitexp.evaluation.answers import Answer, Asking, CallFailed
+from gitexp.evaluation.compiling import SECRETS
 from gitexp.evaluation.endpoints.addresses import Address, encoded_pairs
 from gitexp.evaluation.endpoints.connections import Connections, Request
 from gitexp.evaluation.endpoints.headers import Headers
@@ -14,7 +15,7 @@ from gitexp.evaluation.endpoints.loading import Endpoint
 from gitexp.evaluation.endpoints.responses import Reader
 from gitexp.evaluation.endpoints.secrets import Secrets
 from gitexp.evaluation.sandbox import plain
-from gitexp.evaluation.templates import SECRETS, Renders
+from gitexp.evaluation.templates import Renders
 
 _TYPES = {
     "json": "application/json",
