@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from gitexp.documents import layout
 from gitexp.documents.kinds import DocumentKind
@@ -120,7 +121,20 @@ def _schema_problems(kind: DocumentKind, document: ParsedDocument, file: str) ->
         from gitexp.evaluation.datasets.descriptions import faults
 
         return faults(document, file)
-    return problems
+    return problems or _evaluation_problems(kind, document.value, file)
+
+
+def _evaluation_problems(kind: DocumentKind, value: Any, file: str) -> list[Problem]:
+    """Return what is wrong with an evaluator or an evaluation workflow whose schema is right."""
+    if kind == "evaluator":
+        from gitexp.evaluation.evaluators.loading import description_problems
+
+        return description_problems(value, file)
+    if kind == "workflow":
+        from gitexp.evaluation.evaluators.scoring import workflow_problems
+
+        return workflow_problems(value, file)
+    return []
 
 
 def _parsed(data: bytes, shown: str) -> ParsedDocument:

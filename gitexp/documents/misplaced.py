@@ -16,6 +16,7 @@ _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     layout.DATASETS_DIR: layout.DATASET_SUFFIXES,
     layout.ENDPOINTS_DIR: (".yaml",),
     layout.EVALUATORS_DIR: (".yaml",),
+    layout.WORKFLOWS_DIR: (".yaml",),
 }
 _NEAR = 0.8
 _LENGTHS_APART = 4

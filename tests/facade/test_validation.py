@@ -275,3 +275,21 @@ def test_two_projects_with_one_id_are_told_apart(tmp_path: Path, surroundings, g
     assert problems(repository) == [f"gitexp.yaml:{line}: id: {message}"]
     assert problems(repository, revision="HEAD") == [f"HEAD:one/gitexp.yaml:{line}: id: {message}"]
     assert problems(repository, revision="HEAD~1") == []
+
+
+def test_evaluators_are_held_to_what_they_say(repository: Repository, project: Path) -> None:
+    put(project, "evaluators/a.yaml", "type: regex\n\npattern: (\n")
+    put(project, "evaluators/b.yaml", "type: human\n\nmin: 3\n\nmax: 1\n")
+    judge = "type: llm-judge\n\nmodel: m\n\nbase_url: http://127.0.0.1\n\nrubric: '{{ outptu }}'\n"
+    put(project, "evaluators/c.yaml", judge)
+    put(project, "evaluators/d.yaml", "type: python\n\ncallable: nowhere:f\n")
+    put(project, "workflows/w.yaml", "evaluators:\n  - evaluator: d\n  - evaluator: d\n")
+    found = problems(repository)
+    assert [problem.partition(": ")[0] for problem in found] == [
+        "evaluators/a.yaml",
+        "evaluators/b.yaml",
+        "evaluators/c.yaml",
+        "workflows/w.yaml",
+    ]
+    assert 'rubric: there is no variable "outptu"; did you mean "output"?' in found[2]
+    assert found[3] == "workflows/w.yaml: evaluators[1].evaluator: 'd' is there already"

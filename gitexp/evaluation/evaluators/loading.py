@@ -80,6 +80,20 @@ def evaluator_of(
     )
 
 
+def description_problems(options: Mapping[str, Any], file: str) -> list[Problem]:
+    """Return what is wrong with a description whose schema is right, as far as can be told here.
+
+    What a library that is not installed would say of it is not told.
+    """
+    try:
+        evaluator_of("evaluator", options, directory=Path(), file=file)
+    except InvalidDocuments as exc:
+        return list(exc.problems)
+    except InvalidInput:
+        return []
+    return []
+
+
 def _path(name: str) -> str:
     return layout.evaluator_path("", parse_name(name, "evaluator name"))
 

@@ -7,11 +7,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from gitexp.documents.problems import MISSING
+from gitexp.documents.problems import MISSING, Problem
+from gitexp.errors import InvalidDocuments
 from gitexp.evaluation.evaluators.cases import Case, Described
 from gitexp.evaluation.evaluators.scales import Scale
 from gitexp.evaluation.evaluators.verdicts import brief
-from gitexp.evaluation.templates import Template
+from gitexp.evaluation.templates import Template, template_faults
 
 MAX_JUDGED = 400_000
 """The longest text, in characters, that a judge is shown."""
@@ -30,13 +31,11 @@ class Prompt:
     """The messages for a judge, made for one case after the other.
 
     Raises:
-        InvalidInput: the rubric is no template, or names what there is not.
+        InvalidDocuments: the rubric is no template, or names what there is not.
     """
 
     def __init__(self, described: Described, scale: Scale) -> None:
-        self._rubric = Template(
-            described.options["rubric"], where=f"{described.file}: rubric", names=_NAMES
-        )
+        self._rubric = _rubric(described)
         self._system: str | None = described.get("system")
         self._form = _form(scale)
 
@@ -70,6 +69,17 @@ class Prompt:
             "metadata": _marked(case.sample.metadata, mark),
             "parameters": case.parameters,
         }
+
+
+def _rubric(described: Described) -> Template:
+    source = described.options["rubric"]
+    faults = list(template_faults(source, names=_NAMES))
+    if faults:
+        problems = [
+            Problem(file=described.file, place="rubric", message=message) for _, message in faults
+        ]
+        raise InvalidDocuments(problems, hint=f"It may name {', '.join(_NAMES)}.")
+    return Template(source, where=f"{described.file}: rubric", names=_NAMES)
 
 
 def verdict_schema(scale: Scale) -> dict[str, Any]:

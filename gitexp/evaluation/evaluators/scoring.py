@@ -9,8 +9,8 @@ from typing import Any
 
 from gitexp.documents import layout
 from gitexp.documents.canonical import digest_of
-from gitexp.documents.problems import MISSING, ProblemCollector
-from gitexp.errors import InvalidInput
+from gitexp.documents.problems import MISSING, Problem, ProblemCollector
+from gitexp.errors import InvalidDocuments, InvalidInput
 from gitexp.evaluation.answers import Usage
 from gitexp.evaluation.datasets.sample import Sample
 from gitexp.evaluation.evaluators.combining import (
@@ -224,7 +224,11 @@ def load_evaluation_workflow(directory: Path, name: str, *, root: str = "") -> E
             hint=f"Run it: `--workflow {name}`.",
         )
     items = data["evaluators"]
-    _check_items(items, file)
+    problems = workflow_problems(data, file)
+    if problems:
+        raise InvalidDocuments(
+            problems, hint="List an evaluator before those whose conditions are about its score."
+        )
     loaded = load_evaluators(directory, [item["evaluator"] for item in items], root=root)
     parts = tuple(_part(item, evaluator) for item, evaluator in zip(items, loaded, strict=True))
     return EvaluationWorkflow(
@@ -251,14 +255,13 @@ def _condition(data: Mapping[str, Any]) -> Condition:
     return Condition(source=source, key=key, operator=data["operator"], value=data["value"])
 
 
-def _check_items(items: Sequence[Mapping[str, Any]], file: str) -> None:
-    """Check what a schema cannot say: names come once, and conditions are about what comes before.
+def workflow_problems(data: Mapping[str, Any], file: str) -> list[Problem]:
+    """Return what is wrong with an evaluation workflow whose schema is right.
 
-    Raises:
-        InvalidDocuments: everything that is wrong.
+    Evaluators come once, and conditions are about scores of those before.
     """
     found, before = ProblemCollector(), list[str]()
-    for number, item in enumerate(items):
+    for number, item in enumerate(data.get("evaluators", ())):
         place, when = f"evaluators[{number}]", item.get("when", {})
         if item["evaluator"] in before:
             found.add(file, f"{place}.evaluator", f"{item['evaluator']!r} is there already")
@@ -270,4 +273,4 @@ def _check_items(items: Sequence[Mapping[str, Any]], file: str) -> None:
         if "else" in item and "when" not in item:
             found.add(file, f"{place}.else", "it needs a condition, when")
         before.append(item["evaluator"])
-    found.raise_if_any(hint="List an evaluator before those whose conditions are about its score.")
+    return found.problems
