@@ -73,7 +73,7 @@ def make_plan(
     """
     directory = project_directory(workspace)
     header = runnable(workspace, request.experiment)
-    values = values_of(workspace, request.experiment, request.version, request.overrides)
+    values = _values(workspace, request)
     request = _with_evaluators(request, header)
     parameters = _parameters(workspace, header, values)
     workflow = _workflow(directory, request, workspace.root)
@@ -114,7 +114,7 @@ def plan_again(workspace: Workspace, run: Run) -> Plan:
     )
     directory = project_directory(workspace)
     header = runnable(workspace, request.experiment)
-    values = values_of(workspace, request.experiment, request.version, request.overrides)
+    values = _values(workspace, request)
     workflow = _workflow(directory, request, workspace.root)
     recipe = _recipe(
         workspace, directory, request, workflow, _parameters(workspace, header, values)
@@ -158,6 +158,11 @@ def project_directory(workspace: Workspace) -> Path:
             hint="Run it in a clone: `gitexp clone URL`.",
         )
     return workspace.directory
+
+
+def _values(workspace: Workspace, request: EvaluationRequest) -> Values:
+    values = values_of(workspace, request.experiment, request.version, request.overrides)
+    return replace(values, complete={**values.complete, **request.arguments})
 
 
 def _with_evaluators(request: EvaluationRequest, header: Header) -> EvaluationRequest:

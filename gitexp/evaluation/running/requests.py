@@ -69,6 +69,7 @@ class EvaluationRequest:
         generation_method: a note on how the outputs come about, for the record.
         version: a revision of the experiment.
         overrides: values that replace the version's for this run alone.
+        arguments: values beside those of the project's slots, such as those of an entrypoint.
         repeats: how often each sample is done.
         seed: what random choices of a task depend on.
         cache: whether responses are taken from and put into the cache.
@@ -87,6 +88,7 @@ class EvaluationRequest:
     evaluator_workflows: tuple[str, ...] = ()
     version: str = "latest"
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -135,6 +137,19 @@ class EvaluationRequest:
         kept = {name: value for name, value in found.items() if value != defaults.get(name)}
         return {**kept, **({"workflow": _listed(self.workflow)} if self.workflow else {})}
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain data, which `request_of` reads."""
+        found = {
+            "experiment": self.experiment,
+            "version": self.version,
+            "overrides": dict(self.overrides),
+            "name": self.name,
+            "description": self.description,
+            "tags": dict(self.tags),
+            **self.recorded(),
+        }
+        return {name: value for name, value in found.items() if value not in ("", {}, ())}
+
     @classmethod
     def from_record(cls, data: Mapping[str, Any], **known: Any) -> EvaluationRequest:
         """Return the request that a run's document keeps.
@@ -165,6 +180,7 @@ _RECORDED = (
     "batch_size",
     "concurrency",
     "generation_method",
+    "arguments",
     "repeats",
     "seed",
     "cache",
@@ -176,7 +192,7 @@ _RECORDED = (
 )
 _DEFAULTS: Mapping[str, Any] = {
     one.name: one.default for one in fields(EvaluationRequest) if one.name in _RECORDED
-} | {"selection": {}, "limits": {}}
+} | {"selection": {}, "arguments": {}, "limits": {}}
 
 
 # --- the request of an evaluation service ----------------------------------------------------

@@ -73,12 +73,13 @@ class Journal:
         descriptor: int | None,
         *,
         held: bool,
+        gate: int | None = None,
     ) -> None:
         self.name = name
         self.path = path
         self.sides = Sides(path)
         self._descriptor = descriptor
-        self._gate: int | None = None
+        self._gate = gate
         self._memory = bytearray()
         self._held = held
         self._closed = False

@@ -258,7 +258,7 @@ def _reap_one(workspace: Workspace, path: Path) -> Run | None:
                 # A process that died before its first event was on the disk left an empty one.
                 _put_aside(path, data, sides, is_known=False)
                 return None
-            if contents.run.project != workspace.project_id:
+            if contents.run.project != workspace.project_id or _is_waiting(contents):
                 return None
             seen = _seen(path, descriptor, sides)
             if gates.is_open(gate) and _is_leased(workspace, contents, seen):
@@ -303,6 +303,12 @@ def _is_leased(workspace: Workspace, contents: Contents, seen: datetime) -> bool
         return False
     silent = workspace.surroundings.clock.now() - seen
     return silent.total_seconds() < contents.lease
+
+
+def _is_waiting(contents: Contents) -> bool:
+    """Return whether a run is a job that nobody has begun yet: it needs no process."""
+    run = contents.state.run()
+    return run.status == "scheduled" and bool(run.job)
 
 
 def _ending_by_now(contents: Contents, seen: datetime, sides: Sides) -> Event:
