@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +10,15 @@ from gitexp.errors import NotAllowed
 from gitexp.runs.tracking.fluent import active_run as _active_run
 
 if TYPE_CHECKING:
+    from gitexp.evaluation.running.handles import EvaluationHandle
+    from gitexp.evaluation.running.rescoring import Judgement
     from gitexp.experiments.sharing import RefChange
     from gitexp.ids import RunId
     from gitexp.repository import Repository
     from gitexp.results.comparing import Comparison
     from gitexp.runs.artifacts.artifact import Artifact
     from gitexp.runs.metrics import MetricPoint
+    from gitexp.runs.rows import ResultRow
     from gitexp.runs.run import Run, RunStatus
     from gitexp.runs.searching import LifecycleChoice, RunPage
     from gitexp.runs.tracking.active import ActiveRun, Logged
@@ -128,6 +131,41 @@ class Runs:
         from gitexp.runs.tracking.starting import delete_tags
 
         return delete_tags(self._repository.workspace, run_id, list(names))
+
+    def rows(self, run_id: str) -> Iterator[ResultRow]:
+        """Yield what came of the samples of a run, in the order of its dataset."""
+        from gitexp.runs.recording.results import rows_of
+
+        return rows_of(self._repository.workspace, run_id)
+
+    def resume(self, run_id: str) -> Run:
+        """Return an evaluation that was broken off, gone on with to its end.
+
+        Raises:
+            NotAllowed: it goes on already, or is no evaluation.
+            Conflict: something that it used is not what it was.
+        """
+        from gitexp.evaluation.running.runner import resume
+
+        return resume(self._repository.workspace, run_id)
+
+    def evaluation(self, run_id: str) -> EvaluationHandle:
+        """Return a handle on an evaluation: its status and progress, to wait for or to cancel."""
+        from gitexp.evaluation.running.handles import EvaluationHandle
+
+        return EvaluationHandle(self._repository.workspace, self.resolve(run_id))
+
+    def score(self, run_id: str, evaluators: Sequence[str]) -> Run:
+        """Return a run with scores of evaluators added or redone, from its recorded outputs."""
+        from gitexp.evaluation.running.rescoring import rescore
+
+        return rescore(self._repository.workspace, run_id, evaluators)
+
+    def judge(self, run_id: str, evaluator: str, judgements: Iterable[Judgement]) -> Run:
+        """Return a run with what people say of its outputs recorded."""
+        from gitexp.evaluation.running.rescoring import judge
+
+        return judge(self._repository.workspace, run_id, evaluator, judgements)
 
     def delete(self, run_id: str) -> Run:
         """Mark a run deleted, which hides it until it is restored."""

@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
     },
     "Evaluation": {
         **entries("evaluator", evaluator="List, show and try evaluators"),
+        **entries("score", score="Score the recorded outputs of a run"),
     },
     "Shell": {
         **entries("completion", completion="Print a completion script for a shell"),
@@ -97,6 +98,10 @@ RUN_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries(
             "run_evaluate", evaluate="Run an endpoint over a dataset with a version's values"
         ),
+        **entries("run_resume", resume="Go on with an evaluation that was broken off"),
+        **entries("run_watch", watch="Follow an evaluation until it is over"),
+        **entries("run_watch", cancel="Ask an evaluation to stop"),
+        **entries("run_rows", rows="List what came of the samples of a run"),
     },
     "Track": {
         **entries("run_exec", exec="Run any program as a run"),

@@ -6,10 +6,12 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from gitexp.clock import iso
 from gitexp.errors import NotAllowed
+from gitexp.evaluation.running.exact import working_tree_of
 from gitexp.evaluation.running.planning import make_plan
 from gitexp.evaluation.running.progress import Progress, progress_of
 from gitexp.evaluation.running.requests import (
@@ -17,10 +19,12 @@ from gitexp.evaluation.running.requests import (
     CONCURRENCY,
     EvaluationRequest,
 )
+from gitexp.evaluation.running.runner import Evaluation, begin
 from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
 from gitexp.runs.journalling.journals import open_journal, paths_of
 from gitexp.runs.journalling.side_files import ROWS, Sides
+from gitexp.runs.recording.closing import reap_if_possible
 from gitexp.runs.rows import ResultRow
 from gitexp.runs.run import Run
 from gitexp.runs.tallies import Tally
@@ -177,20 +181,21 @@ def submit(workspace: Workspace, request: EvaluationRequest) -> EvaluationHandle
     Raises:
         NotFound, NotAllowed, InvalidInput, InvalidDocuments: the request cannot be carried out.
     """
-    from gitexp.evaluation.running.runner import begin
-    from gitexp.runs.recording.closing import reap_if_possible
-
     reap_if_possible(workspace)
-    plan = make_plan(workspace, request)
-    evaluation = begin(workspace, plan)
-    thread = threading.Thread(target=_quietly, args=(evaluation.carry_out,), name="gitexp-submit")
+    with ExitStack() as stack:
+        tree = working_tree_of(workspace, request.experiment, request.version, exact=request.exact)
+        found = stack.enter_context(tree)
+        plan = make_plan(found, request)
+        evaluation = begin(found, plan)
+        left = stack.pop_all()
+    thread = threading.Thread(
+        target=_carry_out, args=(evaluation, left), name=f"gitexp-{plan.run.id}"
+    )
     thread.start()
     return EvaluationHandle(workspace, plan.run.id, thread=thread)
 
 
-def _quietly(work: Any) -> None:
-    """Carry an evaluation out; how it ended is in its run."""
-    from contextlib import suppress
-
-    with suppress(Exception):
-        work()
+def _carry_out(evaluation: Evaluation, left: ExitStack) -> None:
+    """Carry an evaluation out; how it ended, well or not, is in its run."""
+    with left, suppress(Exception):
+        evaluation.carry_out()

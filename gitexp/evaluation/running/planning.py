@@ -24,7 +24,7 @@ from gitexp.project.workspace import Workspace
 from gitexp.runs import texts
 from gitexp.runs.circumstances import circumstances_of
 from gitexp.runs.masking import secrets_among
-from gitexp.runs.references import Reference
+from gitexp.runs.references import CodeReference, Reference
 from gitexp.runs.run import DatasetReference, Run
 from gitexp.runs.tracking.origins import Values, checked, new_run, runnable, values_of
 
@@ -261,12 +261,19 @@ def _run(
         name=request.name,
         description=request.description,
         dataset=_reference(dataset),
-        code=found.code,
+        code=_code(request, values, found.code),
         machine=found.machine,
         tags=request.tags,
         evaluation={**request.recorded(), "rows": dataset.count * request.repeats},
         **fields,
     )
+
+
+def _code(request: EvaluationRequest, values: Values, found: CodeReference) -> CodeReference:
+    """Return the code that a run uses: that of the version itself where it is asked for."""
+    if not request.exact or values.version is None:
+        return found
+    return CodeReference(commit=values.version.version, dirty=False)
 
 
 def _parameters(workspace: Workspace, header: Header, values: Values) -> Parameters:

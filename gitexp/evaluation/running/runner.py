@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gitexp.evaluation.running.exact import working_tree_of
 from gitexp.evaluation.running.executors import executor_of
 from gitexp.evaluation.running.keeping import Done, encoded_row
 from gitexp.evaluation.running.making import Made, WorkItem
@@ -64,9 +66,11 @@ def evaluate(
         StoreError: the run cannot be recorded; its journal stays and is recorded later.
     """
     reap_if_possible(workspace)
-    return carry_out(
-        workspace, make_plan(workspace, request, run_id=run_id), progress=progress, begun=begun
-    )
+    with working_tree_of(
+        workspace, request.experiment, request.version, exact=request.exact
+    ) as found:
+        plan = make_plan(found, request, run_id=run_id)
+        return carry_out(found, plan, progress=progress, begun=begun)
 
 
 def carry_out(
@@ -104,11 +108,13 @@ def resume(
         Conflict: something that it used is not what it was.
     """
     reap_if_possible(workspace)
-    with go_on_with(workspace, run_id) as (run, journal):
-        plan = plan_again(workspace, run)
-        known = rows_of(workspace, run_id)
-        evaluation = Evaluation(workspace, plan, journal, progress)
-        return evaluation.carry_out(known, begun=begun)
+    with ExitStack() as stack:
+        run, journal = stack.enter_context(go_on_with(workspace, run_id))
+        exact, revision = bool(run.evaluation.get("exact")), run.version or "latest"
+        tree = working_tree_of(workspace, run.experiment, revision, exact=exact)
+        found = stack.enter_context(tree)
+        evaluation = Evaluation(found, plan_again(found, run), journal, progress)
+        return evaluation.carry_out(rows_of(workspace, run_id), begun=begun)
 
 
 class Evaluation:
@@ -207,11 +213,7 @@ class Evaluation:
         now = self._clock.monotonic()
         if now - self._noted >= max(1.0, (now - self._began) / _TOTALS_EVERY):
             self._noted = now
-            self._journal.append({"set": self._totals()})
-
-    def _totals(self) -> dict[str, object]:
-        tally = self._tally
-        return {"stats": tally.stats.to_dict(), "scores": tally.scores(), "usage": tally.usage()}
+            self._journal.append({"set": self._tally.so_far()})
 
     def _seconds(self) -> float:
         return self._clock.monotonic() - self._began

@@ -1,0 +1,89 @@
+"""`gitexp run rows RUN`: what came of the samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gitexp.cli.groups import command
+from gitexp.cli.output import Output, output_options
+from gitexp.cli.plain import json_line
+from gitexp.cli.run_arguments import run_argument, run_id_of
+from gitexp.cli.tables import Column, Table
+from gitexp.documents.problems import MISSING
+
+_COLUMNS = (
+    Column(key="sample", title="sample", kind="code"),
+    Column(key="repeat", title="repeat", kind="number", optional=True),
+    Column(key="status", title="status"),
+    Column(key="output", title="output", kind="value"),
+    Column(key="expected", title="expected", kind="value", spare=4),
+    Column(key="scores", title="scores", kind="value"),
+    Column(key="error", title="error", optional=True),
+    Column(key="duration_seconds", title="took", kind="duration", spare=6),
+)
+
+
+@command(
+    "rows",
+    examples=[
+        "gitexp run rows 20261121T131502-k3f9q2x7 --status failed",
+        "gitexp run rows 20261121T131502 --format jsonl",
+    ],
+)
+@run_argument()
+@click.option(
+    "--status",
+    "statuses",
+    multiple=True,
+    type=click.Choice(["passed", "failed", "error", "unscored"]),
+    help="Only rows that ended so; may be repeated",
+)
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N")
+@output_options
+def rows_command(output: Output, run: str, statuses: tuple[str, ...], limit: int | None) -> None:
+    """List what came of the samples of a run
+
+    Rows are in the order of the dataset; those of a run that goes on here are among them.
+    """
+    from itertools import islice
+
+    session = output.session
+    rows = islice(
+        (
+            row
+            for row in session.repository.runs.rows(run_id_of(session, run))
+            if not statuses or row.status in statuses
+        ),
+        limit,
+    )
+    if output.format == "jsonl" and not output.quiet:
+        for row in rows:
+            output.data(json_line(row.to_dict()) + "\n")
+        return
+    found = list(rows)
+    output.listing(
+        [row.to_dict() for row in found],
+        Table(columns=_COLUMNS, rows=[_shown(row) for row in found], note="no rows"),
+        ids=[row.sample for row in found],
+    )
+
+
+def _shown(row: Any) -> dict[str, Any]:
+    return {
+        "sample": row.sample,
+        "repeat": row.repeat or None,
+        "status": row.status,
+        "output": None if row.output is MISSING else row.output,
+        "expected": None if row.expected is MISSING else row.expected,
+        "scores": {name: _score(score) for name, score in row.scores.items()} or None,
+        "error": f"{row.error.type}: {row.error.message}" if row.error else None,
+        "duration_seconds": row.duration_seconds,
+    }
+
+
+def _score(score: Any) -> Any:
+    if score.error:
+        return "error"
+    return "unscored" if score.value is None and score.passed is None else score.value
