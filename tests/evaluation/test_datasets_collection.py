@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gitexp.documents.yaml_reader import parse_yaml
 from gitexp.errors import (
     AlreadyExists,
     DamagedObject,
@@ -130,11 +131,16 @@ def test_an_address_is_fetched_checked_and_pinned(
     fields = {"input": "question", "expected": "answer"}
     added = datasets.add(NewDataset(name="q", source=url, fields=fields, description="Far"))
     assert [(s.input, s.expected) for s in added] == [("why", "because")]
-    assert (top / "datasets/q.dataset.yaml").read_text() == (
-        "# yaml-language-server: $schema=https://gitexp.dev/schemas/1/dataset.schema.json\n"
-        f"description: Far\n\nurl: {url}\n\ndigest: {digest(text)}\n\n"
-        "fields:\n  input: question\n  expected: answer\n"
+    written = (top / "datasets/q.dataset.yaml").read_text()
+    assert written.startswith(
+        "# yaml-language-server: $schema=https://gitexp.dev/schemas/1/dataset"
     )
+    assert parse_yaml(written, file="q.yaml").value == {
+        "description": "Far",
+        "url": url,
+        "digest": digest(text),
+        "fields": {"input": "question", "expected": "answer"},
+    }
 
 
 def test_what_is_wrong_is_not_added(datasets: Datasets, top: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -131,6 +132,26 @@ def test_a_file_that_is_gone_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput) as caught:
         list(dataset)
     assert str(caught.value) == "datasets/q.jsonl cannot be read: no such file or directory"
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_rows_are_not_held_together(tmp_path: Path, form: str) -> None:
+    def peak(count: int) -> int:
+        texts = (f"{n} {'x' * 8000}" for n in range(count))
+        if form == "jsonl":
+            data = lines(*({"input": text} for text in texts))
+        else:
+            data = "".join(["input\n", *(f"{text}\n" for text in texts)]).encode()
+        write(tmp_path, f"datasets/q.{form}", data)
+        tracemalloc.start()
+        for _ in load(tmp_path, "q").first(count - 1):
+            pass
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(10)  # imports and compiled patterns
+    assert peak(800) - peak(100) < 500_000  # of 5.6 MB
 
 
 def test_ids_are_the_same_in_every_pass(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ SCHEMES = ("https", "http", "file", *_FSSPEC)
 """What the address of a dataset may begin with."""
 
 _REDIRECTS = 5
-_TRIES = 8
+_AGAIN = 2
 _DRAFT = "draft-"
 _ABANDONED_SECONDS = 86_400.0
 _OUTCOME = "the dataset was not fetched"
@@ -174,7 +174,9 @@ def local_path(url: str) -> Path:
 def _of_web(url: str, store: Store, environ: Mapping[str, str]) -> Iterator[bytes]:
     from urllib3 import Retry
 
-    retries = Retry(total=_TRIES, redirect=_REDIRECTS, backoff_factor=0.2, status=0)
+    retries = Retry(
+        total=None, connect=_AGAIN, read=_AGAIN, redirect=_REDIRECTS, status=0, backoff_factor=0.2
+    )
     with _web_errors(url), connections_to(url, _settings(store, environ), at_once=1) as pool:
         response = pool.request("GET", url, preload_content=False, redirect=True, retries=retries)
         try:
