@@ -244,7 +244,7 @@ def test_usage_is_read_and_priced() -> None:
         (b"", {}, "the answer is no JSON: Expecting value: line 1 column 1 (char 0): it is empty"),
         (b"<p>", {}, 'the answer is no JSON: Expecting value: line 1 column 1 (char 0): "<p>"'),
         (b"[NaN]", {}, 'the answer is no JSON: NaN is no JSON: "[NaN]"'),
-        (b"[" * 5000 + b"]" * 5000, {}, "the answer is no JSON: it is nested too deep"),
+        (b"[" * 200_000 + b"]" * 200_000, {}, "the answer is no JSON: it is nested too deep"),
         (b"[" * 70 + b"]" * 70, {}, "the output cannot be used: "),
         (b'"\xff"', {}, "the answer is no text in UTF-8: 'utf-8' codec can't decode"),
         (b'"\\ud800"', {}, "the output cannot be used: "),
