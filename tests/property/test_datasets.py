@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from gitexp.documents.canonical import canonical_json, canonical_plain_json
 from gitexp.documents.values import same
+from gitexp.errors import GitexpError
 from gitexp.evaluation.datasets.comparing import compare
 from gitexp.evaluation.datasets.identities import SetDigest
 from gitexp.evaluation.datasets.loading import Dataset, load
@@ -45,6 +46,40 @@ def datasets(*tables: list[dict[str, Any]]) -> Iterator[list[Dataset]]:
             text = "".join(json.dumps(row) + "\n" for row in rows)
             (Path(directory) / "datasets" / f"d{number}.jsonl").write_text(text)
         yield [load(Path(directory), f"d{number}") for number in range(len(tables))]
+
+
+PIECES = st.sampled_from(
+    [
+        *(
+            b"input,id\n",
+            b'{"input": 1}',
+            b"\n",
+            b"\r\n",
+            b"\r",
+            b'"',
+            b",",
+            b"{",
+            b"}",
+            b"[",
+            b"\\",
+        ),
+        *(b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\xc3", b"- input: 1\n", b"split", b"weight: x"),
+        *(b"PAR1", b"id", b":", b" ", b"null", b"1e999", b"NaN", b"&a", b"*a", b"metadata", b"a"),
+    ]
+)
+BYTES = st.one_of(st.binary(max_size=60), st.lists(PIECES, max_size=14).map(b"".join))
+
+
+@given(BYTES, st.sampled_from(["jsonl", "csv", "yaml", "parquet", "dataset.yaml"]))
+def test_any_bytes_are_a_dataset_or_an_error_of_ours(data: bytes, suffix: str) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        (Path(directory) / "datasets").mkdir()
+        (Path(directory) / "datasets" / f"d.{suffix}").write_bytes(data)
+        try:
+            found = load(Path(directory), "d")
+        except GitexpError:
+            return
+        assert found.count == len(found.samples) > 0
 
 
 @given(values())
