@@ -53,6 +53,7 @@ _FIELDS: Mapping[str, Any] = {
     "exit": Exit.from_dict,
     "error": Failure.from_dict,
     "stats": lambda value: Stats.from_dict(value or {}),
+    "rates": lambda value: value or {},
     "scores": lambda value: value or {},
     "usage": lambda value: value or {},
     "evaluators": lambda value: tuple(Reference(**given) for given in value or ()),

@@ -63,6 +63,7 @@ class Run:
         created_at, started_at, ended_at: moments in UTC.
         duration_seconds: by a clock that never runs backwards.
         stats: counted from its rows.
+        rates: how many of its rows passed, with intervals, see `tallies`.
         workflow: the tasks that were done for each sample, where it is an evaluation.
         evaluation: what was asked to be evaluated, and how; with it the run can be gone on with.
         job: the entrypoint and the queue that it was made through, and every change of its status.
@@ -104,6 +105,7 @@ class Run:
     who: str = ""
     machine: Machine = field(default_factory=Machine)
     stats: Stats = field(default_factory=Stats)
+    rates: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     usage: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, MetricPoint] = field(default_factory=dict)
@@ -186,6 +188,7 @@ class Run:
             who=data["who"],
             machine=Machine.from_dict(data),
             stats=Stats.from_dict(data.get("stats", {})),
+            rates=data.get("rates", {}),
             scores=data.get("scores", {}),
             usage=data.get("usage", {}),
             metrics={n: MetricPoint.from_dict(p) for n, p in data.get("metrics", {}).items()},
@@ -243,6 +246,7 @@ class Run:
         return {
             "stats": self.stats.to_dict(),
             **filled(
+                rates=dict(self.rates),
                 scores={name: dict(numbers) for name, numbers in self.scores.items()},
                 usage=dict(self.usage),
                 metrics={name: self.metrics[name].to_dict() for name in sorted(self.metrics)},

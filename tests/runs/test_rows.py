@@ -85,10 +85,13 @@ def test_each_evaluator_has_its_own_numbers() -> None:
         "count": 2,
         "mean": 0.5,
         "standard_error": pytest.approx(0.5),
+        "interval": [pytest.approx(0.0945, abs=1e-4), pytest.approx(0.9055, abs=1e-4)],
         "passed": 1,
         "failed": 1,
         "errors": 0,
         "unscored": 1,
+        "pass_rate": 0.5,
+        "pass_rate_interval": metrics["match"]["interval"],
     }
     assert (metrics["size"]["mean"], metrics["size"]["errors"]) == (3.0, 1)
 

@@ -10,7 +10,7 @@ from gitexp.documents.json_codec import dump_json, dump_jsonl
 from gitexp.runs.metrics import MetricPoint, NamedPoint, dump_points, in_order, take_in
 from gitexp.runs.rows import ResultRow
 from gitexp.runs.run import Run
-from gitexp.runs.tallies import count_rows, score_numbers
+from gitexp.runs.tallies import Tally, tally_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,14 +53,21 @@ def record_of(
     Args:
         files: what else stands beside it, by name.
     """
-    counted = replace(run, stats=count_rows(rows), scores=score_numbers(rows)) if rows else run
+    run = counted(run, tally_of(rows)) if rows else run
     if points:
-        counted = replace(counted, metrics=_latest(run, points))
+        run = replace(run, metrics=_latest(run, points))
     own = {
         layout.RESULTS_FILE: dump_jsonl(row.to_dict() for row in rows),
         layout.METRICS_FILE: dump_points(in_order(points)),
     }
-    return Record(run=counted, files={**own, **(files or {})}, texts=texts or {})
+    return Record(run=run, files={**own, **(files or {})}, texts=texts or {})
+
+
+def counted(run: Run, tally: Tally) -> Run:
+    """Return a run with what was counted over its rows."""
+    return replace(
+        run, stats=tally.stats, rates=tally.rates(), scores=tally.scores(), usage=tally.usage()
+    )
 
 
 def _latest(run: Run, points: Sequence[NamedPoint]) -> dict[str, MetricPoint]:

@@ -111,8 +111,7 @@ def last_finished(sides: Sides) -> datetime | None:
 
 def totals_of(rows: Iterable[ResultRow]) -> dict[str, Any]:
     """Return the fields of a run's document that are counted over its rows."""
-    tally = tally_of(rows)
-    return {"stats": tally.stats.to_dict(), "scores": tally.scores(), "usage": tally.usage()}
+    return tally_of(rows).totals()
 
 
 # --- reading --------------------------------------------------------------------------------

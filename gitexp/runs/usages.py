@@ -1,0 +1,125 @@
+"""What the calls of a run took: time, tokens and cost."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gitexp.runs.rows import ResultRow
+
+_PERCENTILES = (50, 90, 95, 99)
+
+
+class Sum:
+    """A sum that no order of its parts changes; whole numbers stay whole.
+
+    The parts that rounding would lose are kept: J. R. Shewchuk, "Adaptive precision floating-point
+    arithmetic", Discrete & Computational Geometry 18 (1997) 305-363. A number that is not finite
+    is left out.
+    """
+
+    def __init__(self) -> None:
+        self._whole = 0
+        self._parts: list[float] = []
+
+    def add(self, amount: float) -> None:
+        """Add one more number."""
+        if isinstance(amount, int):
+            self._whole += amount
+        elif math.isfinite(amount):
+            self._parts = _expanded(self._parts, amount)
+
+    @property
+    def total(self) -> float:
+        """The sum so far, rounded once."""
+        return math.fsum([*self._parts, self._whole]) if self._parts else self._whole
+
+
+def _expanded(parts: Sequence[float], amount: float) -> list[float]:
+    """Return numbers that do not overlap, and whose sum is exactly that of others."""
+    kept = []
+    for part in parts:
+        large, small = (amount, part) if abs(amount) >= abs(part) else (part, amount)
+        amount = large + small
+        lost = small - (amount - large)
+        if lost:
+            kept.append(lost)
+    return [*kept, amount]
+
+
+class UsageTally:
+    """What the calls of the rows took."""
+
+    def __init__(self) -> None:
+        self._seconds = array("d")
+        self._sums: dict[str, Sum] = {}
+        self._so_far: dict[str, Any] = {}
+        self._more: Counter[str] = Counter()
+
+    @property
+    def totals(self) -> Mapping[str, Any]:
+        """Tokens and cost, those of the evaluators too, as far as they are known."""
+        return self._so_far
+
+    def add(self, row: ResultRow) -> None:
+        """Count what one row took."""
+        if row.duration_seconds is not None and not row.cached:
+            self._seconds.append(row.duration_seconds)
+        for name, value in row.usage.items():
+            self._sums.setdefault(name, Sum()).add(value)
+        for usage in (row.usage, *(s.usage for s in row.scores.values() if s.usage)):
+            for name, value in usage.items():
+                self._so_far[name] = self._so_far.get(name, 0) + value
+        if row.attempts > 1:
+            self._more["retries"] += row.attempts - 1
+        if row.cached:
+            self._more["cached"] += 1
+
+    def numbers(self) -> dict[str, Any]:
+        """Return what the calls took.
+
+        `latency_seconds` has `mean`, `p50`, `p90`, `p95`, `p99` and `max` over the rows that
+        were not answered from the cache, by linear interpolation between ranks; beside it are
+        `input_tokens`, `output_tokens`, `cost`, `retries` and `cached` where there are any. What
+        evaluators used up is among their own numbers.
+        """
+        found: dict[str, Any] = {}
+        if self._seconds:
+            found["latency_seconds"] = _spread(self._seconds)
+        sums = {name: self._sums[name].total for name in sorted(self._sums)}
+        return found | sums | dict(self._more)
+
+    def percentile_interval(self, share: float, confidence: float) -> tuple[float, float] | None:
+        """Return an interval of a percentile of the latency; None where there are no calls.
+
+        Its ends are the latencies of the ranks n q ± z √(n q (1 - q)), whatever the distribution:
+        W. J. Conover, "Practical Nonparametric Statistics" (3rd ed. 1999), section 3.2. Where such
+        a rank lies beyond the slowest call, nothing bounds the percentile from above.
+        """
+        from statistics import NormalDist
+
+        count = len(self._seconds)
+        if not count:
+            return None
+        ranked = sorted(self._seconds)
+        margin = NormalDist().inv_cdf((1 + confidence) / 2) * math.sqrt(count * share * (1 - share))
+        low, high = math.floor(count * share - margin), math.ceil(count * share + margin)
+        return ranked[max(low, 1) - 1], ranked[high] if high < count else math.inf
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    ranked = sorted(values)
+    found = {"mean": math.fsum(ranked) / len(ranked)}
+    found |= {f"p{part}": percentile(ranked, part / 100) for part in _PERCENTILES}
+    return {name: round(value, 6) for name, value in (found | {"max": ranked[-1]}).items()}
+
+
+def percentile(ranked: Sequence[float], share: float) -> float:
+    """Return a quantile by linear interpolation (type 7 of Hyndman and Fan, 1996)."""
+    place = share * (len(ranked) - 1)
+    low = math.floor(place)
+    high = min(low + 1, len(ranked) - 1)
+    return ranked[low] + (ranked[high] - ranked[low]) * (place - low)
