@@ -24,7 +24,7 @@ NOWHERE = Path("/nowhere")
 
 def sample(expected: Any = MISSING, **fields: Any) -> Sample:
     """Return a sample that expects something."""
-    return Sample(**{"id": "a", "input": "q", "digest": b"", **fields, "expected": expected})
+    return Sample(**{"id": "a", "input": "q", **fields, "expected": expected})
 
 
 def evaluator(directory: Path = NOWHERE, name: str = "e", **options: Any) -> Evaluator:

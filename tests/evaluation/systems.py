@@ -99,7 +99,7 @@ class Asker:
             for name in ("id", "expected", "output", "metadata")
             if name in fields
         }
-        sample = Sample(**{"id": "s1", "input": given, "digest": b"", **sample_fields})
+        sample = Sample(**{"id": "s1", "input": given, **sample_fields})
         parameters = parameters_of(self.parameters, self.secrets)
         return Asking(sample=sample, input=given, parameters=parameters, **fields)
 

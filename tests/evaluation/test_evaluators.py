@@ -25,7 +25,7 @@ PASSED = Score(value=True, passed=True)
 
 
 def sample(expected: Any) -> Sample:
-    return Sample(id="a", input=0, expected=expected, digest=b"")
+    return Sample(id="a", input=0, expected=expected)
 
 
 def evaluator(directory: Path, name: str, **options: Any) -> Evaluator:

@@ -173,11 +173,17 @@ def test_a_project_below_the_top_is_found_by_its_own_paths(project: Project) -> 
         ("raise GeneratorExit", Failure(type="GeneratorExit", message="")),
         (
             "return float('nan')",
-            Failure(type="BadResponse", message="the output cannot be used: nan is not a finite number"),
+            Failure(
+                type="BadResponse",
+                message="the output cannot be used: nan is not a finite number",
+            ),
         ),
         (
             "return object()",
-            Failure(type="BadResponse", message="the output cannot be used: a value of type object cannot be stored"),
+            Failure(
+                type="BadResponse",
+                message="the output cannot be used: a value of type object cannot be stored",
+            ),
         ),
     ],
 )

@@ -217,7 +217,6 @@ def _sample(asked: Any, expected: str | None, metadata: tuple[str, ...], read: A
         input=asked,
         expected=MISSING if expected is None else read(expected, "--expected"),
         metadata=dict(pairs(metadata, "--metadata")),
-        digest=b"",
     )
 
 

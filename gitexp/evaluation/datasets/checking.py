@@ -26,6 +26,8 @@ from gitexp.store.lfs.streams import hash_file
 _HINT = "A sample has an input, and may have id, expected, output, metadata, split and weight."
 _IDS_HINT = "Give every sample an id of its own, or leave the ids out."
 _MOST_SPLITS = 1000
+_MOST_KEPT = 2**20
+"""The bytes of a file whose samples are kept; those of a larger one are read again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,7 @@ class Checked:
         state: what changes when the bytes are written to.
         reserved: explicit ids that look like derived ones.
         repeated: derived ids that come more than once, or that an explicit one may take.
+        samples: all samples, where they are few enough to be kept.
     """
 
     count: int
@@ -48,6 +51,7 @@ class Checked:
     state: State
     reserved: frozenset[str]
     repeated: frozenset[str]
+    samples: tuple[Sample, ...] | None = None
 
     def watch(self, content: Content) -> Watch:
         """Return what notices that the bytes are no longer these."""
@@ -71,7 +75,7 @@ def check(content: Content) -> Checked:
         sha256, _ = hash_file(file)
         require_pinned(content, sha256)
         file.seek(0)
-        first = _Pass(content.title)
+        first = _Pass(content.title, keeping=_size_of(file) <= _MOST_KEPT)
         first.read(content, file)
         first.raise_if_wrong()
         reserved = frozenset(first.explicit.like_derived) if first.numbering.any else frozenset()
@@ -83,10 +87,17 @@ def check(content: Content) -> Checked:
             state=state,
             reserved=reserved,
             repeated=first.numbering.repeated(reserved),
+            samples=tuple(first.kept) if first.keeping and not reserved else None,
         )
         checked.watch(content).check(file)
     # The ids were derived without regard to those explicit ones that look like them.
     return _recounted(content, checked) if reserved else checked
+
+
+def _size_of(file: BinaryIO) -> int:
+    size = file.seek(0, 2)
+    file.seek(0)
+    return size
 
 
 def require_pinned(content: Content, sha256: str) -> None:
@@ -114,6 +125,10 @@ def samples_of(content: Content, checked: Checked) -> Iterator[Sample]:
     watch, numbering = checked.watch(content), checked.numbering()
     with content.open() as file:
         watch.check(file)
+        if checked.samples is not None:
+            yield from checked.samples
+            watch.check(file)
+            return
         try:
             for row in content.rows(file):
                 yield _sample(row, numbering, watch)
@@ -159,6 +174,8 @@ def problems_of(content: Content) -> list[Problem]:
 @dataclass
 class _Pass:
     title: str
+    keeping: bool = False
+    kept: list[Sample] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     more: int = 0
     ids_alone: bool = True
@@ -193,6 +210,8 @@ class _Pass:
             return
         sample = sample_of(value, self.numbering.id_of(value))
         self.digests.add(sample.digest)
+        if self.keeping:
+            self.kept.append(sample)
         if sample.split is not None and (
             sample.split in self.splits or len(self.splits) < _MOST_SPLITS
         ):

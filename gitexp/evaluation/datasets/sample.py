@@ -29,7 +29,7 @@ class Sample:
             when the row has none.
         metadata: the split among them, where the sample belongs to one.
         weight: how much it counts.
-        digest: over all of it, the id included.
+        row: the row that it is, where it was read from one.
     """
 
     id: str
@@ -38,7 +38,13 @@ class Sample:
     output: Any = MISSING
     metadata: Mapping[str, Any] = field(default_factory=dict)
     weight: float = 1.0
-    digest: bytes
+    row: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def digest(self) -> bytes:
+        """The digest over all of it, the id included."""
+        row = self.to_dict() if self.row is None else {**self.row, "id": self.id}
+        return hashlib.sha256(canonical_plain_json(row)).digest()
 
     @property
     def split(self) -> str | None:
@@ -68,7 +74,7 @@ def sample_of(row: Mapping[str, Any], sample_id: str) -> Sample:
         output=row.get("output", MISSING),
         metadata=row.get("metadata", {}),
         weight=float(row.get("weight", 1)),
-        digest=hashlib.sha256(canonical_plain_json({**row, "id": sample_id})).digest(),
+        row=row,
     )
 
 

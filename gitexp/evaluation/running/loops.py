@@ -37,7 +37,7 @@ def run_in_thread(
     Args:
         stop: asks the coroutine to come to an end; called in this thread.
     """
-    runner = _Loop(main)
+    runner = LoopThread(main)
     try:
         _wait(runner)
     except BaseException as exc:
@@ -53,20 +53,35 @@ def run_in_thread(
         raise runner.error
 
 
-def _wait(runner: _Loop, seconds: float | None = None) -> None:
+def _wait(runner: LoopThread, seconds: float | None = None) -> None:
     looks = itertools.count() if seconds is None else range(round(seconds / _LOOK))
     for _ in looks:
         if runner.done.wait(_LOOK):
             return
 
 
-class _Loop:
-    """A running loop: `done` is set when it has come to its end, `error` is what ended it."""
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """Return a new event loop: that of uvloop where it is installed, which takes half the time."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
+
+
+class LoopThread:
+    """A coroutine that runs to its end in a new event loop, in a thread of its own.
+
+    Attributes:
+        done: set when it has come to its end.
+        error: what ended it; None when nothing did.
+    """
 
     def __init__(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self.done = threading.Event()
         self.error: BaseException | None = None
-        self._loop = asyncio.new_event_loop()
+        self._loop = new_event_loop()
         self._task: asyncio.Task[None] | None = None
         self._main = main
         threading.Thread(target=self._work, name="gitexp-run", daemon=True).start()

@@ -79,7 +79,7 @@ def make_plan(
     workflow = _workflow(directory, request, workspace.root)
     recipe = _recipe(workspace, directory, request, workflow, parameters)
     parts = parts_of(recipe)
-    dataset = _dataset(directory, request, workspace.root)
+    dataset = _dataset(workspace, directory, request)
     run = _run(workspace, request, header, values, dataset, id=run_id, **fields)
     return Plan(
         run=checked(_with_references(run, request, workflow, parts)),
@@ -120,7 +120,7 @@ def plan_again(workspace: Workspace, run: Run) -> Plan:
         workspace, directory, request, workflow, _parameters(workspace, header, values)
     )
     parts = parts_of(recipe)
-    dataset = _dataset(directory, request, workspace.root)
+    dataset = _dataset(workspace, directory, request)
     now = _with_references(run, request, workflow, parts)
     _require_same(run, replace(now, dataset=_reference(dataset)))
     return Plan(
@@ -180,8 +180,8 @@ def _workflow(directory: Path, request: EvaluationRequest, root: str) -> Workflo
     return single_endpoint(request.endpoint)
 
 
-def _dataset(directory: Path, request: EvaluationRequest, root: str) -> Dataset:
-    dataset = load(directory, request.dataset, root=root)
+def _dataset(workspace: Workspace, directory: Path, request: EvaluationRequest) -> Dataset:
+    dataset = load(directory, request.dataset, root=workspace.root, workspace=workspace)
     return dataset.select(Selection(**request.selection)) if request.selection else dataset
 
 

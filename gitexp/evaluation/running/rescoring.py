@@ -201,7 +201,6 @@ class _Again:
             expected=row.expected,
             metadata=row.metadata,
             weight=row.weight,
-            digest=b"",
         )
         found = {}
         for evaluator in self._ready:

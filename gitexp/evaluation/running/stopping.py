@@ -13,6 +13,9 @@ from gitexp.store.files import read_error
 LIMIT = "LimitReached"
 CANCELLED = "Cancelled"
 
+NONE = Limits()
+"""No limits, as most evaluations have."""
+
 _LEAST_ROWS = 20
 """Rows before a share of errors says something."""
 
@@ -23,6 +26,8 @@ def limit_reached(limits: Limits, tally: Tally, seconds: float) -> Failure | Non
     Args:
         seconds: how long it has gone on.
     """
+    if limits == NONE:
+        return None
     errors, rows, used = tally.stats.errors, tally.rows, tally.usage_so_far
     tokens = used.get("input_tokens", 0) + used.get("output_tokens", 0)
     reasons: list[tuple[bool, str]] = [
