@@ -10,8 +10,10 @@ from typing import Any
 
 from gitexp.errors import InvalidDocuments
 
-MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<missing>"})()
-"""Stands for "no value to show" in a problem."""
+MISSING: Any = type(
+    "Missing", (), {"__repr__": lambda self: "<missing>", "__reduce__": lambda self: "MISSING"}
+)()
+"""Stands for "no value to show" in a problem; there is one of it, in copies and pickles too."""
 
 _SIMPLE_STEP = re.compile(r"[^\W\d][\w-]{0,79}\Z")
 

@@ -1,0 +1,78 @@
+"""Where samples are worked on: in this process, or by workers that are other threads or processes.
+
+An executor is an asynchronous context that yields what makes a row of an item. How many items are
+in flight is up to the run; results come back to the process of the run, which alone records them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from gitexp.errors import InvalidInput
+from gitexp.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from gitexp.evaluation.running.planning import Plan
+    from gitexp.evaluation.running.requests import EvaluationRequest
+    from gitexp.evaluation.running.window import Answer
+
+__all__ = ["executor_of", "require_executor"]
+
+_Executor = Callable[["Plan", Surroundings], AbstractAsyncContextManager["Answer"]]
+
+
+def require_executor(request: EvaluationRequest) -> None:
+    """Refuse a request whose executor cannot be had here; nothing is started or connected.
+
+    Raises:
+        InvalidInput: Dask is not installed, or a scheduler is given to another executor.
+    """
+    if request.scheduler and request.executor != "dask":
+        raise InvalidInput(
+            f"a scheduler is given, and the executor {request.executor!r} has none",
+            hint="Use `--executor dask` with it.",
+        )
+    if request.executor == "dask" and find_spec("distributed") is None:
+        raise InvalidInput(
+            "the executor 'dask' needs Dask, which is not installed",
+            hint="Install it: `pip install 'gitexp[dask]'`.",
+        )
+
+
+@asynccontextmanager
+async def executor_of(plan: Plan, surroundings: Surroundings) -> AsyncIterator[Answer]:
+    """Yield the executor that a plan asks for.
+
+    Raises:
+        InvalidInput: what it needs is not installed, or cannot be reached.
+        GitexpError: a worker cannot open what it is to work with.
+    """
+    from gitexp.evaluation.running.executors.limits import limited
+
+    require_executor(plan.request)
+    async with _executor(plan.request.executor)(plan, surroundings) as answer:
+        if plan.request.executor == "local":
+            yield answer
+        else:
+            yield limited(answer, plan.recipe.workflow, plan.parts, surroundings.clock)
+
+
+def _executor(name: str) -> _Executor:
+    if name == "threads":
+        from gitexp.evaluation.running.executors.threads import threads
+
+        return threads
+    if name == "processes":
+        from gitexp.evaluation.running.executors.processes import processes
+
+        return processes
+    if name == "dask":
+        from gitexp.evaluation.running.executors.dask import dask
+
+        return dask
+    from gitexp.evaluation.running.executors.local import local
+
+    return local
