@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gitexp.environments.binding import Binding
+    from gitexp.evaluation.running.handles import EvaluationHandle
     from gitexp.evaluation.running.runner import Progress
     from gitexp.experiments.headers import Direction
     from gitexp.experiments.sharing import RefChange, Visibility
@@ -484,7 +485,7 @@ class Experiment:
     def run(
         self,
         test_set: str,
-        endpoint: str,
+        endpoint: str = "",
         *,
         parameters: Mapping[str, Any] | None = None,
         evaluators: Sequence[str] = (),
@@ -496,16 +497,18 @@ class Experiment:
         limit: int | None = None,
         progress: Callable[[Progress], None] | None = None,
         push: bool = False,
+        **more: Any,
     ) -> Run:
-        """Run an endpoint over a dataset with a version's values, and return the recorded run.
+        """Run an endpoint or a workflow over a dataset with a version's values; returns the run.
 
         Args:
             test_set: the name of a dataset of the working tree.
-            endpoint: the name of an endpoint of the working tree.
+            endpoint: the name of an endpoint of the working tree; else give `workflow`.
             parameters: values that replace the version's for this run alone; no version is made.
             evaluators: names; those of the header by default, else `exact-match`.
             limit: take only the first samples.
             push: send the run to the shared remote when it ends.
+            more: other fields of an `EvaluationRequest`, such as `workflow` and `repeats`.
         """
         from gitexp.evaluation.running.requests import EvaluationRequest, limited
         from gitexp.evaluation.running.runner import evaluate
@@ -521,12 +524,30 @@ class Experiment:
             description=description or "",
             tags=dict(tags or {}),
             concurrency=concurrency,
+            **more,
         )
-        request = limited(request, limit)
-        run = evaluate(self.repository.workspace, request, progress=progress)
+        run = evaluate(self.repository.workspace, limited(request, limit), progress=progress)
         if push:
             self.repository.push_runs([self._name])
         return run
+
+    def submit(self, request: Mapping[str, Any] | None = None, **fields: Any) -> EvaluationHandle:
+        """Return a handle at once for an evaluation that goes on in a thread of this process.
+
+        Args:
+            request: fields in the words of evaluation services: `dataset_id`, `workflow`,
+                `evaluator_ids` or `evaluator_slugs`, `evaluator_workflow_ids`, `name`,
+                `batch_size`, `concurrency` ...
+            fields: the same, or fields of an `EvaluationRequest`.
+
+        Raises:
+            InvalidInput: a field is unknown, or contradicts another one.
+        """
+        from gitexp.evaluation.running.handles import submit
+        from gitexp.evaluation.running.requests import request_of
+
+        asked = request_of({**(request or {}), **fields}, experiment=self._name)
+        return submit(self.repository.workspace, asked)
 
     def start_run(
         self,

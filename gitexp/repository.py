@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from gitexp.environments.diffing import Diff
+    from gitexp.evaluation.datasets.collection import Datasets
     from gitexp.experiments.catalog import LifecycleFilter, Page
     from gitexp.experiments.headers import Direction
     from gitexp.experiments.sharing import FetchReport, PushReport, RefChange, Visibility
@@ -136,6 +137,13 @@ class Repository:
         from gitexp.tracker import Runs
 
         return Runs(self)
+
+    @property
+    def datasets(self) -> Datasets:
+        """The datasets of the project's working tree."""
+        from gitexp.evaluation.datasets.collection import Datasets
+
+        return Datasets(self.workspace)
 
     @property
     def root_directory(self) -> Path | None:
