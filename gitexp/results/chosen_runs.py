@@ -10,7 +10,11 @@ from gitexp.project.workspace import Workspace
 from gitexp.results.comparing import agreed_directions, compare
 from gitexp.results.comparisons import Comparison
 from gitexp.results.curves import LineChart, XAxis, line_chart
+from gitexp.results.pairing import Side, check_datasets, pair
+from gitexp.results.pairings import Pairing
+from gitexp.runs.estimates import CONFIDENCE
 from gitexp.runs.recording import ledger
+from gitexp.runs.recording.results import rows_of
 from gitexp.runs.run import Run
 from gitexp.runs.tracking.starting import find_run
 
@@ -75,3 +79,30 @@ def metric_chart(
     runs = runs_named(workspace, ids)
     histories = [(run, ledger.metric_history(workspace, run.id, metric)) for run in runs]
     return line_chart(metric, histories, x=x, smooth=smooth, log_y=log_y)
+
+
+def pair_runs(
+    workspace: Workspace,
+    baseline: str,
+    other: str,
+    *,
+    allow_different_datasets: bool = False,
+    confidence: float = CONFIDENCE,
+) -> Pairing:
+    """Return two runs over the same samples, compared row by row; see `pairing.pair`.
+
+    Raises:
+        InvalidInput: a text is no run id, both are the same, or the runs are not over the same
+            dataset.
+        NotFound: no such run is recorded here.
+    """
+    runs = runs_named(workspace, [baseline, other])
+    check_datasets(*runs, allow_different=allow_different_datasets)
+    first, second = (Side(run=run, rows=rows_of(workspace, run.id)) for run in runs)
+    return pair(
+        first,
+        second,
+        directions=directions_of(workspace, runs),
+        allow_different_datasets=allow_different_datasets,
+        confidence=confidence,
+    )
