@@ -20,6 +20,7 @@ _PLATFORM_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _READ = os.O_RDONLY | _PLATFORM_FLAGS
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | _PLATFORM_FLAGS
 _CHUNK = 1 << 20
+_MOST_PARTS = 5
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EFBIG} | {getattr(errno, "EDQUOT", errno.ENOSPC)})
 _NO_DIRECTORY_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF})
 
@@ -63,6 +64,20 @@ def write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def append_line(descriptor: int, line: bytes) -> None:
+    """Append a line by one call, or say why not.
+
+    What is left of a line could come behind what others append meanwhile: all of it is repeated.
+
+    Raises:
+        OSError: it cannot be written, or only in parts.
+    """
+    for _ in range(_MOST_PARTS):
+        if os.write(descriptor, line) == len(line):
+            return
+    raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
 
 
 def create_file(path: str, parts: Iterable[bytes], *, mode: int = 0o666, sync: bool = True) -> None:

@@ -18,7 +18,6 @@ was shut meanwhile. So what was acknowledged stands before the end, and what cam
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import sys
 import threading
@@ -47,11 +46,10 @@ from gitexp.runs.journalling.files import sweep as sweep
 from gitexp.runs.journalling.files import unreadable as unreadable
 from gitexp.runs.journalling.side_files import Sides
 from gitexp.store.filelocks import lock_file_now
-from gitexp.store.files import make_directories, sync_directory, write_errors
+from gitexp.store.files import append_line, make_directories, sync_directory, write_errors
 from gitexp.store.sharing import Sharing
 
 _FLAGS = os.O_RDWR | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-_MOST_PARTS = 5
 _APPENDS_AT_ONCE = sys.platform != "win32"
 """Whether finding the end of a file and writing there is one step for all processes."""
 
@@ -177,7 +175,7 @@ class Journal:
             return
         known, self._known = self._known, -1  # whoever checks has to look again if this fails
         with write_errors("what was logged last is lost"):
-            _append(self._descriptor, line)
+            append_line(self._descriptor, line)
         self._known = known + len(line) if known >= 0 else known
         if not self._ticking:
             self._ticking = True
@@ -310,17 +308,6 @@ class Journal:
         for descriptor in mine:
             if descriptor is not None:
                 os.close(descriptor)
-
-
-def _append(descriptor: int, line: bytes) -> None:
-    """Append a line by one call, or say why not.
-
-    What is left of a line could come behind what others append meanwhile: all of it is repeated.
-    """
-    for _ in range(_MOST_PARTS):
-        if os.write(descriptor, line) == len(line):
-            return
-    raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
 
 
 def _is_over(name: str) -> NotAllowed:

@@ -3,7 +3,7 @@
 They hold what is too much to be read whenever somebody looks at a run that goes on. Only the
 process that holds the journal writes them. A line is appended by one system call and begins with a
 line break as well, so what was appended survives the process, and what a failed write left of a
-line spoils no other.
+line spoils no other. Whoever may use the journal may use them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import stat
+import threading
 import zlib
 from array import array
 from collections.abc import Callable, Iterator
@@ -18,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from gitexp.runs.journalling.contents import line_of
-from gitexp.store.files import read_error, sync_directory, write_all, write_errors
+from gitexp.store.files import append_line, read_error, sync_directory, write_errors
 
 Suffix = Literal[".rows", ".spans"]
 ROWS: Suffix = ".rows"
@@ -59,7 +61,7 @@ class Sides:
             return
         file = self._files.get(suffix)
         if file is None:
-            file = self._files[suffix] = _SideFile(self._journal.with_suffix(suffix))
+            file = self._files[suffix] = _SideFile(self._journal, suffix)
         file.append(payload)
 
     def sync(self) -> None:
@@ -97,18 +99,20 @@ class Sides:
                     yield at, line[_HEAD:-1]
                 at += len(line)
 
-    def in_order(self, suffix: Suffix, number: Callable[[bytes], int]) -> Iterator[bytes]:
-        """Yield the content of every line in the order of the numbers that they have.
+    def in_order(self, suffix: Suffix, number: Callable[[bytes], int | None]) -> Iterator[bytes]:
+        """Yield the content of every line that has a number, in the order of the numbers.
 
-        Of several with one number, the last counts. It takes 16 bytes of memory a line.
+        Of several with one number, the last counts. It takes some bytes of memory a line.
 
         Raises:
             StoreError: they cannot be read.
         """
         numbers, places = array("Q"), array("Q")
         for place, payload in self.payloads(suffix):
-            numbers.append(number(payload))
-            places.append(place)
+            found = number(payload)
+            if found is not None:
+                numbers.append(found)
+                places.append(place)
         order = sorted(range(len(numbers)), key=numbers.__getitem__)
         with self._opened(suffix) as source:
             for rank, index in enumerate(order):
@@ -182,32 +186,45 @@ class Sides:
 
 
 class _SideFile:
-    """One file beside a journal, to append to; made by its first line."""
+    """One file beside a journal, to append to; made by its first line.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._is_new = not path.exists()
+    A thread that was left to itself may append while another lets go of the file.
+    """
+
+    def __init__(self, journal: Path, suffix: Suffix) -> None:
+        self._path = journal.with_suffix(suffix)
+        self._is_new = not self._path.exists()
         self._is_dirty = False
+        self._lock = threading.Lock()
         with write_errors("a finished row is lost"):
-            self._descriptor: int | None = os.open(path, _APPEND, 0o666)
+            self._descriptor: int | None = os.open(self._path, _APPEND, 0o666)
+        if self._is_new:
+            _give_mode_of(journal, self._path)
 
     def append(self, payload: bytes) -> None:
-        assert self._descriptor is not None, "nothing is appended after the end"
-        with write_errors("a finished row is lost"):
-            write_all(self._descriptor, line_of(payload))
-        self._is_dirty = True
+        with self._lock, write_errors("a finished row is lost"):
+            if self._descriptor is not None:
+                append_line(self._descriptor, line_of(payload))
+                self._is_dirty = True
 
     def sync(self) -> None:
-        if self._descriptor is None or not self._is_dirty:
-            return
-        self._is_dirty = False
-        with write_errors("the last rows may be lost"):
+        with self._lock, write_errors("the last rows may be lost"):
+            if self._descriptor is None or not self._is_dirty:
+                return
+            self._is_dirty = False
             os.fsync(self._descriptor)
             if self._is_new:
                 sync_directory(str(self._path.parent))
                 self._is_new = False
 
     def close(self) -> None:
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.close(descriptor)
+        with self._lock:
+            descriptor, self._descriptor = self._descriptor, None
+            if descriptor is not None:
+                os.close(descriptor)
+
+
+def _give_mode_of(journal: Path, path: Path) -> None:
+    """Give a new file the permissions of its journal, which follow `core.sharedRepository`."""
+    with contextlib.suppress(OSError):
+        os.chmod(path, stat.S_IMODE(journal.stat().st_mode))

@@ -13,13 +13,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from io import BytesIO
 from typing import Any
 
 from gitexp.documents import layout
 from gitexp.ids import RunId, parse_run_id
 from gitexp.project.workspace import Workspace
 from gitexp.runs.journalling.files import paths_of
-from gitexp.runs.journalling.side_files import ROWS, SPANS, SUFFIXES, Sides, Suffix
+from gitexp.runs.journalling.side_files import ROWS, Sides
 from gitexp.runs.recording import ledger
 from gitexp.runs.recording.places import MAX_BESIDE_BYTES, Place, all_ledgers, find
 from gitexp.runs.recording.segments import segments_at
@@ -32,10 +33,9 @@ _MARK = b'{"checkpoint":'
 
 
 def mark_checkpoint(sides: Sides, name: str) -> None:
-    """Say that the rows and spans of a journal up to here belong to a checkpoint."""
-    for suffix in SUFFIXES:
-        if sides.size(suffix):
-            sides.append(suffix, _MARK + json.dumps(name).encode() + b"}")
+    """Say that the rows of a journal up to here belong to a checkpoint."""
+    if sides.size(ROWS):
+        sides.append(ROWS, _MARK + json.dumps(name).encode() + b"}")
 
 
 def unmarked(sides: Sides) -> bool:
@@ -49,39 +49,35 @@ def unmarked(sides: Sides) -> bool:
 
 def recorded_rows(sides: Sides) -> tuple[bytes, Tally]:
     """Return the rows of a journal as the lines of a file, in order, and what they add up to."""
-    tally, lines = Tally(), bytearray()
+    tally, lines = Tally(), BytesIO()
     for payload in sides.in_order(ROWS, _number):
-        if not payload.startswith(_MARK):
-            tally.add(ResultRow.from_dict(json.loads(payload)))
-            lines += payload + b"\n"
-    return bytes(lines), tally
+        tally.add(ResultRow.from_dict(json.loads(payload)))
+        lines.write(payload + b"\n")
+    return lines.getvalue(), tally
 
 
-def _number(payload: bytes) -> int:
-    return 0 if payload.startswith(_MARK) else _order_of(json.loads(payload))
+def _number(payload: bytes) -> int | None:
+    return None if payload.startswith(_MARK) else _order_of(json.loads(payload))
 
 
 def recorded_parts(
     run_id: RunId, sides: Sides, known: Sequence[str], last: str
 ) -> dict[str, bytes]:
-    """Return the rows and spans of a journal as files by their paths, a part for each checkpoint.
+    """Return the rows of a journal as files by their paths, a part for each checkpoint.
 
     Args:
         known: the checkpoints that the journal names.
         last: the name for what no checkpoint holds; empty to leave that out.
     """
-    found = {}
-    for suffix, path_of in ((ROWS, layout.results_part_path), (SPANS, layout.spans_path)):
-        for name, lines in _parts(sides, suffix, known, last):
-            found[path_of(run_id, name)] = b"".join(line + b"\n" for line in lines)
-    return found
+    return {
+        layout.results_part_path(run_id, name): b"".join(line + b"\n" for line in lines)
+        for name, lines in _parts(sides, known, last)
+    }
 
 
-def _parts(
-    sides: Sides, suffix: Suffix, known: Sequence[str], last: str
-) -> Iterator[tuple[str, list[bytes]]]:
+def _parts(sides: Sides, known: Sequence[str], last: str) -> Iterator[tuple[str, list[bytes]]]:
     lines: list[bytes] = []
-    for _, payload in sides.payloads(suffix):
+    for _, payload in sides.payloads(ROWS):
         name = json.loads(payload)["checkpoint"] if payload.startswith(_MARK) else None
         if name is None:
             lines.append(payload)
@@ -90,12 +86,6 @@ def _parts(
             lines = []
     if last and lines:
         yield last, lines
-
-
-def recorded_spans(sides: Sides) -> bytes:
-    """Return the spans of a journal as the lines of a file."""
-    found = (payload for _, payload in sides.payloads(SPANS))
-    return b"".join(line + b"\n" for line in found if not line.startswith(_MARK))
 
 
 def last_finished(sides: Sides) -> datetime | None:
