@@ -121,6 +121,12 @@ def _schema_problems(kind: DocumentKind, document: ParsedDocument, file: str) ->
         from gitexp.evaluation.datasets.descriptions import faults
 
         return faults(document, file)
+    if kind == "endpoint" and not problems:
+        from gitexp.evaluation.endpoints.checking import faults_in
+
+        return [
+            document.problem(file, place, message) for place, message in faults_in(document.value)
+        ]
     return problems or _evaluation_problems(kind, document.value, file)
 
 

@@ -45,12 +45,20 @@ OUTSIDE = {
     "yaml": {"documents"},
     "jsonschema": {"documents", "project"},
     "pandas": {"results", "runs"},
-    "subprocess": {"store", "runs", "cli"},
+    "subprocess": {"store", "runs", "evaluation", "cli"},
     "sqlite3": {"store", "runs", "integrations"},
     "scipy": {"stats"},
     "matplotlib": {"results"},
     "fsspec": {"runs", "evaluation"},
     "mlflow": {"integrations"},
+    "aiohttp": {"evaluation"},
+    "jinja2": {"evaluation"},
+    "jmespath": {"evaluation"},
+    "uvloop": {"evaluation"},
+    "distributed": {"evaluation"},
+    "dask": {"evaluation"},
+    "sacrebleu": {"evaluation"},
+    "rapidfuzz": {"evaluation"},
 }
 
 
@@ -172,7 +180,7 @@ def imported_by(statement: str) -> set[str]:
 
 HEAVY = {
     "dulwich", "yaml", "jsonschema", "pandas", "rich", "asyncio", "numpy", "scipy", "matplotlib",
-    "fsspec", "mlflow", "sqlite3",
+    "fsspec", "mlflow", "sqlite3", "aiohttp", "jinja2", "uvloop", "distributed",
 }  # fmt: skip
 
 

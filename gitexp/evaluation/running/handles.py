@@ -90,11 +90,12 @@ class EvaluationHandle:
         Raises:
             TimeoutError: it goes on still.
         """
-        end = None if timeout is None else time.monotonic() + timeout
+        now = self._workspace.surroundings.clock.monotonic
+        end = None if timeout is None else now() + timeout
         for run in self.looks():
             if run.is_over:
                 return run
-            if end is not None and time.monotonic() >= end:
+            if end is not None and now() >= end:
                 raise TimeoutError(f"run {self.id} goes on after {timeout:g} s")
         raise AssertionError("looking never ends")
 
