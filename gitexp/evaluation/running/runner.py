@@ -144,18 +144,20 @@ class Evaluation:
             known: the rows of an evaluation that is gone on with.
         """
         done = Done(self._plan.request.repeats, self._counted(known))
-        try:
-            if begun is not None:
-                begun(self._plan.run)
-            with termination_raised():
+        with termination_raised():
+            try:
+                if begun is not None:
+                    begun(self._plan.run)
                 self._work(done)
-        except BaseException as exc:
-            self._record(*ending_of(exc))
-            raise
-        if self._stopped is not None:
-            killed = self._stopped.type == CANCELLED
-            return self._record("killed" if killed else "failed", self._stopped)
-        return self._record("finished")
+            except BaseException as exc:
+                self._record(*ending_of(exc))
+                raise
+            return self._record(*self._ending())
+
+    def _ending(self) -> tuple[RunStatus, Failure | None]:
+        if self._stopped is None:
+            return "finished", None
+        return "killed" if self._stopped.type == CANCELLED else "failed", self._stopped
 
     def _counted(self, known: Iterable[ResultRow]) -> Iterator[ResultRow]:
         """Yield rows, those that stay as they are counted already."""
@@ -178,7 +180,8 @@ class Evaluation:
                 concurrency=plan.request.concurrency,
                 batch_size=plan.request.batch_size,
                 finished=lambda item, made: self._finished(window, spans, item, made),
-                sync=lambda: self._sync(window),
+                sync=self._sides.sync,
+                look=lambda: self._look(window),
             )
 
             async def work() -> None:
@@ -204,9 +207,8 @@ class Evaluation:
         self._stopped = self._stopped or why
         window.stop()
 
-    def _sync(self, window: Window) -> None:
-        """Make the rows safe, say how far the run is, and look whether somebody cancelled it."""
-        self._sides.sync()
+    def _look(self, window: Window) -> None:
+        """Say how far the run is, and look whether somebody cancelled it."""
         cancelled = self._cancels.asked()
         if cancelled is not None:
             self._stop(window, cancelled)
