@@ -121,6 +121,10 @@ def _schema_problems(kind: DocumentKind, document: ParsedDocument, file: str) ->
         from gitexp.evaluation.datasets.descriptions import faults
 
         return faults(document, file)
+    if kind == "entrypoint" and not problems:
+        from gitexp.evaluation.jobs.entrypoints import faults as faults_of_entrypoint
+
+        return faults_of_entrypoint(document, file)
     if kind == "endpoint" and not problems:
         from gitexp.evaluation.endpoints.checking import faults_in
 

@@ -44,6 +44,8 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
     "Evaluation": {
         **entries("evaluator", evaluator="List, show and try evaluators"),
         **entries("score", score="Score the recorded outputs of a run"),
+        **entries("entrypoint", entrypoint="List, show and check entrypoints"),
+        **entries("job", job="Create jobs, work on them, and change where they stand"),
     },
     "Shell": {
         **entries("completion", completion="Print a completion script for a shell"),
@@ -73,6 +75,25 @@ EVALUATOR_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
     "Commands": {
         **entries("evaluator", list="List evaluators", show="Show an evaluator"),
         **entries("evaluator", test="Score one output, without a run"),
+    }
+}
+
+ENTRYPOINT_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
+    "Commands": {
+        **entries("entrypoint", list="List entrypoints", show="Show an entrypoint"),
+        **entries("entrypoint", validate="Check the files of entrypoints"),
+    }
+}
+
+JOB_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
+    "Commands": {
+        **entries("job", create="Create a job, which waits in its queue"),
+        **entries("job", list="List jobs", show="Show a job"),
+        **entries("job", history="List every step of a job, and who took it"),
+        **entries("job_change", reset="Put a job into its queue again"),
+        **entries("job_change", defer="Let a job wait for a moment or for another job"),
+        **entries("job_change", cancel="Give a job up"),
+        **entries("job_work", work="Do the jobs of a queue"),
     }
 }
 

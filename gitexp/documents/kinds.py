@@ -15,6 +15,7 @@ DocumentKind = Literal[
     "endpoint",
     "evaluator",
     "workflow",
+    "entrypoint",
     "run",
     "result",
     "metric",

@@ -34,6 +34,7 @@ DATASETS_DIR = "datasets"
 ENDPOINTS_DIR = "endpoints"
 EVALUATORS_DIR = "evaluators"
 WORKFLOWS_DIR = "workflows"
+ENTRYPOINTS_DIR = "entrypoints"
 RUNS_DIR = "runs"
 
 BRANCHES = "refs/heads/"
@@ -99,6 +100,11 @@ def evaluator_path(root: str, name: Name) -> str:
 def workflow_path(root: str, name: Name) -> str:
     """Return the path of a workflow."""
     return join(root, WORKFLOWS_DIR, f"{name}.yaml")
+
+
+def entrypoint_path(root: str, name: Name) -> str:
+    """Return the path of an entrypoint."""
+    return join(root, ENTRYPOINTS_DIR, f"{name}.yaml")
 
 
 def run_dir(run_id: RunId) -> str:
@@ -230,6 +236,7 @@ _KINDS: dict[Place, tuple[tuple[str, DocumentKind], ...]] = {
         (rf"{ENDPOINTS_DIR}/{_NAME}\.yaml", "endpoint"),
         (rf"{EVALUATORS_DIR}/{_NAME}\.yaml", "evaluator"),
         (rf"{WORKFLOWS_DIR}/{_NAME}\.yaml", "workflow"),
+        (rf"{ENTRYPOINTS_DIR}/{_NAME}\.yaml", "entrypoint"),
     ),
     "environment": (
         (re.escape(BINDING_FILE), "environment"),

@@ -17,6 +17,7 @@ _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     layout.ENDPOINTS_DIR: (".yaml",),
     layout.EVALUATORS_DIR: (".yaml",),
     layout.WORKFLOWS_DIR: (".yaml",),
+    layout.ENTRYPOINTS_DIR: (".yaml",),
 }
 _NEAR = 0.8
 _LENGTHS_APART = 4

@@ -109,6 +109,7 @@ VALID: dict[DocumentKind, tuple[str, str | bytes]] = {
     "endpoint": ("bot.yaml", "type: python\ncallable: a.b:c.d\ntimeout: 1.5\n"),
     "evaluator": ("exact.yaml", "type: exact-match\nstrip: true\nselect: a.0\n"),
     "workflow": ("all.yaml", "evaluators:\n  - evaluator: exact\ncombine: mean\n"),
+    "entrypoint": ("nightly.yaml", "workflow: ask\nparameters: {n: {type: integer}}\n"),
     "run": ("r.json", dump_json(RUN)),
     "result": (
         "results.jsonl",

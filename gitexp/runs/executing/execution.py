@@ -81,15 +81,34 @@ def execute(
     if not program.words:
         raise InvalidInput("no program to run", hint="Name it after `--`.")
     parameters, revision = _parameters(workspace, new)
-    handover, secrets = handover_of(parameters), secrets_of(parameters)
-    workspace = _with_masked_words(workspace, secrets)
+    workspace = _with_masked_words(workspace, secrets_of(parameters))
+    handover_of(parameters)  # what cannot be handed over is refused before the run begins
     active = start_run(workspace, replace(new, version=revision, held=True))
+    return execute_as(workspace, active, parameters, program, begun=begun)
+
+
+def execute_as(
+    workspace: Workspace,
+    active: ActiveRun,
+    parameters: Parameters,
+    program: Program,
+    *,
+    begun: Begun | None = None,
+    cause: Callable[[], Failure | None] = lambda: None,
+) -> Executed:
+    """Return how a program ended that was run as a run that goes on; see `execute`.
+
+    Args:
+        cause: says why the program was told to stop, once it is over.
+    """
     try:
+        handover = handover_of(parameters)
         if begun is not None:
             begun(active, handover)
         environ = workspace.surroundings.environ
+        output = OutputEnd(secrets_of(parameters))
         with handed_over(handover, parameters, active.id, environ) as variables:
-            return _run(workspace, active, program, variables, OutputEnd(secrets))
+            return _run(workspace, active, program, variables, output, cause)
     except BaseException as exc:
         if active.is_open:
             status, failure = ending_of(exc)
@@ -103,11 +122,13 @@ def _run(
     program: Program,
     variables: Mapping[str, str],
     output: OutputEnd,
+    cause: Callable[[], Failure | None],
 ) -> Executed:
     command = Command(words=program.words, directory=program.directory, environ=variables)
     with Stopping(grace=program.grace) as stopping:
         ending = run_program(command, output, stopping, streams=program.streams)
-        return Executed(run=_recorded(workspace, active, ending, output.text()), ending=ending)
+        run = _recorded(workspace, active, ending, output.text(), cause())
+        return Executed(run=run, ending=ending)
 
 
 def _parameters(workspace: Workspace, new: NewRun) -> tuple[Parameters, str | None]:
@@ -146,8 +167,12 @@ def _with_masked_words(workspace: Workspace, secrets: tuple[str, ...]) -> Worksp
     return replace(workspace, surroundings=replace(surroundings, argv=words))
 
 
-def _recorded(workspace: Workspace, active: ActiveRun, ending: Ending, tail: str) -> Run:
+def _recorded(
+    workspace: Workspace, active: ActiveRun, ending: Ending, tail: str, cause: Failure | None
+) -> Run:
     status, failure = _status(ending)
+    if status == "killed" and cause is not None:
+        failure = cause
     try:
         return active.end(status, error=failure, exit=_exit(ending, tail))
     except NotAllowed:

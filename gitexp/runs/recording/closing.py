@@ -258,7 +258,9 @@ def _reap_one(workspace: Workspace, path: Path) -> Run | None:
                 # A process that died before its first event was on the disk left an empty one.
                 _put_aside(path, data, sides, is_known=False)
                 return None
-            if contents.run.project != workspace.project_id or _is_waiting(contents):
+            if contents.run.project != workspace.project_id:
+                return None
+            if gates.is_open(gate) and _is_waiting(contents):
                 return None
             seen = _seen(path, descriptor, sides)
             if gates.is_open(gate) and _is_leased(workspace, contents, seen):

@@ -1,0 +1,1 @@
+"""Entrypoints, the jobs that are made through them, and the workers that do the jobs."""
