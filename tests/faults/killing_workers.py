@@ -63,7 +63,7 @@ def is_alive(pid: int) -> bool:
 def main() -> None:
     """Evaluate a great many samples, until somebody ends it."""
     directory, executor = Path(sys.argv[1]), sys.argv[2]
-    project = make_project(directory, range(100_000), seconds=0.05)
+    project = make_project(directory, range(5_000), seconds=0.05)
     print(os.getpid(), flush=True)
     project.run(executor=executor, concurrency=4)
 

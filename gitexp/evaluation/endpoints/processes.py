@@ -38,7 +38,7 @@ class Start:
 class Program:
     """A program that was started, with a pipe at each of its ends."""
 
-    def __init__(self, transport: SubprocessTransport, ends: _Ends) -> None:
+    def __init__(self, transport: SubprocessTransport, ends: Ends) -> None:
         assert ends.stdin is not None  # every end has a pipe
         assert ends.stdout is not None
         assert ends.stderr is not None
@@ -92,7 +92,7 @@ class Program:
             self._transport.close()
 
 
-class _Ends(SubprocessStreamProtocol):
+class Ends(SubprocessStreamProtocol):
     """The ends of a program; it is known to be over even while others hold its pipes."""
 
     def __init__(self, limit: int, loop: asyncio.AbstractEventLoop) -> None:
@@ -113,7 +113,7 @@ async def started(start: Start) -> Program:
     loop = asyncio.get_running_loop()
     try:
         transport, ends = await loop.subprocess_exec(
-            lambda: _Ends(start.line, loop),
+            lambda: Ends(start.line, loop),
             *start.words,
             cwd=start.directory,
             env=start.environ,

@@ -6,7 +6,7 @@ in flight is up to the run; results come back to the process of the run, which a
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -15,13 +15,12 @@ from gitexp.errors import InvalidInput
 from gitexp.surroundings import Surroundings
 
 if TYPE_CHECKING:
+    from gitexp.evaluation.endpoints.opening import Recorded
     from gitexp.evaluation.running.planning import Plan
     from gitexp.evaluation.running.requests import EvaluationRequest
     from gitexp.evaluation.running.window import Answer
 
 __all__ = ["executor_of", "require_executor"]
-
-_Executor = Callable[["Plan", Surroundings], AbstractAsyncContextManager["Answer"]]
 
 
 def require_executor(request: EvaluationRequest) -> None:
@@ -43,8 +42,14 @@ def require_executor(request: EvaluationRequest) -> None:
 
 
 @asynccontextmanager
-async def executor_of(plan: Plan, surroundings: Surroundings) -> AsyncIterator[Answer]:
+async def executor_of(
+    plan: Plan, surroundings: Surroundings, *, recorded: Recorded | None = None
+) -> AsyncIterator[Answer]:
     """Yield the executor that a plan asks for.
+
+    Args:
+        recorded: finds the rows of a run that an endpoint replays; of no use to workers in other
+            processes, which refuse such an endpoint.
 
     Raises:
         InvalidInput: what it needs is not installed, or cannot be reached.
@@ -53,26 +58,29 @@ async def executor_of(plan: Plan, surroundings: Surroundings) -> AsyncIterator[A
     from gitexp.evaluation.running.executors.limits import limited
 
     require_executor(plan.request)
-    async with _executor(plan.request.executor)(plan, surroundings) as answer:
+    async with _opened(plan, surroundings, recorded) as answer:
         if plan.request.executor == "local":
             yield answer
         else:
             yield limited(answer, plan.recipe.workflow, plan.parts, surroundings.clock)
 
 
-def _executor(name: str) -> _Executor:
+def _opened(
+    plan: Plan, surroundings: Surroundings, recorded: Recorded | None
+) -> AbstractAsyncContextManager[Answer]:
+    name = plan.request.executor
     if name == "threads":
         from gitexp.evaluation.running.executors.threads import threads
 
-        return threads
+        return threads(plan, surroundings, recorded)
     if name == "processes":
         from gitexp.evaluation.running.executors.processes import processes
 
-        return processes
+        return processes(plan, surroundings)
     if name == "dask":
         from gitexp.evaluation.running.executors.dask import dask
 
-        return dask
+        return dask(plan, surroundings)
     from gitexp.evaluation.running.executors.local import local
 
-    return local
+    return local(plan, surroundings, recorded)

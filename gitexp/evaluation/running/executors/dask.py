@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gitexp.evaluation.running.planning import Plan
     from gitexp.evaluation.running.window import Answer
 
-_CONNECT_SECONDS = 10
+_CONNECT_SECONDS = 5
 _WORKER_SECONDS = 30
 """Seconds to wait for the first worker of a scheduler."""
 
@@ -43,11 +43,7 @@ async def dask(plan: Plan, surroundings: Surroundings) -> AsyncIterator[Answer]:
         name = f"gitexp-{plan.run.id}"
         async with _ordered(client, name, plan):
             rows = _Rows(client, name)
-
-            def answer(item: WorkItem) -> asyncio.Future[Made]:
-                return asyncio.ensure_future(made_by_any(item, rows.ask, surroundings.clock))
-
-            yield answer
+            yield lambda item: made_by_any(item, rows.ask, surroundings.clock)
 
 
 @asynccontextmanager
@@ -56,16 +52,21 @@ async def _client(plan: Plan, surroundings: Surroundings) -> AsyncIterator[Any]:
         address: Any = plan.request.scheduler
         if not address:
             address = await stack.enter_async_context(_cluster(plan, surroundings))
-        yield await stack.enter_async_context(await _connected(address))
+        is_own = not plan.request.scheduler
+        yield await stack.enter_async_context(await _connected(address, is_own=is_own))
 
 
-async def _connected(address: Any) -> Any:
-    """Return a client of a cluster, or of the scheduler at an address."""
+async def _connected(address: Any, *, is_own: bool) -> Any:
+    """Return a client of a cluster of our own, or of the scheduler at an address."""
     from distributed import Client
 
     try:
         return await Client(
-            address, asynchronous=True, set_as_default=False, timeout=_CONNECT_SECONDS
+            address,
+            asynchronous=True,
+            set_as_default=False,
+            direct_to_workers=is_own,  # elsewhere only the scheduler may be reachable
+            timeout=_CONNECT_SECONDS,
         )
     except (OSError, ValueError) as exc:
         raise InvalidInput(

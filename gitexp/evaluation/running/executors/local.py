@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gitexp.surroundings import Surroundings
 
 if TYPE_CHECKING:
+    from gitexp.evaluation.endpoints.opening import Recorded
     from gitexp.evaluation.running.making import RowMaker
     from gitexp.evaluation.running.opening import Parts, Recipe
     from gitexp.evaluation.running.planning import Plan
@@ -16,15 +17,17 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def local(plan: Plan, surroundings: Surroundings) -> AsyncIterator[Answer]:
+async def local(
+    plan: Plan, surroundings: Surroundings, recorded: Recorded | None
+) -> AsyncIterator[Answer]:
     """Yield what makes rows in the running event loop."""
-    async with opened_here(plan.recipe, plan.parts, surroundings) as maker:
+    async with opened_here(plan.recipe, plan.parts, surroundings, recorded) as maker:
         yield maker.made
 
 
 @asynccontextmanager
 async def opened_here(
-    recipe: Recipe, parts: Parts, surroundings: Surroundings
+    recipe: Recipe, parts: Parts, surroundings: Surroundings, recorded: Recorded | None = None
 ) -> AsyncIterator[RowMaker]:
     """Yield what makes the rows of a recipe in the running event loop; see `opened`."""
     import asyncio
@@ -41,6 +44,7 @@ async def opened_here(
             threads=threads,
             clock=surroundings.clock,
             random_bits=surroundings.random_bits,
+            recorded=recorded,
         ) as maker:
             yield maker
     finally:

@@ -13,14 +13,14 @@ import contextlib
 import itertools
 import json
 import os
+import signal
 import sys
-from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from gitexp.errors import GitexpError
-from gitexp.evaluation.endpoints.processes import ending
+from gitexp.evaluation.endpoints.processes import Ends, ending
 from gitexp.evaluation.running.executors.frames import framed, received
 from gitexp.evaluation.running.executors.losses import MOST_DEATHS, WorkerDied, made_by_any
 from gitexp.evaluation.running.executors.workers import WorkOrder, unpacked
@@ -41,6 +41,9 @@ serve()
 _END_SECONDS = 5.0
 """Seconds that a worker has to end before it is killed."""
 
+_REST_SECONDS = 0.5
+"""Seconds in which what a dead worker said last is read."""
+
 
 @asynccontextmanager
 async def processes(plan: Plan, surroundings: Surroundings) -> AsyncIterator[Answer]:
@@ -55,12 +58,9 @@ async def processes(plan: Plan, surroundings: Surroundings) -> AsyncIterator[Ans
         count=min(plan.request.concurrency, max(1, plan.total), cores()),
     )
 
-    def answer(item: WorkItem) -> asyncio.Future[Made]:
-        return asyncio.ensure_future(made_by_any(item, pool.ask, surroundings.clock))
-
     try:
         await pool.start()
-        yield answer
+        yield lambda item: made_by_any(item, pool.ask, surroundings.clock)
     finally:
         await pool.close()
 
@@ -154,14 +154,15 @@ class _Place:
 class _Worker:
     """A worker process, seen from the run."""
 
-    def __init__(self, process: Process) -> None:
-        assert process.stdin is not None  # both ends have a pipe
-        assert process.stdout is not None
-        self._process = process
-        self._stdin, self._stdout = process.stdin, process.stdout
+    def __init__(self, transport: asyncio.SubprocessTransport, ends: Ends) -> None:
+        assert ends.stdin is not None  # both ends have a pipe
+        assert ends.stdout is not None
+        self._transport = transport
+        self._exited = ends.exited
+        self._stdin, self._stdout = ends.stdin, ends.stdout
         self._numbers = itertools.count()
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
-        self._reading = asyncio.ensure_future(self._read())
+        self._attending = asyncio.ensure_future(self._attend())
 
     @classmethod
     async def started(cls, environ: Mapping[str, str]) -> _Worker:
@@ -170,20 +171,24 @@ class _Worker:
         Raises:
             GitexpError: it cannot be started.
         """
+        loop = asyncio.get_running_loop()
         path = json.dumps([str(place) for place in sys.path])
-        words = [sys.executable, "-c", _SERVE, path]
         try:
-            process = await asyncio.create_subprocess_exec(
-                *words, stdin=PIPE, stdout=PIPE, env=environ, start_new_session=os.name == "posix"
+            transport, ends = await loop.subprocess_exec(
+                lambda: Ends(2**16, loop),
+                *(sys.executable, "-c", _SERVE, path),
+                stderr=None,
+                env=environ,
+                start_new_session=os.name == "posix",
             )
-        except OSError as exc:
-            raise GitexpError(f"a worker process cannot be started: {exc.strerror}") from exc
-        return cls(process)
+        except (OSError, ValueError) as exc:
+            raise GitexpError(f"a worker process cannot be started: {exc}") from exc
+        return cls(transport, ends)
 
     @property
     def is_over(self) -> bool:
         """Whether it answers nothing any more."""
-        return self._reading.done()
+        return self._attending.done()
 
     async def open(self, order: bytes) -> None:
         """Have it open its order; raise what it raises."""
@@ -201,46 +206,56 @@ class _Worker:
         return unpacked(await self._asked(framed((number, item)), number))
 
     async def _asked(self, frame: bytes, number: int) -> bytes:
-        if self.is_over:
-            raise await self._death()
         waiting: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting[number] = waiting
         try:
-            self._stdin.write(frame)
-            with contextlib.suppress(ConnectionError):
-                await self._stdin.drain()
-            return await waiting
-        except EOFError as exc:
-            raise await self._death() from exc
+            if not self.is_over:
+                # What cannot be written was not read: the worker is dying, as will be seen soon.
+                with contextlib.suppress(OSError, RuntimeError):
+                    self._stdin.write(frame)
+                    await self._stdin.drain()
+                return await waiting
+        except EOFError:
+            pass
         finally:
             del self._waiting[number]
+        raise WorkerDied(ending(self._transport.get_returncode() or 0)[1])
+
+    async def _attend(self) -> None:
+        """Hand out answers until it is over; who still waits for one learns of that."""
+        reading = asyncio.ensure_future(self._read())
+        try:
+            await self._exited.wait()
+            # What it said last is still in the pipe, which others that it started may hold.
+            await asyncio.wait({reading}, timeout=_REST_SECONDS)
+        finally:
+            reading.cancel()
+            for waiting in self._waiting.values():
+                if not waiting.done():
+                    waiting.set_exception(EOFError("the worker is gone"))
 
     async def _read(self) -> None:
-        """Hand out answers until there are no more; who still waits for one learns of that."""
-        try:
+        with contextlib.suppress(EOFError):
             while True:
                 number, data = await received(self._stdout)
                 waiting = self._waiting.get(number)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(data)
-        except EOFError:
-            return
-        finally:
-            for waiting in self._waiting.values():
-                if not waiting.done():
-                    waiting.set_exception(EOFError("the worker is gone"))
-
-    async def _death(self) -> WorkerDied:
-        return WorkerDied(ending(await self._process.wait())[1])
 
     async def close(self) -> None:
-        """Let it end, or end it."""
+        """Let it end, or end it, and with it whatever it started and left in its session."""
         self._stdin.close()
         try:
-            await asyncio.wait_for(self._process.wait(), _END_SECONDS)
+            await asyncio.wait_for(self._exited.wait(), _END_SECONDS)
         except asyncio.TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
+            pass
         finally:
-            self._reading.cancel()
+            self._kill()
+            self._transport.close()
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.name == "posix":
+                os.killpg(self._transport.get_pid(), signal.SIGKILL)
+            elif not self._exited.is_set():
+                self._transport.kill()

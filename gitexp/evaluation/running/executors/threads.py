@@ -7,7 +7,7 @@ something for each loop or thread. Modules of the project are imported once, and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -17,14 +17,17 @@ from gitexp.evaluation.running.making import Made, WorkItem
 from gitexp.surroundings import Surroundings
 
 if TYPE_CHECKING:
+    from gitexp.evaluation.endpoints.opening import Recorded
     from gitexp.evaluation.running.planning import Plan
     from gitexp.evaluation.running.window import Answer
 
 
 @asynccontextmanager
-async def threads(plan: Plan, surroundings: Surroundings) -> AsyncIterator[Answer]:
+async def threads(
+    plan: Plan, surroundings: Surroundings, recorded: Recorded | None
+) -> AsyncIterator[Answer]:
     """Yield what makes rows in threads, which are begun as they are needed."""
-    pool = _Pool(plan, surroundings)
+    pool = _Pool(lambda: Bench(plan.recipe, plan.parts, surroundings, recorded))
     with project_code(plan.recipe.directory):
         try:
             await pool.another()
@@ -34,9 +37,8 @@ async def threads(plan: Plan, surroundings: Surroundings) -> AsyncIterator[Answe
 
 
 class _Pool:
-    def __init__(self, plan: Plan, surroundings: Surroundings) -> None:
-        self._plan = plan
-        self._surroundings = surroundings
+    def __init__(self, new_bench: Callable[[], Bench]) -> None:
+        self._new_bench = new_bench
         self._benches: list[Bench] = []
         self._idle: list[Bench] = []
         self._opening = asyncio.Lock()
@@ -54,7 +56,7 @@ class _Pool:
     async def another(self) -> None:
         """Begin another thread; one after the other, as they import the same modules."""
         async with self._opening:
-            bench = Bench(self._plan.recipe, self._plan.parts, self._surroundings)
+            bench = self._new_bench()
             self._benches.append(bench)
             await asyncio.wrap_future(bench.ready)
             self._idle.append(bench)

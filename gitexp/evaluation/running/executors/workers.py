@@ -18,6 +18,7 @@ from gitexp.evaluation.running.opening import Parts, Recipe, parts_of
 from gitexp.surroundings import Surroundings
 
 if TYPE_CHECKING:
+    from gitexp.evaluation.endpoints.opening import Recorded
     from gitexp.evaluation.workflows.work import Step
 
 _GRACE = 3.0
@@ -64,11 +65,15 @@ class Bench:
         ready: done when the recipe is open; it holds the error where it cannot be opened.
     """
 
-    def __init__(self, recipe: Recipe, parts: Parts, surroundings: Surroundings) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        parts: Parts,
+        surroundings: Surroundings,
+        recorded: Recorded | None = None,
+    ) -> None:
         self.ready: Future[None] = Future()
-        self._recipe = recipe
-        self._parts = parts
-        self._surroundings = surroundings
+        self._opened = opened_here(recipe, parts, surroundings, recorded)
         self._loop: asyncio.AbstractEventLoop
         self._maker: RowMaker
         self._thread = LoopThread(self._main)
@@ -88,7 +93,7 @@ class Bench:
 
     async def _main(self) -> None:
         try:
-            async with opened_here(self._recipe, self._parts, self._surroundings) as maker:
+            async with self._opened as maker:
                 self._loop, self._maker = asyncio.get_running_loop(), maker
                 self.ready.set_result(None)
                 await self._loop.create_future()
