@@ -9,12 +9,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gitexp.clock import Clock, SystemClock
 from gitexp.ids import Randomness, system_bits
+
+
+def log_notice(text: str) -> None:
+    """Log what a person should know although nothing failed."""
+    import logging
+
+    logging.getLogger("gitexp").warning("%s", text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +36,8 @@ class Surroundings:
         random_bits: a source of random bits for identifiers.
         interactive: whether a person can be asked for credentials.
         argv: the command line, which runs record.
+        notice: takes what a person should know although nothing failed; by default it is logged
+            by the logger `gitexp`.
     """
 
     environ: Mapping[str, str] = field(default_factory=dict)
@@ -38,6 +47,7 @@ class Surroundings:
     random_bits: Randomness = system_bits
     interactive: bool = False
     argv: tuple[str, ...] = ()
+    notice: Callable[[str], None] = log_notice
 
     @classmethod
     def of_process(cls) -> Surroundings:

@@ -49,7 +49,7 @@ class Session:
         """What the library is told of this process."""
         from gitexp.surroundings import Surroundings
 
-        return replace(Surroundings.of_process(), directory=self.directory)
+        return replace(Surroundings.of_process(), directory=self.directory, notice=self.warn)
 
     @cached_property
     def repository(self) -> Repository:

@@ -61,6 +61,22 @@ def _sum(left: Any, right: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """An attempt of a call that failed, after which another one was made.
+
+    Attributes:
+        kind, message: of the failure.
+        seconds: when it failed, counted from the beginning of the call.
+        wait: the seconds until the next attempt.
+    """
+
+    kind: str
+    message: str
+    seconds: float
+    wait: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
     """What one call gave.
 
@@ -69,6 +85,7 @@ class Answer:
         attempts: how often the system was asked until it answered.
         cached: whether it was answered from the cache of responses, without asking.
         attributes: what a trace says of the call, by the names of the GenAI conventions.
+        failures: the attempts before the one that gave the answer.
     """
 
     output: Any
@@ -76,6 +93,7 @@ class Answer:
     attempts: int = 1
     cached: bool = False
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    failures: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,6 +149,7 @@ class CallFailed(Exception):
         kind: a stable word for statistics, such as `HTTP 503`, `Timeout`, `BadResponse`.
         retryable: whether asking again may help.
         retry_after: the seconds that the system asked to wait; None where it did not.
+        failures: the attempts before the last one.
     """
 
     def __init__(
@@ -140,18 +159,28 @@ class CallFailed(Exception):
         kind: str,
         retryable: bool = False,
         retry_after: float | None = None,
+        failures: tuple[Attempt, ...] = (),
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.retryable = retryable
         self.retry_after = retry_after
+        self.failures = failures
 
     def __reduce__(self) -> Any:
-        return _call_failed, (str(self), self.kind, self.retryable, self.retry_after)
+        return _call_failed, (str(self), self.kind, self.retryable, self.retry_after, self.failures)
 
 
-def _call_failed(message: str, kind: str, retryable: bool, retry_after: float | None) -> CallFailed:
-    return CallFailed(message, kind=kind, retryable=retryable, retry_after=retry_after)
+def _call_failed(
+    message: str,
+    kind: str,
+    retryable: bool,
+    retry_after: float | None,
+    failures: tuple[Attempt, ...],
+) -> CallFailed:
+    return CallFailed(
+        message, kind=kind, retryable=retryable, retry_after=retry_after, failures=failures
+    )
 
 
 class Caller(Protocol):

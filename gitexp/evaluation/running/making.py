@@ -129,7 +129,7 @@ class RowMaker:
             item=item,
             began_ns=began,
             ended_ns=self.now(),
-            steps=[self._masked_step(step) for step in outcome.steps],
+            steps=[self._traced(step) for step in outcome.steps],
             scores=steps,
             failure=failure,
         )
@@ -257,14 +257,20 @@ class RowMaker:
             return score
         return Score.from_dict(masked(score.to_dict(), self.secrets))
 
-    def _masked_step(self, step: Step) -> Step:
+    def _traced(self, step: Step) -> Step:
+        """Return a step as spans may tell it: masked, its error of a type that is known."""
+        if step.error is not None:
+            failure = self._failure(step.error)
+            step = replace(step, error=CallFailed(failure.message, kind=failure.type))
         if not self.secrets:
             return step
         return replace(
             step,
             output=masked(step.output, self.secrets),
             attributes=masked(dict(step.attributes), self.secrets),
-            error=step.error and CallFailed(self._failure(step.error).message, kind="error"),
+            failures=tuple(
+                replace(one, message=masked(one.message, self.secrets)) for one in step.failures
+            ),
         )
 
     def _failure(self, exc: Exception) -> Failure:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gitexp.clock import Clock
-from gitexp.evaluation.answers import Answer, Asking, Caller, CallFailed
+from gitexp.evaluation.answers import Answer, Asking, Attempt, Caller, CallFailed
 from gitexp.evaluation.endpoints.loading import Endpoint, Retry
 from gitexp.evaluation.running.rates import Rate
 from gitexp.evaluation.running.responses import Responses
@@ -18,6 +18,9 @@ from gitexp.ids import Randomness
 
 LONGEST_RETRY_AFTER = 300.0
 """The longest that a system may ask to wait; a call that is told to wait longer has failed."""
+
+_MOST_DOUBLINGS = 64
+"""More make no difference to any wait, and too many are no number any more."""
 
 _RANDOM_BITS = 53
 
@@ -36,7 +39,8 @@ def wait_before(retry: Retry, attempt: int, failure: CallFailed, share: float) -
     asked = failure.retry_after or 0.0
     if not failure.retryable or attempt >= retry.attempts or asked > LONGEST_RETRY_AFTER:
         return None
-    most = min(retry.backoff_seconds * 2.0 ** (attempt - 1), retry.max_backoff_seconds)
+    doublings = min(attempt - 1, _MOST_DOUBLINGS)
+    most = min(retry.backoff_seconds * 2.0**doublings, retry.max_backoff_seconds)
     return max(most * share, asked)
 
 
@@ -47,6 +51,7 @@ class PatientCaller:
         rate: what its rate allows; None without a limit.
         responses: the cache; None without one.
         random: returns a number from 0 to 1.
+        now: returns seconds that never run backwards.
     """
 
     def __init__(
@@ -57,6 +62,7 @@ class PatientCaller:
         rate: Rate | None = None,
         responses: Responses | None = None,
         random: Callable[[], float],
+        now: Callable[[], float],
     ) -> None:
         self._caller = caller
         self._retry = endpoint.retry
@@ -67,6 +73,7 @@ class PatientCaller:
         self._responses = responses
         self._endpoint = endpoint.digest
         self._random = random
+        self._now = now
 
     async def call(self, asking: Asking) -> Answer:
         """Return the answer of the system, from the cache where it is there.
@@ -85,20 +92,23 @@ class PatientCaller:
         return answer
 
     async def _asked(self, asking: Asking) -> Answer:
-        attempt = 0
+        failures: tuple[Attempt, ...] = ()
+        began = self._now()
         while True:
-            attempt += 1
             try:
                 answer = await self._once(asking)
             except CallFailed as exc:
-                seconds = wait_before(self._retry, attempt, exc, self._random())
+                seconds = wait_before(self._retry, len(failures) + 1, exc, self._random())
                 if seconds is None:
-                    raise _given_up(exc, attempt) from exc
+                    raise _given_up(exc, failures) from exc
+                failures = (*failures, _failed(exc, self._now() - began, seconds))
                 if exc.retry_after and self._rate is not None:
                     self._rate.pause(exc.retry_after)
                 await asyncio.sleep(seconds)
             else:
-                return answer if attempt == 1 else replace(answer, attempts=attempt)
+                if not failures:
+                    return answer
+                return replace(answer, attempts=len(failures) + 1, failures=failures)
 
     async def _once(self, asking: Asking) -> Answer:
         async with self._slots:
@@ -114,10 +124,15 @@ class PatientCaller:
         await self._caller.close()
 
 
-def _given_up(exc: CallFailed, attempts: int) -> CallFailed:
-    if attempts == 1:
+def _failed(exc: CallFailed, seconds: float, wait: float) -> Attempt:
+    return Attempt(kind=exc.kind, message=str(exc), seconds=seconds, wait=round(wait, 3))
+
+
+def _given_up(exc: CallFailed, failures: tuple[Attempt, ...]) -> CallFailed:
+    if not failures:
         return exc
-    return CallFailed(f"{exc} ({attempts} attempts)", kind=exc.kind)
+    message = f"{exc} ({len(failures) + 1} attempts)"
+    return CallFailed(message, kind=exc.kind, failures=failures)
 
 
 def patient(
@@ -149,4 +164,5 @@ def patient(
         rate=rate if is_limited else None,
         responses=Responses(directory=cache) if cache is not None and use_cache else None,
         random=lambda: random_bits(_RANDOM_BITS) / 2**_RANDOM_BITS,
+        now=clock.monotonic,
     )

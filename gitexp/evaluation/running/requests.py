@@ -68,6 +68,7 @@ class EvaluationRequest:
         evaluator_workflows: names of evaluation workflows; instead of evaluators.
         generation_method: a note on how the outputs come about, for the record.
         version: a revision of the experiment.
+        capture_content: whether spans hold inputs and outputs, which may be sensitive.
         overrides: values that replace the version's for this run alone.
         arguments: values beside those of the project's slots, such as those of an entrypoint.
         repeats: how often each sample is done.
@@ -94,6 +95,7 @@ class EvaluationRequest:
     tags: Mapping[str, str] = field(default_factory=dict)
     span_workflow_name: str = SPAN_WORKFLOW_NAME
     enable_tracing: bool = True
+    capture_content: bool = False
     batch_size: int = BATCH_SIZE
     concurrency: int = CONCURRENCY
     generation_method: str = ""
@@ -177,6 +179,7 @@ _RECORDED = (
     "evaluator_workflows",
     "span_workflow_name",
     "enable_tracing",
+    "capture_content",
     "batch_size",
     "concurrency",
     "generation_method",

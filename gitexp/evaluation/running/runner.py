@@ -17,7 +17,7 @@ from gitexp.evaluation.running.progress import Progress as Progress
 from gitexp.evaluation.running.progress import Report, progress_of
 from gitexp.evaluation.running.requests import EvaluationRequest
 from gitexp.evaluation.running.stopping import CANCELLED, CancelWatch, limit_reached
-from gitexp.evaluation.tracing.sinks import Spans, open_spans
+from gitexp.evaluation.tracing.sinks import open_spans
 from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
 from gitexp.runs.journalling.journals import Journal, create_journal
@@ -33,6 +33,7 @@ from gitexp.runs.tracking.resuming import go_on_with
 
 if TYPE_CHECKING:
     from gitexp.evaluation.running.window import Window
+    from gitexp.evaluation.tracing.sinks import Spans
 
 __all__ = ["EvaluationRequest", "Progress", "evaluate", "resume"]
 
@@ -173,7 +174,10 @@ class Evaluation:
         plan, surroundings = self._plan, self._workspace.surroundings
         self._report()
         with open_spans(
-            plan.run, plan.request, surroundings.environ, surroundings.random_bits
+            plan,
+            surroundings,
+            keep=lambda line: self._sides.append(SPANS, line),
+            ending=lambda: (self._stopped, self._tally.stats),
         ) as spans:
             window = Window(
                 items=done.missing(plan.items()),
@@ -181,7 +185,7 @@ class Evaluation:
                 batch_size=plan.request.batch_size,
                 finished=lambda item, made: self._finished(window, spans, item, made),
                 sync=self._sides.sync,
-                look=lambda: self._look(window),
+                look=lambda: self._look(window, spans),
             )
 
             async def work() -> None:
@@ -196,7 +200,7 @@ class Evaluation:
             return
         self._sides.append(ROWS, encoded_row(made.row))
         if spans is not None and made.trace is not None:
-            self._sides.append(SPANS, spans.take(made.trace))
+            spans.take(made)
         self._tally.add(made.row)
         self._report()
         reached = limit_reached(self._plan.request.limits, self._tally, self._seconds())
@@ -207,8 +211,10 @@ class Evaluation:
         self._stopped = self._stopped or why
         window.stop()
 
-    def _look(self, window: Window) -> None:
+    def _look(self, window: Window, spans: Spans | None) -> None:
         """Say how far the run is, and look whether somebody cancelled it."""
+        if spans is not None:
+            spans.flush()
         cancelled = self._cancels.asked()
         if cancelled is not None:
             self._stop(window, cancelled)

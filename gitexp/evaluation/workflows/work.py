@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from gitexp.documents.problems import MISSING
-from gitexp.evaluation.answers import Asking, Caller, CallFailed, Usage
+from gitexp.evaluation.answers import Asking, Attempt, Caller, CallFailed, Usage
 from gitexp.evaluation.workflows.tasks import (
     ConditionTask,
     DuplicateTask,
@@ -33,6 +33,9 @@ class Step:
         began_ns, ended_ns: nanoseconds since 1970.
         output: what it gave; MISSING where it failed.
         attributes: what a trace says of it.
+        attempts: how often its endpoint was asked.
+        cached: whether the answer came from the cache of responses.
+        failures: the attempts that failed before the last one.
     """
 
     name: str
@@ -43,6 +46,9 @@ class Step:
     error: Exception | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     span_id: str = ""
+    attempts: int = 1
+    cached: bool = False
+    failures: tuple[Attempt, ...] = ()
 
 
 @dataclass(kw_only=True, slots=True)
@@ -120,6 +126,8 @@ class OpenedWorkflow:
             step.output = await self._done(task, asking, outcome, step)
         except Exception as exc:
             step.error = exc
+            step.failures = getattr(exc, "failures", ())
+            step.attempts = len(step.failures) + 1
             raise
         finally:
             step.ended_ns = self._now()
@@ -144,7 +152,8 @@ class OpenedWorkflow:
         outcome.usage = outcome.usage + answer.usage
         outcome.attempts = max(outcome.attempts, answer.attempts)
         outcome.cached = outcome.cached and answer.cached
-        step.attributes = answer.attributes
+        step.attributes, step.failures = answer.attributes, answer.failures
+        step.attempts, step.cached = answer.attempts, answer.cached
         return answer.output
 
     async def _transform(self, task: TransformTask, asking: Asking) -> Any:

@@ -24,16 +24,16 @@ from gitexp.runs.journalling import gates, journals
 from gitexp.runs.journalling.journals import Contents, Journal
 from gitexp.runs.journalling.side_files import ROWS, Sides
 from gitexp.runs.recording import ledger
-from gitexp.runs.recording.records import record_of
+from gitexp.runs.recording.records import counted, record_of
 from gitexp.runs.recording.results import (
     last_finished,
     recorded_parts,
     recorded_rows,
-    recorded_spans,
     rows_of,
     totals_of,
 )
 from gitexp.runs.recording.segments import next_segment
+from gitexp.runs.recording.spans import archived_spans, recorded_spans
 from gitexp.runs.rows import Failure
 from gitexp.runs.run import Run
 from gitexp.store.filelocks import lock_file_now, unlock_file
@@ -92,6 +92,9 @@ def _record(
     if contents.segment is not None and sides.size(ROWS):
         rows = rows_of(workspace, contents.run.id, beside=sides)
         contents.add({"set": totals_of(rows)})
+    archive = archived_spans(workspace, contents.state.run(), sides, contents.segment or "")
+    if archive is not None:
+        contents.add({"artifacts": [archive.to_dict()]})
     run = contents.state.run()
     files = shared_files(workspace, contents, experiment, sides)
     if contents.segment is None:
@@ -101,6 +104,8 @@ def _record(
         last = _last_segment(contents)
         files[layout.segment_path(run.id, last)] = events
         files |= recorded_parts(run.id, sides, [*contents.checkpoints], last)
+        if spans := recorded_spans(sides):
+            files[layout.spans_path(run.id, last)] = spans
     message = f"run {experiment}: {run.id} {run.status}"
     ledger.write(workspace, experiment, files, message=message, author=author)
     return run
@@ -127,7 +132,7 @@ def _record_of(workspace: Workspace, run: Run, contents: Contents, sides: Sides)
     if sides.size(ROWS):
         files[layout.RESULTS_FILE], tally = recorded_rows(sides)
         files[layout.SPANS_FILE] = recorded_spans(sides)
-        run = replace(run, stats=tally.stats, scores=tally.scores(), usage=tally.usage())
+        run = counted(run, tally)
     return record_of(run, files=files, texts=texts.of_run(workspace, run))
 
 
