@@ -156,6 +156,7 @@ def test_a_scheduler_is_for_dask_alone(project: Project) -> None:
     with pytest.raises(InvalidInput) as caught:
         project.run(scheduler="tcp://127.0.0.1:8786")
     assert str(caught.value) == "a scheduler is given, and the executor 'local' has none"
+    assert project.runs() == []
 
 
 def test_without_dask_it_is_said_how_to_have_it(

@@ -18,7 +18,10 @@ LOG = os.open({log!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 def answer(given, parameters):
     os.write(LOG, f"{{given}} {{os.getpid()}}\\n".encode())
     print("talk")
-    if given == "poison":
+    if given == "parent" and os.fork() == 0:
+        os.write(LOG, f"child {{os.getpid()}}\\n".encode())
+        time.sleep(600)
+    if given in ("poison", "parent"):
         time.sleep(0.05)
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep({seconds})

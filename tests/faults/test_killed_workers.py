@@ -72,6 +72,16 @@ def test_a_row_that_kills_its_workers_is_an_error_and_the_others_are_not(
     assert len([1 for given, _ in executions(directory) if given == "poison"]) == 3
 
 
+def test_what_a_dead_worker_left_behind_holds_up_nothing(tmp_path: Path) -> None:
+    directory = tmp_path / "project"
+    project = make_project(directory, [1, "parent", 2], seconds=0.01)
+    run = project.run(executor="processes", concurrency=1)
+    assert (run.status, run.stats) == ("finished", Stats(passed=2, errors=1))
+    left = [pid for given, pid in executions(directory) if given == "child"]
+    assert left
+    assert until(lambda: not any(map(is_alive, left)))
+
+
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_workers_do_not_outlive_a_run_that_is_killed(tmp_path: Path, executor: str) -> None:
     directory = tmp_path / "project"

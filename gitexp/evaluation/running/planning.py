@@ -13,6 +13,7 @@ from gitexp.errors import Conflict, NotAllowed
 from gitexp.evaluation.datasets.loading import Dataset, load
 from gitexp.evaluation.datasets.selecting import Selection
 from gitexp.evaluation.evaluators.loading import DEFAULT_EVALUATOR
+from gitexp.evaluation.running.executors import require_executor
 from gitexp.evaluation.running.making import WorkItem
 from gitexp.evaluation.running.opening import Parts, Recipe, parts_of
 from gitexp.evaluation.running.requests import EvaluationRequest
@@ -70,7 +71,9 @@ def make_plan(
         NotFound: there is no such experiment, version, dataset, workflow, endpoint or evaluator.
         NotAllowed: the experiment is deleted, or the repository has no working tree.
         InvalidDocuments: a file, an override or a tag is wrong; all its problems at once.
+        InvalidInput: there is no such executor here.
     """
+    require_executor(request)
     directory = project_directory(workspace)
     header = runnable(workspace, request.experiment)
     values = _values(workspace, request)

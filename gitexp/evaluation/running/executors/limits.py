@@ -59,27 +59,30 @@ def _evaluator_gates(parts: Parts, clock: Clock) -> Iterator[_Gate]:
         concurrency = evaluator.options.get("concurrency")
         limit: Mapping[str, Any] = evaluator.options.get("rate_limit") or {}
         if concurrency or limit:
-            yield _Gate(concurrency, RateLimit(**limit), clock, score=evaluator.name)
+            calls = evaluator.options.get("repeat", 1)
+            rows = max(1, concurrency // calls) if concurrency else None
+            yield _Gate(rows, RateLimit(**limit), clock, calls=calls, score=evaluator.name)
 
 
 class _Gate:
     """What one system allows.
 
     Args:
+        rows: how many rows may ask it at once; None for as many as there are.
         calls: how often a row asks it at most, where every attempt is the first.
         score: the evaluator that asks it; empty where tasks do.
     """
 
     def __init__(
         self,
-        concurrency: int | None,
+        rows: int | None,
         limit: RateLimit,
         clock: Clock,
         *,
         calls: int = 1,
         score: str = "",
     ) -> None:
-        self.slots = asyncio.Semaphore(concurrency or _MANY)
+        self.slots = asyncio.Semaphore(rows or _MANY)
         self._rate = Rate(
             requests_per_minute=limit.requests_per_minute,
             tokens_per_minute=limit.tokens_per_minute,
