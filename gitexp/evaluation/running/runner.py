@@ -172,6 +172,9 @@ class Evaluation:
         from gitexp.evaluation.running.window import Window
 
         plan, surroundings = self._plan, self._workspace.surroundings
+        if plan.run.stats.rows:
+            # Rows that are done again no longer count, whatever the run said when it broke off.
+            self._journal.append({"set": self._tally.so_far()})
         self._report()
         with open_spans(
             plan,
