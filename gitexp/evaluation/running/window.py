@@ -24,7 +24,8 @@ class Window:
     Attributes:
         items: what is to be done, in order; loaded as it is needed.
         finished: takes an item and what was made of it, as soon as it is there.
-        sync: makes finished rows durable; called after every batch and every second.
+        sync: makes finished rows durable; called in a thread after every batch and every second.
+        look: called after that, in the event loop.
         stopping: set to begin nothing more; what is in flight is finished.
     """
 
@@ -33,18 +34,22 @@ class Window:
     batch_size: int
     finished: Callable[[WorkItem, Made], None]
     sync: Callable[[], None]
+    look: Callable[[], None]
     stopping: bool = field(default=False)
     _since_sync: int = field(default=0, init=False)
+    _due: asyncio.Event = field(init=False)
 
     def stop(self) -> None:
         """Begin nothing more; may be called from another thread."""
         self.stopping = True
 
     async def work(self, answer: Answer) -> None:
-        """Answer every item; raise what `finished` or `sync` raises."""
+        """Answer every item; raise what `finished`, `sync` or `look` raises."""
+        self._due = asyncio.Event()
         slots = [self._slot(answer) for _ in range(self.concurrency)]
-        await _together(slots, beside=self._sync_every_second())
+        await _together(slots, beside=self._keep_safe())
         self.sync()
+        self.look()
 
     async def _slot(self, answer: Answer) -> None:
         while not self.stopping:
@@ -55,12 +60,21 @@ class Window:
             self._since_sync += 1
             if self._since_sync >= self.batch_size:
                 self._since_sync = 0
-                self.sync()
+                self._due.set()
 
-    async def _sync_every_second(self) -> None:
+    async def _keep_safe(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(_SYNC_SECONDS)
-            self.sync()
+            # Not `asyncio.wait_for`: before Python 3.12 it loses a cancellation that comes just
+            # when what it waits for is there, and this would go on for ever.
+            timer = loop.call_later(_SYNC_SECONDS, self._due.set)
+            try:
+                await self._due.wait()
+            finally:
+                timer.cancel()
+            self._due.clear()
+            await loop.run_in_executor(None, self.sync)
+            self.look()
 
 
 async def _together(

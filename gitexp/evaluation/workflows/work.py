@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from gitexp.documents.problems import MISSING
 from gitexp.evaluation.answers import Asking, Attempt, Caller, CallFailed, Usage
@@ -92,10 +92,15 @@ class OpenedWorkflow:
         self._templates = _templates(workflow)
 
     async def work(self, asking: Asking) -> Outcome:
-        """Return what the tasks come to; a task that fails ends the sample."""
+        """Return what the tasks come to; a task that fails ends the sample.
+
+        Args:
+            asking: what the first task is given; its `outputs` are filled with those of the tasks.
+        """
         outcome = Outcome(cached=True)
+        outputs = cast("dict[str, Any]", asking.outputs)
         try:
-            outcome.output = await self._through(self._tasks, asking, {}, outcome)
+            outcome.output = await self._through(self._tasks, asking, outputs, outcome)
         except Exception as exc:
             outcome.error = exc
         outcome.cached = outcome.cached and any(s.kind == "endpoint" for s in outcome.steps)
@@ -106,8 +111,9 @@ class OpenedWorkflow:
     ) -> Any:
         given = asking.input
         for task in tasks:
-            now = replace(asking, input=given, outputs=outputs)
-            given = outputs[task.name] = await self._task(task, now, outputs, outcome)
+            if given is not asking.input:
+                asking = replace(asking, input=given)
+            given = outputs[task.name] = await self._task(task, asking, outputs, outcome)
         return given
 
     async def _task(
