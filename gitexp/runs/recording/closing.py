@@ -89,7 +89,8 @@ def _record(
     sides: Sides,
     author: Signature | None = None,
 ) -> Run:
-    if contents.segment is not None and sides.size(ROWS):
+    # What an evaluation said of its totals while it went on is less than all of them.
+    if contents.segment is not None and (sides.size(ROWS) or contents.run.evaluation):
         rows = rows_of(workspace, contents.run.id, beside=sides)
         contents.add({"set": totals_of(rows)})
     archive = archived_spans(workspace, contents.state.run(), sides, contents.segment or "")
