@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gitexp.environments.binding import Binding
+    from gitexp.evaluation.jobs.states import Job
     from gitexp.evaluation.running.handles import EvaluationHandle
     from gitexp.evaluation.running.runner import Progress
     from gitexp.experiments.headers import Direction
@@ -314,12 +315,14 @@ class Experiment:
         tags: Mapping[str, str | None] | None = None,
         artifact_location: str | None = None,
         metrics: Mapping[str, Direction | None] | None = None,
+        entrypoints: Mapping[str, bool] | None = None,
     ) -> Header:
         """Change the header, and return it; a tag or metric whose value is None is removed.
 
         Args:
             artifact_location: where runs that begin later keep their artifacts.
             metrics: the direction in which each metric is better.
+            entrypoints: whether jobs may be created through each.
         """
         from gitexp.experiments import lifecycle
 
@@ -327,7 +330,9 @@ class Experiment:
             merged = {**header.tags, **(tags or {})}
             directions = {**header.metrics, **(metrics or {})}
             place = header.artifact_location if artifact_location is None else artifact_location
+            declared = {**dict.fromkeys(header.entrypoints, True), **(entrypoints or {})}
             return header.having(
+                entrypoints=tuple(name for name, is_declared in declared.items() if is_declared),
                 artifact_location=place,
                 metrics={name: way for name, way in directions.items() if way is not None},
                 description=header.description if description is None else description,
@@ -548,6 +553,18 @@ class Experiment:
 
         asked = request_of({**(request or {}), **fields}, experiment=self._name)
         return submit(self.repository.workspace, asked)
+
+    def create_job(self, entrypoint: str, **options: Any) -> Job:
+        """Return a new job of this experiment, which waits in its queue.
+
+        Args:
+            options: `values`, `dataset`, `queue` and the others of `Jobs.create`.
+
+        Raises:
+            NotAllowed: the experiment does not declare the entrypoint.
+            InvalidDocuments: every missing, unknown and mistyped value, all at once.
+        """
+        return self.repository.jobs.create(self._name, entrypoint, **options)
 
     def start_run(
         self,

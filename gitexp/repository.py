@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from gitexp.environments.diffing import Diff
     from gitexp.evaluation.datasets.collection import Datasets
+    from gitexp.evaluation.jobs.jobs import Entrypoints, Jobs
     from gitexp.experiments.catalog import LifecycleFilter, Page
     from gitexp.experiments.headers import Direction
     from gitexp.experiments.sharing import FetchReport, PushReport, RefChange, Visibility
@@ -144,6 +145,20 @@ class Repository:
         from gitexp.evaluation.datasets.collection import Datasets
 
         return Datasets(self.workspace)
+
+    @property
+    def jobs(self) -> Jobs:
+        """The jobs that wait, are done and are over in this repository."""
+        from gitexp.evaluation.jobs.jobs import Jobs
+
+        return Jobs(self.workspace)
+
+    @property
+    def entrypoints(self) -> Entrypoints:
+        """The entrypoints of the working tree."""
+        from gitexp.evaluation.jobs.jobs import Entrypoints
+
+        return Entrypoints(self.workspace)
 
     @property
     def root_directory(self) -> Path | None:

@@ -59,7 +59,7 @@ EXPERIMENT_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
             create="Create an experiment",
             list="List experiments",
             show="Show an experiment",
-            update="Change description, hypothesis, artifact location or metrics",
+            update="Change description, hypothesis, artifact location, metrics or entrypoints",
             rename="Rename an experiment",
             tag="Set or remove tags",
             archive="Hide an experiment from listings",
@@ -123,6 +123,7 @@ RUN_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("run_watch", watch="Follow an evaluation until it is over"),
         **entries("run_watch", cancel="Ask an evaluation to stop"),
         **entries("run_rows", rows="List what came of the samples of a run"),
+        **entries("run_trace", trace="List the traces of a run, or show one as a tree of spans"),
     },
     "Track": {
         **entries("run_exec", exec="Run any program as a run"),

@@ -180,6 +180,7 @@ def show_command(output: Output, experiment: str) -> None:
     examples=[
         "gitexp experiment update tone --description 'How answers sound'",
         "gitexp experiment update tone --hypothesis 'Calmer answers score higher'",
+        "gitexp experiment update tone --entrypoint nightly",
     ],
 )
 @experiment_argument()
@@ -187,6 +188,20 @@ def show_command(output: Output, experiment: str) -> None:
 @hypothesis_option
 @location_option
 @metric_option
+@click.option(
+    "--entrypoint",
+    "declared",
+    multiple=True,
+    metavar="NAME",
+    help="Let jobs be created through this entrypoint; may be repeated",
+)
+@click.option(
+    "--no-entrypoint",
+    "undeclared",
+    multiple=True,
+    metavar="NAME",
+    help="Let no more jobs be created through it; may be repeated",
+)
 @output_options
 def update_command(
     output: Output,
@@ -195,12 +210,15 @@ def update_command(
     hypothesis: str | None,
     artifact_location: str | None,
     metrics: tuple[str, ...],
+    declared: tuple[str, ...],
+    undeclared: tuple[str, ...],
 ) -> None:
-    """Change description, hypothesis, artifact location or metrics
+    """Change description, hypothesis, artifact location, metrics or entrypoints
 
     Tags are changed with `gitexp experiment tag`.
     """
-    if description is None and hypothesis is None and artifact_location is None and not metrics:
+    texts = (description, hypothesis, artifact_location)
+    if not any((metrics, declared, undeclared)) and texts == (None, None, None):
         raise UsageFault("nothing to change", hint="Give `--description TEXT` or another option.")
     changed = output.session.experiment(experiment)
     changed.update(
@@ -208,6 +226,7 @@ def update_command(
         hypothesis=hypothesis,
         artifact_location=artifact_location,
         metrics=directions_of(metrics) or None,
+        entrypoints={**dict.fromkeys(declared, True), **dict.fromkeys(undeclared, False)},
     )
     show_experiment(output, changed)
 

@@ -130,7 +130,7 @@ def _require_declared(header: Header, entrypoint: str) -> None:
     raise NotAllowed(
         f"experiment {header.name!r} does not declare entrypoint {entrypoint!r}: "
         f"it declares {declared}",
-        hint=f"Add it to `entrypoints` in experiments/{header.name}/experiment.yaml.",
+        hint=f"Declare it: `gitexp experiment update {header.name} --entrypoint {entrypoint}`.",
     )
 
 
