@@ -124,6 +124,7 @@ RUN_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("run_watch", cancel="Ask an evaluation to stop"),
         **entries("run_rows", rows="List what came of the samples of a run"),
         **entries("run_trace", trace="List the traces of a run, or show one as a tree of spans"),
+        **entries("run_trace", trace="List the traces of a run, or show one as a tree of spans"),
     },
     "Track": {
         **entries("run_exec", exec="Run any program as a run"),

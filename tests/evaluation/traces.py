@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -47,7 +48,7 @@ def run_span(found: list[Span]) -> Span:
     return span
 
 
-def known(span: Span) -> dict[str, Any]:
+def known(span: Mapping[str, Any]) -> dict[str, Any]:
     """Return the attributes of a span, or of anything that has some, as plain values."""
     return {one["key"]: _plain(one["value"]) for one in span["attributes"]}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from google.protobuf import json_format
+from google.protobuf import json_format  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, TracesData
 
@@ -29,7 +29,8 @@ from tests.evaluation.projects import Project
 from tests.evaluation.traces import told, traced
 from tests.runs.making import IDENTITY, workspace_on
 
-OK: tuple[int, dict[str, str], Any] = (200, {}, {})
+Answer = tuple[int, dict[str, str], Any]
+OK: Answer = (200, {}, {})
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ class Received:
 
 
 @contextmanager
-def collecting(*replies: tuple[int, dict[str, str], Any]) -> Iterator[Received]:
+def collecting(*replies: Answer) -> Iterator[Received]:
     """Yield what a collector is sent; it replies one after the other, the last one for ever."""
     left, received = list(replies or [OK]), Received()
 
@@ -147,7 +148,7 @@ def test_spans_go_to_the_collector_that_is_configured(project: Project) -> None:
 
 
 def test_a_collector_that_is_busy_is_asked_again(project: Project) -> None:
-    busy = (503, {"Retry-After": "0"}, {})
+    busy: Answer = (503, {"Retry-After": "0"}, {})
     with collecting(busy, OK) as received:
         notices = told(project, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=f"{received.url}/in?k=s3cret")
         traced(project)
@@ -167,7 +168,7 @@ def test_what_a_collector_refuses_is_not_sent_again(project: Project, status: in
 
 def test_a_redirect_is_not_followed(project: Project) -> None:
     with collecting() as elsewhere:
-        away = (307, {"Location": f"{elsewhere.url}/v1/traces"}, {})
+        away: Answer = (307, {"Location": f"{elsewhere.url}/v1/traces"}, {})
         with collecting(away) as received:
             notices = told(project, OTEL_EXPORTER_OTLP_ENDPOINT=received.url)
             traced(project, limit=1)
@@ -176,7 +177,7 @@ def test_a_redirect_is_not_followed(project: Project) -> None:
 
 
 def test_spans_that_a_collector_rejects_are_told(project: Project) -> None:
-    partial = (200, {}, {"partialSuccess": {"rejectedSpans": "2", "errorMessage": "too old"}})
+    partial: Answer = (200, {}, {"partialSuccess": {"rejectedSpans": "2", "errorMessage": "too old"}})
     with collecting(partial) as received:
         notices = told(project, OTEL_EXPORTER_OTLP_ENDPOINT=received.url)
         traced(project, limit=1)

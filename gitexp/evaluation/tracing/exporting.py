@@ -150,5 +150,5 @@ class Exporter:
         return True
 
     def _wait(self, attempt: int, reply: Reply) -> float:
-        most = min(self._first_wait * 2 ** (attempt - 1), _LONGEST_WAIT)
+        most = min(self._first_wait * 2.0 ** (attempt - 1), _LONGEST_WAIT)
         return max(most * (0.5 + self._random() / 2), min(reply.wait or 0.0, _LONGEST_WAIT))

@@ -6,9 +6,9 @@ import gzip
 import http.client
 import json
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.error import HTTPError, URLError
 from urllib.request import (
     HTTPRedirectHandler,
@@ -105,7 +105,7 @@ def _sent(opener: OpenerDirector, request: Request, timeout: float, clock: Clock
             return Reply(
                 problem=f"HTTP {exc.code}",
                 is_retryable=exc.code in _RETRYABLE,
-                wait=retry_after(exc.headers, clock),
+                wait=retry_after(cast("Mapping[str, str]", exc.headers), clock),
             )
     except (OSError, http.client.HTTPException, ValueError) as exc:
         reason = exc.reason if isinstance(exc, URLError) else exc
