@@ -25,6 +25,8 @@ from tests.runs.making import IDENTITY, workspace_on
 
 pytestmark = pytest.mark.interop
 
+ROOT = Path(__file__).parent.parent.parent
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
@@ -75,6 +77,39 @@ def test_what_cannot_be_imported_is_said_as_it_is_here(project: Project) -> None
     )
 
 
+def test_nobody_else_on_the_machine_can_hand_work_to_the_workers(project: Project) -> None:
+    project.code(
+        "from distributed import Worker\n\n"
+        "def answer(x, p):\n"
+        "    return {one.address.split(':')[0] for one in Worker._instances}.pop()\n"
+    )
+    run = project.run(executor="dask")
+    assert {row.output for row in project.rows(run)} == {"tls"}
+
+
+def test_a_script_that_does_not_guard_itself_is_told_so(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys, tempfile\n"
+        "from pathlib import Path\n"
+        "from tests.faults.killing_workers import make_project\n"
+        "directory = Path(tempfile.mkdtemp(dir=sys.argv[1])) / 'project'\n"
+        "make_project(directory, range(4), seconds=0).run(executor='dask')\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(
+        "gitexp.errors.GitexpError: no cluster of Dask can be started on this machine: "
+    )
+
+
 # --- a scheduler that was there before -----------------------------------------------------------
 
 
@@ -117,8 +152,8 @@ class Cluster:
                 [sys.executable, "-m", "dask", *words],
                 stdout=log,
                 stderr=log,
-                cwd=Path(__file__).parent.parent.parent,
-                env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)},
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
             )
         self._programs.append(program)
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["executor_of", "require_executor"]
 
+_DASK = ("distributed", "cryptography")
+
 
 def require_executor(request: EvaluationRequest) -> None:
     """Refuse a request whose executor cannot be had here; nothing is started or connected.
@@ -34,7 +36,7 @@ def require_executor(request: EvaluationRequest) -> None:
             f"a scheduler is given, and the executor {request.executor!r} has none",
             hint="Use `--executor dask` with it.",
         )
-    if request.executor == "dask" and find_spec("distributed") is None:
+    if request.executor == "dask" and not all(map(find_spec, _DASK)):
         raise InvalidInput(
             "the executor 'dask' needs Dask, which is not installed",
             hint="Install it: `pip install 'gitexp[dask]'`.",

@@ -51,9 +51,21 @@ async def _client(plan: Plan, surroundings: Surroundings) -> AsyncIterator[Any]:
     async with AsyncExitStack() as stack:
         address: Any = plan.request.scheduler
         if not address:
-            address = await stack.enter_async_context(_cluster(plan, surroundings))
+            address = await _started(_cluster(plan, surroundings), stack)
         is_own = not plan.request.scheduler
         yield await stack.enter_async_context(await _connected(address, is_own=is_own))
+
+
+async def _started(cluster: Any, stack: AsyncExitStack) -> Any:
+    """Return a cluster of our own that runs until the stack is left."""
+    try:
+        return await stack.enter_async_context(cluster)
+    except (OSError, RuntimeError) as exc:
+        raise GitexpError(
+            f"no cluster of Dask can be started on this machine: {exc}",
+            hint='In a script, begin the run below `if __name__ == "__main__":`, as worker '
+            "processes of Dask read the script again; `--executor processes` does without.",
+        ) from exc
 
 
 async def _connected(address: Any, *, is_own: bool) -> Any:
@@ -87,6 +99,7 @@ def _cluster(plan: Plan, surroundings: Surroundings) -> Any:
         n_workers=workers,
         threads_per_worker=-(-rows // workers),
         host="127.0.0.1",
+        security=True,  # else whoever is on this machine could hand it work
         dashboard_address=None,
         worker_dashboard_address=None,
         memory_limit=0,
