@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from gitexp.ids import RunId
     from gitexp.repository import Repository
     from gitexp.results.comparing import Comparison
+    from gitexp.results.gates.judging import GateReport
+    from gitexp.results.gates.rules import Rule
+    from gitexp.results.pairings import Pairing
     from gitexp.runs.artifacts.artifact import Artifact
     from gitexp.runs.metrics import MetricPoint
     from gitexp.runs.rows import ResultRow
@@ -119,6 +122,67 @@ class Runs:
         from gitexp.results.chosen_runs import compare_runs
 
         return compare_runs(self._repository.workspace, run_ids, baseline=baseline)
+
+    def pair(
+        self,
+        baseline: str,
+        run_id: str,
+        *,
+        allow_different_datasets: bool = False,
+        confidence: float = 0.95,
+    ) -> Pairing:
+        """Return two evaluations of the same samples, compared row by row.
+
+        Args:
+            allow_different_datasets: whether, of different datasets, the common samples whose
+                input and expected value are equal are compared.
+            confidence: of the intervals.
+
+        Raises:
+            InvalidInput: the runs are not over the same dataset, or have no sample in common.
+            NotFound: no such run is recorded here.
+        """
+        from gitexp.results.chosen_runs import pair_runs
+
+        return pair_runs(
+            self._repository.workspace,
+            baseline,
+            run_id,
+            allow_different_datasets=allow_different_datasets,
+            confidence=confidence,
+        )
+
+    def gate(
+        self,
+        run_id: str,
+        *rules: Rule | str,
+        baseline: str | None = None,
+        confidence: float = 0.95,
+        use_intervals: bool = False,
+    ) -> GateReport:
+        """Return whether a run is good enough by some rules, such as `min accuracy=0.9`.
+
+        Args:
+            rules: see `gitexp.results.gates.rules`.
+            baseline: what `max-regression` is measured against: a run, `env:NAME`,
+                `version:REVISION` or `latest`.
+            confidence: of the intervals.
+            use_intervals: whether a number passes only where its whole interval does.
+
+        Raises:
+            InvalidInput: there is no rule, one is wrong, or a regression has no baseline.
+            NotFound: no such run is recorded here.
+        """
+        from gitexp.results.gates.gating import gate
+
+        return gate(
+            self._repository.workspace,
+            run_id,
+            rules,
+            baseline=baseline,
+            confidence=confidence,
+            use_intervals=use_intervals,
+        )
 
     def set_tags(self, run_id: str, tags: Mapping[str, Any]) -> Run:
         """Set tags of a run, which may be over."""

@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("import_mlflow", **{"import": "Bring runs in from another tracker"}),
     },
     "Evaluation": {
+        **entries("gate", gate="Judge a run by rules, for people and for CI"),
         **entries("evaluator", evaluator="List, show and try evaluators"),
         **entries("score", score="Score the recorded outputs of a run"),
         **entries("entrypoint", entrypoint="List, show and check entrypoints"),
@@ -123,7 +124,6 @@ RUN_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("run_watch", watch="Follow an evaluation until it is over"),
         **entries("run_watch", cancel="Ask an evaluation to stop"),
         **entries("run_rows", rows="List what came of the samples of a run"),
-        **entries("run_trace", trace="List the traces of a run, or show one as a tree of spans"),
         **entries("run_trace", trace="List the traces of a run, or show one as a tree of spans"),
     },
     "Track": {

@@ -159,6 +159,10 @@ class Tally:
             return None
         return tally.pass_rate(self._confidence) if of_verdicts else tally.mean(self._confidence)
 
+    def latency_interval(self, part: str) -> tuple[float, float] | None:
+        """Return the interval of a percentile of the latency, such as `p95`, or of its mean."""
+        return self._usage.latency_interval(part, self._confidence)
+
     def scores(self) -> dict[str, dict[str, Any]]:
         """Return the numbers of each evaluator, see `ScoreTally.numbers`."""
         return {name: self._scores[name].numbers(self._confidence) for name in sorted(self._scores)}

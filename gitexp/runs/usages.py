@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gitexp.runs.estimates import Values
 from gitexp.runs.rows import ResultRow
 
-_PERCENTILES = (50, 90, 95, 99)
+_SHARES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 
 
 class Sum:
@@ -92,6 +93,13 @@ class UsageTally:
         sums = {name: self._sums[name].total for name in sorted(self._sums)}
         return found | sums | dict(self._more)
 
+    def latency_interval(self, part: str, confidence: float) -> tuple[float, float] | None:
+        """Return the interval of a percentile such as `p95`, or of the `mean`; else None."""
+        if part in _SHARES:
+            return self.percentile_interval(_SHARES[part], confidence)
+        mean = Values(values=self._seconds).mean(confidence=confidence) if part == "mean" else None
+        return mean.interval if mean is not None else None
+
     def percentile_interval(self, share: float, confidence: float) -> tuple[float, float] | None:
         """Return an interval of a percentile of the latency; None where there are no calls.
 
@@ -113,7 +121,7 @@ class UsageTally:
 def _spread(values: Sequence[float]) -> dict[str, float]:
     ranked = sorted(values)
     found = {"mean": math.fsum(ranked) / len(ranked)}
-    found |= {f"p{part}": percentile(ranked, part / 100) for part in _PERCENTILES}
+    found |= {name: percentile(ranked, share) for name, share in _SHARES.items()}
     return {name: round(value, 6) for name, value in (found | {"max": ranked[-1]}).items()}
 
 

@@ -1,0 +1,140 @@
+"""`gitexp gate`: verdicts, exit codes and reports; and runs compared row by row."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from gitexp.repository import Repository
+from gitexp.runs.recording.ledger import append
+from gitexp.runs.recording.records import record_of
+from gitexp.runs.rows import ResultRow, Score
+from tests.cli.conftest import Run
+from tests.runs.making import dataset_reference, make_row, make_run, references, run_id
+
+ONE, OTHER, ELSEWHERE = (str(run_id(number)) for number in range(3))
+EVIL = '\x1b[31m=cmd|" <b>@all'
+
+
+def rows(outcomes: Sequence[bool]) -> list[ResultRow]:
+    return [
+        make_row(
+            f"{EVIL}{number}",
+            "passed" if passed else "failed",
+            scores={name: Score(value=passed, passed=passed) for name in ("m", EVIL)},
+            duration_seconds=0.5,
+        )
+        for number, passed in enumerate(outcomes)
+    ]
+
+
+@pytest.fixture
+def runs(tone: list[str], project: Path) -> None:
+    """Three runs, the second worse than the first, the third over another dataset."""
+    with Repository.open(project) as repository:
+        experiment_id = repository.experiments.get("tone").id
+        for number, failed in enumerate([1, 4, 1]):
+            run = make_run(
+                run_id(number),
+                version=tone[0],
+                dataset=dataset_reference(digit="2" if number == 2 else "1"),
+                evaluators=references("m", EVIL),
+            )
+            given = rows([True] * (20 - failed) + [False] * failed)
+            record = record_of(replace(run, experiment_id=experiment_id), given)
+            append(repository.workspace, "tone", [record])
+
+
+@pytest.mark.usefixtures("runs")
+def test_a_gate_that_is_passed_exits_with_0(gitexp: Run) -> None:
+    result = gitexp("gate", ONE, "--min", "m=0.9", "--max-error-rate", "0", "--min-samples", "20")
+    assert result.code == 0
+    assert [line.split()[:3] for line in result.out.splitlines()] == [
+        ["rule", "outcome", "value"],
+        ["min", "m=0.9", "passed"],
+        ["max", "error_rate=0", "passed"],
+        ["min-samples", "20", "passed"],
+    ]
+    assert result.err == "the gate is passed: of 3 rules 3 passed\n"
+
+
+@pytest.mark.usefixtures("runs")
+def test_a_gate_that_is_not_passed_exits_with_3(gitexp: Run) -> None:
+    result = gitexp(
+        "gate", OTHER, "--max-regression", "m=0.02", "--baseline", ONE, "--format", "json"
+    )
+    assert result.code == 3
+    document = json.loads(result.out)
+    assert (document["outcome"], document["baseline"]) == ("failed", ONE)
+    (rule,) = document["rules"]
+    assert (rule["rule"], rule["value"], rule["pairs"]) == ("max-regression m=0.02", 0.15, 20)
+    assert result.err.startswith("the gate is not passed: of 1 rule against ")
+
+
+@pytest.mark.usefixtures("runs")
+def test_a_gate_that_cannot_be_judged_exits_with_1_and_says_why(gitexp: Run) -> None:
+    result = gitexp("gate", ELSEWHERE, "--max-regression", "m=0", "--baseline", ONE, "-q")
+    assert (result.code, result.out) == (1, "max-regression m=0\n")
+    assert result.err.startswith("error: the gate could not be judged: ")
+    result = gitexp("gate", ELSEWHERE, "--max-regression", "m=0", "--baseline", ONE)
+    assert f"the baseline {ONE} is over another dataset" in result.out
+    assert gitexp("gate", ONE, "--min", "x=1").code == 1
+    assert gitexp("gate", ONE, "--min", "m=0", "--min-samples", "21").code == 1
+
+
+@pytest.mark.usefixtures("runs")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "error: a gate needs a rule\n"),
+        (("--min", "m"), "error: --min 'm' is no rule\n"),
+        (("--max-error-rate", "few"), "error: --max-error-rate: 'few' is no number\n"),
+        (("--max-regression", "m=0"), "error: --max-regression needs a baseline\n"),
+    ],
+)
+def test_a_gate_that_is_called_wrongly_exits_with_2(
+    gitexp: Run, arguments: Sequence[str], message: str
+) -> None:
+    result = gitexp("gate", ONE, *arguments)
+    assert result.code == 2
+    assert result.err.startswith(message)
+
+
+@pytest.mark.usefixtures("runs")
+def test_verdicts_are_written_as_junit(gitexp: Run, project: Path) -> None:
+    result = gitexp(
+        "gate", OTHER, "--min", "m=0.5", "--min", f"{EVIL}=0.9", "--min", "x=1", "--junit", "g.xml"
+    )
+    assert result.code == 3
+    suite = ET.parse(project / "g.xml").getroot().find("testsuite")
+    assert suite is not None
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("3", "1", "1")
+    names = [case.get("name") for case in suite.findall("testcase")]
+    assert names == ["min m=0.5", 'min \\x1b[31m=cmd|" <b>@all=0.9', "min x=1"]
+    assert [path.name for path in project.glob("g.xml*")] == ["g.xml"]
+
+
+@pytest.mark.usefixtures("runs")
+def test_a_report_that_cannot_be_written_is_told(gitexp: Run) -> None:
+    result = gitexp("gate", ONE, "--min", "m=0.5", "--junit", "nowhere/g.xml")
+    assert result.code == 1
+    assert result.err.startswith("error: no such file or directory: ")
+
+
+@pytest.mark.usefixtures("runs")
+def test_names_are_harmless_in_every_form(gitexp: Run) -> None:
+    arguments = ("gate", ONE, "--min", f"{EVIL}=0.9", "--min", "=x=1")
+    table = gitexp(*arguments).out
+    assert "\x1b" not in table
+    assert "\x1b" not in gitexp(*arguments, "--format", "md").out
+    cells = list(csv.reader(io.StringIO(gitexp(*arguments, "--format", "csv").out)))
+    assert not any(cell.startswith(("=", "+", "@")) for row in cells for cell in row)
+    lines = gitexp(*arguments, "--format", "jsonl").out.splitlines()
+    assert [json.loads(line)["subject"] for line in lines] == [EVIL, "=x"]
