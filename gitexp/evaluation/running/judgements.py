@@ -30,7 +30,7 @@ def read_judgements(data: bytes, file: str) -> list[Judgement]:
 
 
 def _json_rows(text: str, file: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:

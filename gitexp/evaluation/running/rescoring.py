@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from gitexp.evaluation.datasets.sample import Sample
 from gitexp.evaluation.evaluators.evaluator import Evaluator, opened
 from gitexp.evaluation.evaluators.loading import load_evaluator
 from gitexp.evaluation.evaluators.people import recorded
-from gitexp.evaluation.evaluators.scoring import load_scoring
+from gitexp.evaluation.evaluators.scoring import Scoring, load_evaluation_workflow, load_scoring
 from gitexp.evaluation.running.calls import CallThreads
 from gitexp.evaluation.running.loops import run_in_thread
 from gitexp.evaluation.running.outputs import masked
@@ -32,10 +33,11 @@ from gitexp.runs.recording import ledger
 from gitexp.runs.recording.closing import dump_events, name_now
 from gitexp.runs.recording.results import rows_of, totals_of, updated
 from gitexp.runs.recording.segments import new_segment
+from gitexp.runs.references import Reference
 from gitexp.runs.rows import ResultRow, RowKey, Score, status_of
 from gitexp.runs.run import Run
 from gitexp.runs.tallies import Tally
-from gitexp.runs.tracking.starting import milliseconds_now, refuse_deleted
+from gitexp.runs.tracking.starting import find_run, milliseconds_now, refuse_deleted
 from gitexp.store.trees import tree_of
 
 
@@ -65,7 +67,9 @@ def rescore(
 ) -> Run:
     """Return a run with scores of evaluators added or redone; the system is not asked again.
 
-    Rows without an output stay as they are. All new scores are recorded together at the end.
+    Rows without an output stay as they are. All new scores are recorded together at the end, and
+    with them what the run's evaluation workflows make of them, as these are now; one that is gone
+    keeps its scores.
 
     Raises:
         NotFound: there is no such run or evaluator.
@@ -76,6 +80,7 @@ def rescore(
     directory = project_directory(workspace)
     scoring = load_scoring(directory, evaluators, root=workspace.root)
     parameters = _parameters(workspace, run)
+    redone = _Redone(run, _workflows(workspace, run, [one.name for one in scoring.evaluators]))
     found: dict[RowKey, ResultRow] = {}
     tally, total = Tally(), run.stats.rows
 
@@ -95,14 +100,13 @@ def rescore(
         }
         try:
             async with opened(scoring.evaluators, **given) as ready:
-                again = _Again(run, ready, parameters)
+                again = _Again(redone, ready, parameters)
                 await again.work(rows_of(workspace, run.id), take, concurrency)
         finally:
             threads.close()
 
     run_in_thread(work)
-    references = {one.name: one for one in (*run.evaluators, *scoring.references)}
-    return _recorded(workspace, run, found, [one.to_dict() for one in references.values()])
+    return _recorded(workspace, redone, found, scoring.references)
 
 
 def judge(
@@ -117,32 +121,47 @@ def judge(
     """
     run = _scorable(workspace, run_id)
     known = load_evaluator(project_directory(workspace), evaluator, root=workspace.root)
-    said = {(one.sample, one.repeat): one for one in judgements}
+    redone = _Redone(run, _workflows(workspace, run, [known.name]))
+    said = _by_row(judgements)
     found = {
-        row.key: _judged(run, row, known, said[row.key])
+        row.key: _judged(redone, row, known, said[row.key])
         for row in rows_of(workspace, run.id)
         if row.key in said
     }
-    missing = sorted(sample for sample, repeat in said.keys() - found.keys())
+    missing = sorted(said.keys() - found.keys())
     if missing:
         raise NotFound(
-            f"run {run.id} has no rows of {', '.join(missing)}",
+            f"run {run.id} has no rows of {', '.join(_named(key) for key in missing)}",
             hint=f"See its samples: `gitexp run rows {run.id}`.",
         )
-    references = {one.name: one for one in (*run.evaluators, known.reference)}
-    return _recorded(workspace, run, found, [one.to_dict() for one in references.values()])
+    return _recorded(workspace, redone, found, (known.reference,))
 
 
-def _judged(run: Run, row: ResultRow, evaluator: Evaluator, said: Judgement) -> ResultRow:
+def _by_row(judgements: Iterable[Judgement]) -> dict[RowKey, Judgement]:
+    found: dict[RowKey, Judgement] = {}
+    for one in judgements:
+        key = one.sample, one.repeat
+        if key in found:
+            raise InvalidInput(f"sample {_named(key)} is judged twice")
+        found[key] = one
+    return found
+
+
+def _named(key: RowKey) -> str:
+    sample, repeat = key
+    return f"{sample} (repeat {repeat})" if repeat else sample
+
+
+def _judged(redone: _Redone, row: ResultRow, evaluator: Evaluator, said: Judgement) -> ResultRow:
     try:
         score = recorded(evaluator, said.value, passed=said.passed, reason=said.reason)
     except InvalidInput as exc:
         raise InvalidInput(f"sample {said.sample}: {exc.message}", hint=exc.hint) from exc
-    return _rescored(run, row, {evaluator.name: score})
+    return redone.row(row, {evaluator.name: score})
 
 
 def _scorable(workspace: Workspace, run_id: str) -> Run:
-    run = ledger.get(workspace, run_id)
+    run = find_run(workspace, run_id)
     refuse_deleted(run)
     if not run.is_over:
         raise NotAllowed(
@@ -178,8 +197,10 @@ def _parameters(workspace: Workspace, run: Run) -> Parameters:
 class _Again:
     """Scores recorded rows with evaluators that are opened."""
 
-    def __init__(self, run: Run, ready: tuple[Evaluator, ...], parameters: Parameters) -> None:
-        self._run = run
+    def __init__(
+        self, redone: _Redone, ready: tuple[Evaluator, ...], parameters: Parameters
+    ) -> None:
+        self._redone = redone
         self._ready = ready
         self._secrets = secrets_of(parameters)
         self._parameters = parameters
@@ -190,18 +211,12 @@ class _Again:
         async def slot() -> None:
             for row in rows:
                 if row.output is not MISSING:
-                    take(_rescored(self._run, row, await self._scores(row)))
+                    take(self._redone.row(row, await self._scores(row)))
 
         await asyncio.gather(*(slot() for _ in range(concurrency)))
 
     async def _scores(self, row: ResultRow) -> dict[str, Score]:
-        sample = Sample(
-            id=row.sample,
-            input=row.input,
-            expected=row.expected,
-            metadata=row.metadata,
-            weight=row.weight,
-        )
+        sample = _sample(row)
         found = {}
         for evaluator in self._ready:
             score = await evaluator.score(
@@ -216,35 +231,78 @@ class _Again:
         return found
 
 
-def _rescored(run: Run, row: ResultRow, scores: Mapping[str, Score]) -> ResultRow:
-    """Return a line that changes the scores of a row, and its status with them."""
-    workflows = run.evaluation.get("evaluator_workflows")
-    every = {**row.scores, **scores}
-    deciding = {name: every[name] for name in workflows if name in every} if workflows else every
-    return ResultRow(
-        sample=row.sample,
-        repeat=row.repeat,
-        position=row.position,
-        status=status_of(deciding, error=row.error),
-        scores=scores,
-        rescored=True,
+def _sample(row: ResultRow) -> Sample:
+    return Sample(
+        id=row.sample,
+        input=row.input,
+        expected=row.expected,
+        metadata=row.metadata,
+        weight=row.weight,
     )
+
+
+def _workflows(workspace: Workspace, run: Run, evaluators: Sequence[str]) -> Scoring:
+    """Return those evaluation workflows of a run that are about some of these evaluators."""
+    found = []
+    for name in run.evaluation.get("evaluator_workflows", ()):
+        with contextlib.suppress(NotFound):
+            found.append(
+                load_evaluation_workflow(project_directory(workspace), name, root=workspace.root)
+            )
+    return Scoring(
+        evaluators=(),
+        workflows=tuple(
+            one for one in found if any(part.evaluator.name in evaluators for part in one.parts)
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Redone:
+    """A run, and the workflows whose scores change with those of its evaluators."""
+
+    run: Run
+    workflows: Scoring
+
+    def row(self, row: ResultRow, scores: Mapping[str, Score]) -> ResultRow:
+        """Return a line that changes the scores of a row, and its status with them."""
+        every = {**row.scores, **scores}
+        usage = Usage.from_dict(row.usage)
+        combined = self.workflows.combine(_sample(row), every, usage, row.duration_seconds)
+        every |= combined
+        deciding = self.run.evaluation.get("evaluator_workflows") or every
+        return ResultRow(
+            sample=row.sample,
+            repeat=row.repeat,
+            position=row.position,
+            status=status_of(
+                {name: every[name] for name in deciding if name in every}, error=row.error
+            ),
+            scores={**scores, **combined},
+            rescored=True,
+        )
+
+    def references(self, evaluators: Iterable[Reference]) -> list[dict[str, str]]:
+        """Return what the run records of everything that scored it."""
+        every = (*self.run.evaluators, *evaluators, *self.workflows.references)
+        return [one.to_dict() for one in {one.name: one for one in every}.values()]
 
 
 def _recorded(
     workspace: Workspace,
-    run: Run,
+    redone: _Redone,
     found: Mapping[RowKey, ResultRow],
-    evaluators: list[dict[str, str]],
+    evaluators: Iterable[Reference],
 ) -> Run:
     """Record new scores and the totals that they come to, in one commit."""
+    run = redone.run
     name = new_segment(workspace, after=ledger.segments_of(workspace, run.id))
     rows = (
         updated(row, found[row.key]) if row.key in found else row
         for row in rows_of(workspace, run.id)
     )
     event = {
-        "set": {**totals_of(rows), "evaluators": evaluators},
+        "set": {**totals_of(rows), "evaluators": redone.references(evaluators)},
         "at": milliseconds_now(workspace),
     }
     lines = (json.dumps(row.to_dict(), ensure_ascii=False) for row in found.values())
