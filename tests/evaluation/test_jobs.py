@@ -460,3 +460,25 @@ def test_an_unrelated_commit_leaves_jobs_as_they_are(bot: Project) -> None:
     run = do(bot)
     assert run is not None
     assert (run.id, run.status) == (job.id, "finished")
+
+
+def test_a_job_is_found_by_another_name_of_its_experiment(bot: Project) -> None:
+    from gitexp.experiments.renaming import rename
+
+    bot.write("entrypoints/ask.yaml", "workflow: [{type: endpoint, endpoint: bot}]\n")
+    job = create(bot, dataset="q")
+    rename(bot.workspace, "tone", "mood")
+    run = do(bot)
+    assert run is not None
+    assert (run.id, run.status, run.error) == (job.id, "finished", None)
+
+
+def test_a_run_that_was_cancelled_while_it_waited_does_not_begin(bot: Project) -> None:
+    from gitexp.evaluation.running.handles import EvaluationHandle
+
+    job = create(bot)
+    EvaluationHandle(bot.workspace, job.run.id).cancel("by its run")
+    run = do(bot)
+    assert run is not None
+    assert (run.status, run.stats.rows) == ("failed", 0)
+    assert jobs_of(bot).get(job.id).reason == f"cancelled by {WHO}: by its run"

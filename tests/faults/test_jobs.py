@@ -211,3 +211,21 @@ def test_ctrl_c_finishes_what_is_in_hand(bot: Project) -> None:
     assert said[-1] == b"1 jobs in hand are finished; Ctrl-C again cancels them\n"
     assert (process.returncode, standing(bot, first)) == (0, "finished")
     assert standing(bot, second) == "queued"
+
+
+def test_two_people_who_reset_a_job_make_one_attempt(bot: Project) -> None:
+    job = create(bot)
+    assert worker_here(bot).work(once=True) == 1
+    words = [sys.executable, "-m", "gitexp", "job", "reset", job.id]
+    environ = dict(bot.workspace.surroundings.environ)
+    both = [
+        subprocess.Popen(words, cwd=bot.directory, env=environ, stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=60)[1].decode() for process in both]
+    again = [change for change in jobs_of(bot).history(job.id) if change.attempt == 2]
+    assert jobs_of(bot).get(job.id).run.attempt == 2, said
+    # Whoever came second found a job that waits, and put it where it was.
+    assert {change.status for change in again} <= {"queued", "reset"}
+    assert len(jobs_of(bot).list()) == 1
+    assert len(list((bot.directory / ".git/gitexp/journals").glob("*.journal"))) == 1

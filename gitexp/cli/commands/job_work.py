@@ -59,8 +59,24 @@ def work_command(
     workspace = session.repository.workspace
     worker = Worker(workspace, chosen, concurrency=concurrency, say=session.say)
     session.say(f"working on queue {chosen}")
+    _warn_of_unknown(session, chosen)
     done = worker.work(once=once)
     session.say(f"{done} jobs done" if done != 1 else "1 job done")
+
+
+def _warn_of_unknown(session: Session, queue: str) -> None:
+    from gitexp.cli.job_views import entrypoints_of
+    from gitexp.errors import InvalidInput
+    from gitexp.evaluation.jobs.queue import waiting
+
+    entrypoints = entrypoints_of(session)
+    try:
+        known = {one for name in entrypoints.names() for one in entrypoints.get(name).queues}
+    except InvalidInput:
+        return  # whoever creates a job through a wrong entrypoint is told
+    if queue not in known and not waiting(session.repository.workspace, queue):
+        names = ", ".join(sorted(known)) or "none"
+        session.warn(f"no entrypoint has a queue {queue}: there are {names}")
 
 
 @command("do", examples=["gitexp job do default"])

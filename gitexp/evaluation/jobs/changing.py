@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from gitexp.errors import InvalidInput, NotAllowed
+from gitexp.errors import InvalidInput, NotAllowed, NotFound
+from gitexp.evaluation.jobs import begun
 from gitexp.evaluation.jobs.creating import another_attempt, deferral, enqueue
 from gitexp.evaluation.jobs.doing import WORKER_DIED, told, worker_name
-from gitexp.evaluation.jobs.queue import get_job, held_or_refused, job_runs
+from gitexp.evaluation.jobs.queue import get_job, held_or_refused
 from gitexp.evaluation.jobs.states import Job, Step, require_step, was_cancelled, with_change
 from gitexp.evaluation.running.stopping import CANCELLED
 from gitexp.project.workspace import Workspace
@@ -140,7 +141,7 @@ def _changed(
 
 def _attempt_again(workspace: Workspace, job: Job, *, by: str, reason: str) -> Job:
     with _one_at_a_time(workspace):
-        job = get_job(workspace, job.id)
+        job = get_job(workspace, job.id)  # somebody else may have reset it since the look
         require_step(job, "reset")
         now = workspace.surroundings.clock.now()
         run = another_attempt(workspace, job)
@@ -169,17 +170,26 @@ def _one_at_a_time(workspace: Workspace) -> Iterator[None]:
 
 
 def begin_again_where_workers_died(workspace: Workspace, queue: str) -> list[Job]:
-    """Return the jobs of a queue that have another attempt now because their workers died."""
+    """Return the jobs of a queue that have another attempt now because their workers died.
+
+    Only jobs that were begun in this repository are looked at.
+    """
     again = []
-    for run in job_runs(workspace, filter="status = 'killed'"):
+    for run_id in begun.noted(workspace):
+        try:
+            run = find_run(workspace, run_id)
+        except NotFound:
+            begun.forget(workspace, run_id)
+            continue
         job = Job(run=run)
-        if job.queue != queue or not _died(run) or run.attempt >= job.max_attempts:
+        if not run.is_over or job.queue != queue:
             continue
-        if get_job(workspace, run.id).run.id != run.id:
-            continue
-        reason = f"its worker died; attempt {run.attempt + 1} of {job.max_attempts}"
-        with contextlib.suppress(NotAllowed):  # somebody else was faster
-            again.append(_attempt_again(workspace, job, by=worker_name(workspace), reason=reason))
+        if _died(run) and run.attempt < job.max_attempts:
+            reason = f"its worker died; attempt {run.attempt + 1} of {job.max_attempts}"
+            who = worker_name(workspace)
+            with contextlib.suppress(NotAllowed):  # somebody else was faster
+                again.append(_attempt_again(workspace, job, by=who, reason=reason))
+        begun.forget(workspace, run_id)
     return again
 
 

@@ -16,21 +16,22 @@ from gitexp.documents.canonical import digest_of
 from gitexp.environments.parameters import Parameters, Provenance
 from gitexp.errors import Conflict, GitexpError, InvalidInput
 from gitexp.evaluation.datasets.loading import load
-from gitexp.evaluation.jobs import inputs
+from gitexp.evaluation.jobs import begun, inputs
 from gitexp.evaluation.jobs.checkouts import as_created
 from gitexp.evaluation.jobs.queue import Held, held, waiting, waits_for
-from gitexp.evaluation.jobs.states import changes_of, require_step, with_change
+from gitexp.evaluation.jobs.states import require_step, with_change
 from gitexp.evaluation.running.planning import plan_again
 from gitexp.evaluation.running.progress import Report
 from gitexp.evaluation.running.runner import Evaluation
 from gitexp.evaluation.running.stopping import CancelWatch
+from gitexp.experiments.catalog import superseding_name
 from gitexp.ids import VersionId
 from gitexp.project.reading import current_project
 from gitexp.project.workspace import Workspace
 from gitexp.runs.executing.execution import Program, execute_as
 from gitexp.runs.executing.streams import Streams
-from gitexp.runs.journalling.journals import Journal
-from gitexp.runs.recording.closing import close, ending_fields
+from gitexp.runs.journalling.journals import Journal, entries
+from gitexp.runs.recording.closing import close, ending_fields, name_now
 from gitexp.runs.rows import Failure
 from gitexp.runs.run import Run
 from gitexp.runs.tracking.active import ActiveRun
@@ -119,6 +120,8 @@ def _begun(workspace: Workspace, found: Held) -> Run:
     """Return the run of a job that this process takes, safe from a power cut from here on."""
     job, now = found.job, workspace.surroundings.clock.now()
     require_step(job, "started")
+    if job.run.attempt < job.max_attempts:
+        begun.note(workspace, job.run.id)
     reason = f"taken by the worker with process id {os.getpid()}"
     record = with_change(job.run.job, "started", at=now, by=worker_name(workspace), reason=reason)
     fields = {"status": "running", "started_at": iso(now), "job": record}
@@ -153,12 +156,19 @@ def _ended(workspace: Workspace, journal: Journal, run: Run, exc: BaseException)
 
 
 def _evaluate(workspace: Workspace, run: Run, journal: Journal, progress: Report | None) -> None:
-    plan = plan_again(workspace, run)
-    evaluation = Evaluation(workspace, plan, journal, progress)
-    for change in changes_of(find_run(workspace, run.id)):
-        if change.status == "cancelled":  # before the evaluation looked for it
-            raise Cancelled(f"cancelled by {change.by}" + told(change.reason))
+    # The experiment may have another name since the job was created.
+    name = superseding_name(workspace, run.experiment) or name_now(workspace, run)
+    plan = plan_again(workspace, replace(run, experiment=name))
+    evaluation = Evaluation(workspace, replace(plan, run=run), journal, progress)
+    _refuse_cancelled(journal)
     evaluation.carry_out()
+
+
+def _refuse_cancelled(journal: Journal) -> None:
+    """Raise `Cancelled` when somebody cancelled a job before its work looked for that."""
+    for event in entries(journal.read(), holding=b'"cancel":'):
+        if cancel := event.get("cancel"):
+            raise Cancelled(f"cancelled by {cancel['by']}{told(cancel.get('reason', ''))}")
 
 
 # --- programs --------------------------------------------------------------------------------
@@ -171,6 +181,7 @@ def _execute(
     assert directory is not None  # the job was created in a working tree
     parameters = _parameters(workspace, run)
     watch = CancelWatch(journal.path)
+    _refuse_cancelled(journal)
 
     def cause() -> Failure | None:
         if orphaned is not None and orphaned.is_set():

@@ -86,7 +86,9 @@ class Jobs:
             NotFound: there is no such job here.
         """
         from gitexp.evaluation.jobs.queue import get_job
+        from gitexp.runs.recording.closing import reap_if_possible
 
+        reap_if_possible(self._workspace)
         return get_job(self._workspace, job)
 
     def list(
@@ -126,7 +128,9 @@ class Jobs:
             NotFound: there is no such job here.
         """
         from gitexp.evaluation.jobs.queue import attempts
+        from gitexp.runs.recording.closing import reap_if_possible
 
+        reap_if_possible(self._workspace)
         return [c for run in attempts(self._workspace, job) for c in changes_of(run)]
 
     def reset(self, job: str, *, reason: str = "") -> Job:

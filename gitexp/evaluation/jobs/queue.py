@@ -106,7 +106,7 @@ def waiting(workspace: Workspace, queue: str = "") -> list[Job]:
 def all_jobs(workspace: Workspace) -> list[Job]:
     """Return every job as its latest attempt has it, the newest job first."""
     latest: dict[str, Run] = {}
-    for run in job_runs(workspace):
+    for run in _job_runs(workspace):
         first = run.retry_of or run.id
         if first not in latest or run.attempt > latest[first].attempt:
             latest[first] = run
@@ -117,13 +117,9 @@ def _newest(job: Job) -> tuple[Any, str]:
     return job.run.created_at, job.id
 
 
-def job_runs(workspace: Workspace, *, filter: str = "") -> list[Run]:
-    """Return the runs that are attempts at jobs, those that wait and run among them.
-
-    Args:
-        filter: see `gitexp.runs.filters`.
-    """
-    page = search(workspace, RunQuery(filter=filter, limit=None))
+def _job_runs(workspace: Workspace) -> list[Run]:
+    """Return the runs that are attempts at jobs, those that wait and run among them."""
+    page = search(workspace, RunQuery(limit=None))
     return [Run.from_dict(document) for document in page.documents if document.get("job")]
 
 

@@ -94,7 +94,6 @@ class Worker:
         self._doing: list[_Doing] = []
         self._stopping = False
         self._false_starts = 0
-        self._tips: object = None
         self.done = 0
 
     def work(self, *, once: bool = False) -> int:
@@ -140,11 +139,12 @@ class Worker:
         while True:
             self._look_after()
             began = self._clock.monotonic()
-            ready = 0 if self._stopping else self._ready()
+            has_room = len(self._doing) < self._concurrency and not self._stopping
             untaken = sum(doing.run is None for doing in self._doing)
-            if ready > untaken and len(self._doing) < self._concurrency:
+            ready = self._ready() if has_room else 0
+            if ready > untaken:
                 self._start()
-            elif not self._doing and (self._stopping or (once and not ready)):
+            elif not self._doing and (self._stopping or once):
                 return
             spent = self._clock.monotonic() - began
             is_idle = not (once or ready or self._doing)
@@ -153,18 +153,10 @@ class Worker:
     def _ready(self) -> int:
         """Return how many jobs may begin now."""
         reap_if_possible(self._workspace)
-        self._begin_again()
-        jobs = waiting(self._workspace, self._queue)
-        return sum(not waits_for(self._workspace, job) for job in jobs)
-
-    def _begin_again(self) -> None:
-        """Give those jobs another attempt whose workers died, if anything was recorded lately."""
-        tips = self._workspace.store.refs(f"refs/heads/runs/{self._workspace.project_id}/")
-        if tips == self._tips:
-            return
         for job in begin_again_where_workers_died(self._workspace, self._queue):
             self._say(f"job {job.id} is queued again: {job.reason}")
-        self._tips = tips
+        jobs = waiting(self._workspace, self._queue)
+        return sum(not waits_for(self._workspace, job) for job in jobs)
 
     def _start(self) -> None:
         environ = self._workspace.surroundings.environ
