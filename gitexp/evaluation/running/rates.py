@@ -39,7 +39,7 @@ class Rate:
         async with self._line:
             while (seconds := self._wait()) > 0:
                 await asyncio.sleep(seconds)
-            self._next_call = max(self._next_call, self._now() - _BURST_SECONDS) + self._interval
+            self._next_call = max(self._next_call, self._now()) + self._interval
 
     def _wait(self) -> float:
         ahead = max(0.0, _BURST_SECONDS - self._interval)
@@ -48,8 +48,7 @@ class Rate:
 
     def used(self, tokens: int) -> None:
         """Count tokens that a call used."""
-        now = self._now() - _BURST_SECONDS
-        self._next_token = max(self._next_token, now) + tokens * self._per_token
+        self._next_token = max(self._next_token, self._now()) + tokens * self._per_token
 
     def pause(self, seconds: float) -> None:
         """Let no call through for so long."""

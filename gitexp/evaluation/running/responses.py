@@ -19,6 +19,8 @@ from gitexp.documents.canonical import canonical_json
 from gitexp.evaluation.answers import Answer, Asking
 from gitexp.store.files import make_directories
 
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Responses:
@@ -50,7 +52,9 @@ class Responses:
         data = {"output": answer.output, "attributes": dict(answer.attributes)}
         with contextlib.suppress(OSError):
             make_directories(str(path.parent))
-            draft.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+            # What is a secret is masked only where it is recorded: this is for nobody else.
+            with open(os.open(draft, _NEW, 0o600), "w", encoding="utf-8") as file:
+                json.dump(data, file, ensure_ascii=False)
             draft.replace(path)
 
     def _path(self, key: str) -> Path:

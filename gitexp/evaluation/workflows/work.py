@@ -102,7 +102,7 @@ class OpenedWorkflow:
         try:
             outcome.output = await self._through(self._tasks, asking, outputs, outcome)
         except Exception as exc:
-            outcome.error = exc
+            outcome.error, outcome.cached = exc, False
         outcome.cached = outcome.cached and any(s.kind == "endpoint" for s in outcome.steps)
         return outcome
 
