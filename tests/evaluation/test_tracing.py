@@ -17,6 +17,7 @@ from gitexp.evaluation.running.runner import resume
 from gitexp.evaluation.tracing.attributes import attribute
 from gitexp.evaluation.tracing.runs import trace_id_of
 from gitexp.runs.recording import ledger, spans
+from gitexp.runs.recording.closing import reap
 from gitexp.runs.recording.spans import spans_in, trace_lines
 from tests.evaluation.projects import Project
 from tests.evaluation.servers import Reply, Scripted, serving
@@ -328,6 +329,53 @@ def test_a_run_that_is_gone_on_with_adds_its_spans(project: Project) -> None:
 
 def _is_run(span: dict[str, Any]) -> bool:
     return "gitexp.run.status" in known(span)
+
+
+def test_runs_by_workers_are_traced_as_well(on_disk: Project) -> None:
+    run, found = traced(on_disk, executor="processes")
+    assert [span["name"] for span in trace_of(found, "2")] == [
+        "workflow",
+        "endpoint bot",
+        "evaluate exact-match",
+    ]
+    assert len({span["spanId"] for span in found}) == 13
+    assert {row.trace_id for row in on_disk.rows(run)} <= {span["traceId"] for span in found}
+
+
+def test_a_run_that_was_killed_keeps_the_spans_that_it_made(on_disk: Project) -> None:
+    code = _KILLED.format(directory=str(on_disk.directory))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 9, done.stderr
+    [run] = reap(on_disk.workspace)
+    found = spans_of(on_disk, run)
+    rows = on_disk.rows(run)
+    assert {row.trace_id for row in rows} == {span["traceId"] for span in found}
+    assert len(rows) == 2
+
+
+_KILLED = """
+import os
+from dataclasses import replace
+from pathlib import Path
+from gitexp.evaluation.running.runner import evaluate
+from gitexp.store.disk import DiskStore
+from tests.evaluation.projects import request
+from tests.runs.making import workspace_on
+
+directory = Path({directory!r})
+who = dict(GIT_AUTHOR_NAME="Ada Example", GIT_AUTHOR_EMAIL="ada@example.org")
+workspace = workspace_on(DiskStore.open(directory), directory=directory, environ=who)
+
+
+def progress(so_far):
+    if so_far.done == 2:
+        os._exit(9)
+
+
+from gitexp.evaluation.tracing import sinks
+sinks._MOST_PENDING = 1
+evaluate(workspace, request(enable_tracing=True, concurrency=1), progress=progress)
+"""
 
 
 # --- not at all

@@ -209,7 +209,12 @@ def _asynchronous(function: Callable[..., Any], threads: CallThreads) -> Transfo
 
 
 def _ids(random_bits: Randomness) -> Callable[[int], str]:
+    """Return what makes ids of so many bytes, none of them zero, without a system call for each."""
+    from random import Random
+
+    bits = Random(random_bits(256)).getrandbits
+
     def new_id(size: int) -> str:
-        return f"{random_bits(size * 8):0{size * 2}x}"
+        return f"{bits(size * 8) or 1:0{size * 2}x}"
 
     return new_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from random import Random
 
 from gitexp import __version__
 from gitexp.clock import Timeline
@@ -197,5 +198,6 @@ def _presumed(endpoint: Endpoint) -> dict[str, object]:
 
 
 def _span_ids(random_bits: Randomness) -> Callable[[], str]:
-    """Return what makes ids of spans, of which none is zero."""
-    return lambda: f"{random_bits(64) or 1:016x}"
+    """Return what makes ids of spans, of which none is zero, without a system call for each."""
+    bits = Random(random_bits(256)).getrandbits
+    return lambda: f"{bits(64) or 1:016x}"
