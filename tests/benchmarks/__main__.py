@@ -51,6 +51,8 @@ def main(arguments: Sequence[str], place: Path = peers.PLACE) -> int:
         dvc=peers.find("dvc", place),
         gto=peers.find("gto", place),
         mlflow=peers.find("mlflow", place),
+        inspect=peers.find("inspect", place),
+        promptfoo=peers.find("promptfoo", place),
     )
     facts = reports.machine(programs)
     print(reports.machine_text(facts), flush=True)

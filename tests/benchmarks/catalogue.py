@@ -6,10 +6,12 @@ from tests.benchmarks.recipes import Recipe
 from tests.benchmarks.rows import (
     appending,
     environments,
+    evaluating,
     exchanging,
     history,
     indexing,
     listing,
+    resuming,
     running,
     saving,
     searching,
@@ -21,6 +23,7 @@ from tests.benchmarks.rows import (
 
 MODULES = (
     *(starting, environments, saving, listing, history, running, exchanging),
+    *(evaluating, resuming),
     *(tracking, searching, appending, indexing, sizing, sending),
 )
 RECIPES: dict[str, Recipe] = {module.RECIPE.name: module.RECIPE for module in MODULES}

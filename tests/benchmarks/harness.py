@@ -40,7 +40,8 @@ def run(
             sizes=sizes,
         )
         try:
-            return measured(recipe, recipe.build(setting), rounds)
+            with setting.closing:
+                return measured(recipe, recipe.build(setting), rounds)
         except CommandFailed as exc:
             return Outcome(name=recipe.name, about=recipe.about, rounds=rounds, failure=str(exc))
 

@@ -98,6 +98,8 @@ def machine(programs: Programs) -> dict[str, Any]:
         "dvc": programs.dvc and version_of(programs.dvc),
         "gto": programs.gto and version_of(programs.gto),
         "mlflow": programs.mlflow and version_of(programs.mlflow),
+        "inspect": programs.inspect and version_of(programs.inspect),
+        "promptfoo": programs.promptfoo and version_of(programs.promptfoo),
         "system": platform.platform(),
         "processors": os.cpu_count(),
         "load": list(os.getloadavg()) if hasattr(os, "getloadavg") else None,
@@ -116,7 +118,7 @@ def version_of(program: Path) -> str | None:
 
 def machine_text(facts: dict[str, Any]) -> str:
     """Return one line that says what was measured and on what."""
-    programs = ("gitexp", "python", "git", "dvc", "gto", "mlflow")
+    programs = ("gitexp", "python", "git", "dvc", "gto", "mlflow", "inspect", "promptfoo")
     versions = ", ".join(f"{name} {facts[name]}" for name in programs if facts[name])
     load = facts["load"]
     busy = f", load {load[0]:.1f}" if load else ""

@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -42,6 +43,7 @@ class Sizes:
         versions: versions of the experiment whose history is read.
         commits: commits of the repository in which it is read.
         rows: rows of the dataset of a run.
+        many_rows: rows of a dataset that is too large for some.
         shared: experiments of the project that is fetched.
         runs: how many runs are recorded already: few, many and a great many.
         in_files: the most runs that MLflow's file store is asked about; it reads all of them.
@@ -60,6 +62,7 @@ class Sizes:
     versions: int = 1000
     commits: int = 20000
     rows: int = 2000
+    many_rows: int = 50_000
     shared: int = 100
     runs: tuple[int, int, int] = (1_000, 10_000, 100_000)
     in_files: int = 1_000
@@ -79,6 +82,7 @@ QUICK = Sizes(
     versions=25,
     commits=500,
     rows=100,
+    many_rows=300,
     shared=10,
     runs=(20, 50, 100),
     in_files=20,
@@ -98,6 +102,8 @@ class Programs:
     dvc: Path | None = None
     gto: Path | None = None
     mlflow: Path | None = None
+    inspect: Path | None = None
+    promptfoo: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +114,7 @@ class Setting:
         directory: a directory of its own.
         kept: a directory that the benchmarks of one call share, for what takes long to set up.
         environ: the environment of everything it starts.
+        closing: what has to be ended when the benchmark is over.
     """
 
     directory: Path
@@ -115,6 +122,7 @@ class Setting:
     environ: Mapping[str, str]
     programs: Programs
     sizes: Sizes
+    closing: ExitStack = field(default_factory=ExitStack)
 
     def call(
         self, directory: Path, command: Sequence[str | Path], *, source: IO[bytes] | None = None

@@ -25,7 +25,7 @@ from tests.benchmarks.grounds import (
 from tests.benchmarks.made_runs import DAY_MILLIS, made_run
 from tests.benchmarks.measuring import CommandFailed, Reading, Subject, measure, read_once
 from tests.benchmarks.recipes import Contest, Recipe, beside, peer, subject, yardstick
-from tests.benchmarks.settings import QUICK, Programs, Setting, environment, installed_gitexp
+from tests.benchmarks.settings import QUICK, Programs, Setting, installed_gitexp
 from tests.benchmarks.trackers import A_DAY, ledger
 
 PROGRAMS = Programs(gitexp=installed_gitexp(), python=Path(sys.executable))
@@ -57,19 +57,6 @@ def compared(ratio: float, at_most: float | None) -> Compared:
     return Compared(
         comparison=Comparison(subject="ours", beside="theirs", at_most=at_most),
         ratio=Ratio(median=ratio, lowest=ratio, highest=ratio),
-    )
-
-
-@pytest.fixture
-def setting(tmp_path: Path) -> Setting:
-    work = tmp_path / "work"
-    work.mkdir()
-    return Setting(
-        directory=work,
-        kept=tmp_path / "kept",
-        environ=environment(tmp_path / "home"),
-        programs=PROGRAMS,
-        sizes=QUICK,
     )
 
 
@@ -379,6 +366,8 @@ def test_every_benchmark_runs_with_small_sizes(name: str, tmp_path: Path) -> Non
         dvc=peers.find("dvc"),
         gto=peers.find("gto"),
         mlflow=peers.find("mlflow"),
+        inspect=peers.find("inspect"),
+        promptfoo=peers.find("promptfoo"),
     )
     result = harness.run(RECIPES[name], tmp_path, programs, QUICK, 1)
     assert result.failure == ""
