@@ -13,12 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitexp.documents import layout
+from gitexp.evaluation.datasets.sample import Sample
+from gitexp.evaluation.running.making import Made, SampleTrace, ScoreStep, WorkItem
 from gitexp.evaluation.running.runner import resume
 from gitexp.evaluation.tracing.attributes import attribute
 from gitexp.evaluation.tracing.runs import trace_id_of
+from gitexp.evaluation.tracing.spans import SampleSpans
 from gitexp.runs.recording import ledger, spans
 from gitexp.runs.recording.closing import reap
 from gitexp.runs.recording.spans import spans_in, trace_lines
+from gitexp.runs.rows import ResultRow, Score
 from tests.evaluation.projects import Project
 from tests.evaluation.servers import Reply, Scripted, serving
 from tests.evaluation.traces import known, run_span, spans_of, told, trace_of, traced
@@ -143,7 +147,7 @@ def test_a_task_that_fails_says_so_and_why(project: Project) -> None:
 
 
 def test_an_evaluator_that_breaks_has_a_span_that_failed(project: Project) -> None:
-    project.code(f"{'def answer(n, parameters): return n'}\n\ndef judge(**given):\n    1 / 0\n")
+    project.code(f"{'def answer(n, parameters): return n'}\n\ndef judge(*given):\n    1 / 0\n")
     project.write("evaluators/mine.yaml", "type: python\n\ncallable: app:judge\n")
     _, found = traced(project, limit=1, evaluators=("mine",))
     _, _, score = trace_of(found, "0")
@@ -222,16 +226,17 @@ def test_a_call_of_a_model_that_gives_no_answer_is_known_as_one(project: Project
 def test_spans_hold_no_inputs_and_outputs(project: Project) -> None:
     project.dataset([{"id": "a", "input": "private-in", "expected": "private-ex"}])
     project.code("def answer(n, parameters):\n    return 'private-out'\n")
-    run, _ = traced(project, evaluators=("contains",))
-    [line] = trace_lines(project.workspace, run)
-    assert b"private-in" not in line
+    run, _ = traced(project)
+    assert project.rows(run)[0].scores["exact-match"].reason
+    assert b"private" not in b"".join(trace_lines(project.workspace, run))
 
 
 def test_spans_hold_inputs_and_outputs_where_that_is_asked_for(project: Project) -> None:
     project.dataset([{"id": "a", "input": {"q": "in"}, "expected": "ex"}])
     project.code("def answer(n, parameters):\n    return 'out'\n")
     _, found = traced(project, capture_content=True)
-    root, task, _ = trace_of(found, "a")
+    root, task, score = trace_of(found, "a")
+    assert known(score)["gen_ai.evaluation.explanation"]
     assert known(root)["gitexp.sample.input"] == '{"q":"in"}'
     assert known(root)["gitexp.sample.expected"] == "ex"
     assert known(root)["gitexp.sample.output"] == "out"
@@ -271,6 +276,47 @@ def test_whatever_an_attribute_holds_is_json(key: str, value: Any) -> None:
         assert math.isclose(float(written), value) or str(value) in ("nan", "inf", "-inf")
     if isinstance(value, bool) or value in (True, False):
         assert kind in ("boolValue", "intValue", "doubleValue")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.5, {"value": 0.5}),
+        (math.inf, {"value": "Infinity"}),
+        (10**400, {"label": "1" + "0" * 400}),
+        ('a"b\x07', {"label": 'a"b\x07'}),
+        (True, {"value": 1.0}),
+        (None, {}),
+    ],
+)
+def test_scores_of_every_kind_are_told(value: Any, said: dict[str, Any]) -> None:
+    item = WorkItem(position=0, sample=Sample(id="a", input="q"))
+    score = Score(value=value)
+    step = ScoreStep(evaluator="e", began_ns=1, ended_ns=2, score=score)
+    trace = SampleTrace(
+        trace_id="1" * 32,
+        span_id="2" * 16,
+        item=item,
+        began_ns=1,
+        ended_ns=2,
+        steps=[],
+        scores=[step],
+    )
+    row = ResultRow(sample="a", status="passed", scores={"e": score})
+    writer = SampleSpans(
+        name="w",
+        workflow="w",
+        known=attribute("k", 1),
+        run_span=("3" * 32, "4" * 16),
+        tasks={},
+        new_id=lambda: "5" * 16,
+    )
+    text, count = writer.of(Made(row=row, trace=trace))
+    _, found = json.loads(f"[{text}]")
+    prefix = "gen_ai.evaluation.score."
+    attributes = known(found)
+    told = {k.removeprefix(prefix): v for k, v in attributes.items() if k.startswith(prefix)}
+    assert (told, count) == (said, 2)
 
 
 def test_long_texts_are_cut() -> None:

@@ -150,7 +150,7 @@ class SampleSpans:
         if len(row.scores) != len(trace.scores):
             asked = {step.evaluator for step in trace.scores}
             found += [
-                _event(trace.ended_ns, _RESULT, f"{self._evaluator(name)}{_of_value(score)}")
+                _event(trace.ended_ns, _RESULT, f"{self._evaluator(name)}{self._of_value(score)}")
                 for name, score in row.scores.items()
                 if name not in asked
             ]
@@ -196,8 +196,17 @@ class SampleSpans:
             f'"parentSpanId":"{trace.span_id}","name":{self._evaluator_name(step.evaluator)},'
             f'"kind":{INTERNAL},'
             f'"startTimeUnixNano":"{step.began_ns}","endTimeUnixNano":"{step.ended_ns}",'
-            f'"attributes":[{self._evaluator(step.evaluator)}{_of_value(score)}]{status}}}'
+            f'"attributes":[{self._evaluator(step.evaluator)}{self._of_value(score)}]{status}}}'
         )
+
+    def _of_value(self, score: Score) -> str:
+        """Return what a score says; its reason may quote an output, so it counts as content."""
+        found = _of_value(score)
+        if score.reason and self.with_content:
+            found += f",{text_attribute('gen_ai.evaluation.explanation', score.reason)}"
+        if score.error:
+            found += f",{text_attribute('error.type', 'EvaluatorError')}"
+        return found
 
     def _evaluator_name(self, name: str) -> str:
         return quoted(f"evaluate {name}")
@@ -210,31 +219,25 @@ class SampleSpans:
 
 
 def _of_value(score: Score) -> str:
-    """Return what a score says, as attributes that follow another one."""
+    """Return what a score comes to, as attributes that follow another one."""
     value, passed = score.value, score.passed
     label = value if isinstance(value, str) else None
     found = ""
     if isinstance(value, (int, float)):
         try:
-            found = (
-                ',{"key":"gen_ai.evaluation.score.value","value":{"doubleValue":'
-                f"{number(float(value))}}}}}"
-            )
+            found = f',{{"key":"{_VALUE}","value":{{"doubleValue":{number(float(value))}}}}}'
         except OverflowError:
             label = str(value)
-    if passed is not None:
-        word = label if label is not None else ("pass" if passed else "fail")
-        found += f",{text_attribute('gen_ai.evaluation.score.label', word)}"
-        found += f',{{"key":"gitexp.score.passed","value":{{"boolValue":{_BOOLS[passed]}}}}}'
-    elif label is not None:
+    if label is None and passed is not None:
+        label = "pass" if passed else "fail"
+    if label is not None:
         found += f",{text_attribute('gen_ai.evaluation.score.label', label)}"
-    if score.reason:
-        found += f",{text_attribute('gen_ai.evaluation.explanation', score.reason)}"
-    if score.error:
-        found += f",{text_attribute('error.type', 'EvaluatorError')}"
+    if passed is not None:
+        found += f',{{"key":"gitexp.score.passed","value":{{"boolValue":{_BOOLS[passed]}}}}}'
     return found
 
 
+_VALUE = "gen_ai.evaluation.score.value"
 _BOOLS = {True: "true", False: "false"}
 
 
