@@ -88,7 +88,8 @@ def junit_xml(report: GateReport) -> bytes:
             kind = "failure" if verdict.outcome == "failed" else "error"
             ET.SubElement(case, kind, {"message": text, "type": verdict.outcome}).text = text
     ET.indent(root)
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+    data: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return data + b"\n"
 
 
 def verdict_text(verdict: Verdict) -> str:

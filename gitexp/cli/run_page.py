@@ -53,7 +53,7 @@ def _header(document: Document) -> Iterator[tuple[str, str]]:
     yield "dataset", _dataset(document)
     yield "endpoint", (document.get("endpoint") or {}).get("name", "")
     yield "evaluators", ", ".join(e["name"] for e in document.get("evaluators", ()))
-    yield "results", _results(document.get("stats") or {})
+    yield "results", _results(document)
     yield "code", _code(document["code"])
     yield "command", " ".join(document.get("argv", ()))
     yield "python", document.get("python", "")
@@ -88,13 +88,24 @@ def _dataset(document: Document) -> str:
     return f"{dataset['name']} ({dataset['samples']} samples, {dataset['digest']})"
 
 
-def _results(stats: Mapping[str, int]) -> str:
+def _results(document: Document) -> str:
+    stats = document.get("stats") or {}
     total = stats.get("total", 0)
     if not total and not stats.get("unscored"):
         return ""
     counts = [f"{stats.get(n, 0)} {n}" for n in ("passed", "failed", "errors", "unscored")]
     rate = f", pass rate {percent(stats['passed'] / total)}" if total else ""
-    return ", ".join(counts) + f" of {total}{rate}"
+    return ", ".join(counts) + f" of {total}{rate}{_rates(document.get('rates') or {})}"
+
+
+def _rates(rates: Mapping[str, Any]) -> str:
+    """Return how sure the pass rate is, and the rate without errors where that is another."""
+    passed, scored = rates.get("pass_rate", {}), rates.get("scored_pass_rate", {})
+    interval = read(passed.get("interval"), "range")
+    text = f" (95 %: {interval})" if interval else ""
+    if scored.get("mean") != passed.get("mean") and scored:
+        text += f", {percent(scored['mean'])} of those that were scored"
+    return text
 
 
 def _code(code: Mapping[str, Any]) -> str:
@@ -112,7 +123,9 @@ def _sections(document: Document) -> dict[str, dict[str, str]]:
     overrides = document["overrides"]
     return {
         "metrics": {n: _point(p) for n, p in sorted(document.get("metrics", {}).items())},
+        "tries": _tries(document.get("rates") or {}),
         "scores": {n: _score(s) for n, s in document.get("scores", {}).items()},
+        "calls": _usage(document.get("usage") or {}),
         "params": {n: value_text(v) for n, v in document.get("params", {}).items()},
         "parameters": {
             name: value_text(value) + (" (for this run)" if name in overrides else "")
@@ -140,9 +153,46 @@ def _point(point: Mapping[str, Any]) -> str:
     return f"{read(point['value'], 'value')} at step {point['step']}"
 
 
+def _tries(rates: Mapping[str, Any]) -> dict[str, str]:
+    """Return what one try and the most tries are worth, where samples were repeated."""
+    found: dict[str, str] = {}
+    for sign, name in (("@", "pass_at"), ("^", "pass_hat")):
+        by_k = rates.get(name, {})
+        shown = list(by_k)[1:_FEW_TRIES] + list(by_k)[_FEW_TRIES:][-1:]
+        found |= {f"pass{sign}{k}": percent(by_k[k]) for k in shown}
+    return found
+
+
+_FEW_TRIES = 5
+
+
 def _score(numbers: Mapping[str, Any]) -> str:
-    mean = numbers.get("mean")
-    counts = ", ".join(f"{n} {numbers[n]}" for n in ("passed", "failed", "errors") if n in numbers)
-    return ", ".join(
-        part for part in (f"mean {mean:.6g}" if mean is not None else "", counts) if part
-    )
+    mean, interval = numbers.get("mean"), numbers.get("interval")
+    said = [f"{n} {numbers[n]}" for n in ("passed", "failed", "errors") if n in numbers]
+    if numbers.get("unscored"):
+        said.append(f"unscored {numbers['unscored']}")
+    if mean is not None:
+        between = f" (95 %: {interval[0]:.4g} to {interval[1]:.4g})" if interval else ""
+        said.insert(0, f"mean {mean:.6g}{between}")
+    labels = numbers.get("labels") or {}
+    said += [f"{label} {count}" for label, count in list(labels.items())[:_MOST_LABELS]]
+    if len(labels) > _MOST_LABELS:
+        said.append(f"{len(labels) - _MOST_LABELS} more labels")
+    return ", ".join(said)
+
+
+_MOST_LABELS = 8
+
+
+def _usage(usage: Mapping[str, Any]) -> dict[str, str]:
+    """Return how long calls took, and what they used up."""
+    latency = usage.get("latency_seconds") or {}
+    found = {"latency": ", ".join(f"{n} {_seconds(s)}" for n, s in latency.items())}
+    for name in ("input_tokens", "output_tokens", "cost", "retries", "cached"):
+        if name in usage:
+            found[name.replace("_", " ")] = read(usage[name], "number")
+    return {name: text for name, text in found.items() if text}
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"

@@ -138,3 +138,44 @@ def test_names_are_harmless_in_every_form(gitexp: Run) -> None:
     assert not any(cell.startswith(("=", "+", "@")) for row in cells for cell in row)
     lines = gitexp(*arguments, "--format", "jsonl").out.splitlines()
     assert [json.loads(line)["subject"] for line in lines] == [EVIL, "=x"]
+
+
+# --- runs compared row by row -------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("runs")
+def test_evaluations_of_a_dataset_are_compared_row_by_row(gitexp: Run) -> None:
+    result = gitexp("run", "compare", ONE, OTHER, "--metric", "m").ok()
+    line = [line for line in result.out.splitlines() if line.startswith("m  ")][-1]
+    cells = line.split()
+    assert cells[:4] == ["m", "0.95", "0.8", "-0.15"]
+    assert cells[5] == "to"
+    assert cells[7:] == ["0.2500", "0", "3", "20"]
+    assert 'm worse: \\x1b[31m=cmd|" <b>@all16, ' in result.err
+    assert "\x1b" not in result.out + result.err
+
+
+@pytest.mark.usefixtures("runs")
+def test_the_samples_that_moved_are_all_in_json(gitexp: Run) -> None:
+    out = gitexp("run", "compare", ONE, OTHER, "--format", "json").ok().out
+    (paired,) = json.loads(out)["paired"]
+    assert [measure["name"] for measure in paired["measures"]] == ["pass_rate", EVIL, "m"]
+    assert len(paired["measures"][0]["worse"]) == 3
+    assert "\x1b" not in gitexp("run", "compare", ONE, OTHER, "--format", "md").ok().out
+
+
+@pytest.mark.usefixtures("runs")
+def test_runs_over_different_datasets_are_compared_only_where_that_is_wanted(gitexp: Run) -> None:
+    result = gitexp("run", "compare", ONE, ELSEWHERE)
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith(f"error: the runs are over different datasets: {ONE} of 'q' ")
+    result = gitexp("run", "compare", ONE, ELSEWHERE, "--allow-different-datasets").ok()
+    assert "the datasets differ: only the 20 equal rows are compared\n" in result.err
+
+
+@pytest.mark.usefixtures("runs")
+def test_a_run_shows_how_sure_its_rates_are(gitexp: Run) -> None:
+    out = gitexp("run", "show", OTHER).ok().out
+    assert "pass rate 80.0 % (95 %: 58.4–91.9 %)\n" in out
+    assert "mean 0.8 (95 %: 0.584 to 0.9193), passed 16, failed 4, errors 0\n" in out
+    assert "latency  mean 500 ms, p50 500 ms" in out
