@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from gitexp.errors import InvalidInput
+from gitexp.evaluation.running.request_fields import LIMITS, REQUEST, SELECTION, check_kinds
 
 CONCURRENCY = 15
 """Samples in flight at once, unless a request says otherwise."""
@@ -50,7 +51,9 @@ class Limits:
     def to_dict(self) -> dict[str, Any]:
         """Return the limits that there are."""
         found = {one.name: getattr(self, one.name) for one in fields(self)}
-        return {name: value for name, value in found.items() if value not in (None, False)}
+        return {
+            name: value for name, value in found.items() if value is not None and value is not False
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +116,10 @@ class EvaluationRequest:
         for name in ("concurrency", "batch_size", "repeats"):
             if getattr(self, name) < 1:
                 raise InvalidInput(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.retries is not None and self.retries < 0:
+            raise InvalidInput(f"retries is {self.retries}; it must be at least 0")
+        if self.timeout is not None and not self.timeout > 0:
+            raise InvalidInput(f"timeout is {self.timeout}; it must be more than 0")
         if bool(self.endpoint) == bool(self.workflow):
             raise InvalidInput(
                 "an evaluation needs an endpoint or a workflow, and not both",
@@ -236,7 +243,10 @@ def request_of(data: Mapping[str, Any], *, experiment: str = "") -> EvaluationRe
             raise InvalidInput(f"{key} is given twice, under two names")
         found[name] = tuple(value) if isinstance(value, list) else value
     found.setdefault("experiment", experiment)
-    if isinstance(found.get("limits"), Mapping):
+    check_kinds(found, REQUEST, what="a request has")
+    check_kinds(found.get("selection", {}), SELECTION, what="a selection has")
+    check_kinds(found.get("limits", {}), LIMITS, what="limits have")
+    if "limits" in found:
         found["limits"] = Limits.from_dict(found["limits"])
     for name in ("experiment", "dataset"):
         if not found.get(name):
