@@ -46,7 +46,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "[user]\n\tname = Ada Example\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"
     )
     for name in list(os.environ):
-        if name.startswith(("GIT_", "GITEXP_", "XDG_")) or name in _CLEARED:
+        if name.startswith(("GIT_", "GITEXP_", "OTEL_", "XDG_")) or name in _CLEARED:
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,15 @@ def test_a_trace_is_given_as_the_protocol_has_it(run: str, gitexp: Run) -> None:
 def test_a_sample_that_is_not_there_is_named(run: str, gitexp: Run) -> None:
     result = gitexp("run", "trace", run, "z")
     assert (result.code, result.err.splitlines()[0]) == (1, f"error: run {run} has no sample 'z'")
+
+
+def test_spans_that_no_collector_took_are_a_warning(
+    run: str, gitexp: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens there
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+        result = gitexp("run", "tone", "--dataset", "q", "--endpoint", "bot").ok()
+    said = f"warning: 6 spans were not delivered to {url}/v1/traces: Connection refused"
+    assert result.err.splitlines().count(said) == 1

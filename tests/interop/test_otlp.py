@@ -232,7 +232,7 @@ def test_a_slow_collector_holds_nobody_up_and_what_waits_is_bounded(
 
 
 def test_a_collector_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporting, "_PATIENCE", 0.01)
+    monkeypatch.setattr(exporting, "_SOME_PATIENCE", 0.01)
     monkeypatch.setattr(exporting, "BATCH", 1)
     entered, never = threading.Event(), threading.Event()
 

@@ -27,6 +27,7 @@ _DELAY = 1.0
 _LONGEST_WAIT = 30.0
 _LAST_WAIT = 1.0
 _PATIENCE = 5.0
+_SOME_PATIENCE = 2.0
 _LITTLE_PATIENCE = 1.0
 
 
@@ -62,7 +63,7 @@ class Exporter:
         self._size = 0
         self._lost = self._sending = 0
         self._problem = ""
-        self._is_down = self._gave_up = False
+        self._has_answered = self._is_down = self._gave_up = False
         self._lock = threading.Lock()
         self._ready = threading.Event()
         self._closing = threading.Event()
@@ -85,11 +86,13 @@ class Exporter:
     def close(self) -> tuple[int, str]:
         """Return how many spans were not delivered, and why, after trying to deliver the rest.
 
-        That takes up to 5 seconds; where the collector is known to be down, a second.
+        That takes up to 5 seconds; up to 2 where the collector has not answered once so far, and
+        one where it is known to be down.
         """
         self._closing.set()
         self._ready.set()
-        self._thread.join(_LITTLE_PATIENCE if self._is_down else _PATIENCE)
+        patience = _PATIENCE if self._has_answered else _SOME_PATIENCE
+        self._thread.join(_LITTLE_PATIENCE if self._is_down else patience)
         with self._lock:
             left = self._sending + sum(number for _, number in self._waiting)
             self._gave_up = True
@@ -133,6 +136,7 @@ class Exporter:
         for attempt in count(1):
             reply = self._send(body)
             self._is_down = reply.is_retryable
+            self._has_answered = self._has_answered or reply.answered
             if not self._is_down or attempt == ATTEMPTS or not self._rested(attempt, reply):
                 break
         self._gave_up = self._gave_up or (self._is_down and self._closing.is_set())
