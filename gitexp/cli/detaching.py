@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 
 _LOOK = 0.05
 _NEW_SESSION = sys.platform != "win32"
+_GITEXP = """\
+import json, sys
+sys.path[:] = json.loads(sys.argv[1])
+sys.argv[:2] = ["gitexp"]
+from gitexp.cli.main import main
+sys.exit(main())
+"""
 
 
 def detached(session: Session, request: EvaluationRequest, *, push: bool) -> Run:
@@ -34,7 +42,9 @@ def detached(session: Session, request: EvaluationRequest, *, push: bool) -> Run
     surroundings = session.surroundings
     run_id = new_run_id(surroundings.clock.now(), surroundings.random_bits)
     log = _log_of(session, run_id)
-    command = [sys.executable, "-m", "gitexp", "-C", str(session.directory), "run", "evaluate"]
+    path = json.dumps([str(place) for place in sys.path])
+    command = [sys.executable, "-c", _GITEXP, path]
+    command += ["-C", str(session.directory), "run", "evaluate"]
     command += ["--request", "-", "--run-id", run_id, *(["--push"] if push else [])]
     with log.open("wb") as output:
         child = subprocess.Popen(
@@ -46,7 +56,8 @@ def detached(session: Session, request: EvaluationRequest, *, push: bool) -> Run
             env=dict(session.environ),
         )
     assert child.stdin is not None
-    with child.stdin as given:
+    # One that is over already says in its log why.
+    with contextlib.suppress(BrokenPipeError), child.stdin as given:
         given.write(json.dumps(request.to_dict()).encode("utf-8"))
     return _begun(session, run_id, child, log)
 
