@@ -1,8 +1,8 @@
 """The executor `dask`: workers of Dask distributed, on this machine or on many.
 
 Without a scheduler's address a cluster of this machine's cores is started, and closed afterwards.
-Every row is a task of its own, whose result is fetched and let go at once, so that nothing of
-value stands on a worker; rows whose worker dies are made again by another.
+Every row is a task of its own, unless rows are quick; what it gives is fetched and let go at once,
+so that nothing of value stands on a worker. Rows whose worker dies are made again by another.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import pickle
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from gitexp.errors import GitexpError, InvalidInput
 from gitexp.evaluation.running.executors.losses import WorkerDied, made_by_any
+from gitexp.evaluation.running.executors.packs import Packs
 from gitexp.evaluation.running.executors.processes import cores
 from gitexp.evaluation.running.executors.workers import WorkOrder, unpacked
 from gitexp.evaluation.running.making import Made, WorkItem
@@ -42,7 +43,7 @@ async def dask(plan: Plan, surroundings: Surroundings) -> AsyncIterator[Answer]:
     async with _client(plan, surroundings) as client:
         name = f"gitexp-{plan.run.id}"
         async with _ordered(client, name, plan):
-            rows = _Rows(client, name)
+            rows = _Rows(client, name, workers=len(await client.nthreads()))
             yield lambda item: made_by_any(item, rows.ask, surroundings.clock)
 
 
@@ -141,10 +142,11 @@ async def _ordered(client: Any, name: str, plan: Plan) -> AsyncIterator[None]:
 class _Rows:
     """Rows that workers of Dask make."""
 
-    def __init__(self, client: Any, name: str) -> None:
+    def __init__(self, client: Any, name: str, *, workers: int) -> None:
         self._client = client
         self._name = name
         self._numbers = count()
+        self._packs = Packs(self._sent, workers=max(1, workers))
         self._one = asyncio.Lock()
 
     async def ask(self, item: WorkItem, alone: bool) -> Made:
@@ -158,11 +160,12 @@ class _Rows:
             GitexpError: the scheduler is gone.
         """
         if not alone:
-            return await self._asked(item)
+            return await self._packs.made(item)
         async with self._one:
-            return await self._asked(item)
+            [data] = await self._sent([item])
+            return unpacked(data)
 
-    async def _asked(self, item: WorkItem) -> Made:
+    async def _sent(self, items: Sequence[WorkItem]) -> Sequence[bytes]:
         from distributed import CancelledError, KilledWorker
 
         from gitexp.evaluation.running.executors.dask_workers import work
@@ -170,13 +173,13 @@ class _Rows:
         future = self._client.submit(
             work,
             self._name,
-            pickle.dumps(item),
+            pickle.dumps(items),
             key=f"{self._name}-{next(self._numbers)}",
             pure=False,
             retries=0,
         )
         try:
-            return unpacked(await future)
+            answers: Sequence[bytes] = await future
         except KilledWorker as exc:
             times = getattr(exc, "allowed_failures", 0) + 1
             raise WorkerDied("nothing is known", times=times) from exc
@@ -187,3 +190,4 @@ class _Rows:
             ) from exc
         finally:
             future.release()
+        return answers
