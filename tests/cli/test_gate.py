@@ -140,6 +140,37 @@ def test_names_are_harmless_in_every_form(gitexp: Run) -> None:
     assert [json.loads(line)["subject"] for line in lines] == [EVIL, "=x"]
 
 
+@pytest.mark.usefixtures("runs")
+def test_a_baseline_is_what_is_live_in_an_environment_or_a_version(
+    gitexp: Run, tone: list[str], project: Path
+) -> None:
+    asked = ("gate", OTHER, "--max-regression", "m=0.02", "--format", "json", "--baseline")
+    with Repository.open(project) as repository:
+        experiment = repository.experiments.get("tone")
+        live = experiment.version(tone[1])
+        for number, failed in ((3, 0), (4, 2)):
+            run = make_run(
+                run_id(number),
+                version=live.version,
+                digest=live.digest,
+                dataset=dataset_reference(),
+                evaluators=references("m", EVIL),
+            )
+            given = rows([True] * (20 - failed) + [False] * failed)
+            record = record_of(replace(run, experiment_id=experiment.id), given)
+            append(repository.workspace, "tone", [record])
+    nothing = json.loads(gitexp(*asked, "env:staging").out)["rules"][0]
+    assert nothing["reason"] == "no version is bound to environment 'staging'"
+    gitexp("share", "tone").ok()
+    gitexp("promote", "tone", "staging").ok()
+    for name in ("env:staging", f"version:{tone[1][:12]}", "version:latest"):
+        result = gitexp(*asked, name)
+        assert (result.code, json.loads(result.out)["baseline"]) == (3, str(run_id(4)))
+    assert json.loads(gitexp(*asked, "latest").out)["baseline"] == ONE
+    unknown = json.loads(gitexp(*asked, "env:nowhere").out)
+    assert unknown["outcome"] == "unjudged"
+
+
 # --- runs compared row by row -------------------------------------------------------------------
 
 
