@@ -11,6 +11,7 @@ from typing import Any
 
 from gitexp.clock import iso
 from gitexp.errors import NotAllowed
+from gitexp.evaluation.running.code import code_of
 from gitexp.evaluation.running.exact import working_tree_of
 from gitexp.evaluation.running.planning import make_plan
 from gitexp.evaluation.running.progress import Progress, progress_of
@@ -187,6 +188,7 @@ def submit(workspace: Workspace, request: EvaluationRequest) -> EvaluationHandle
         tree = working_tree_of(workspace, request.experiment, request.version, exact=request.exact)
         found = stack.enter_context(tree)
         plan = make_plan(found, request)
+        stack.enter_context(code_of(plan))
         evaluation = begin(found, plan)
         left = stack.pop_all()
     thread = threading.Thread(

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gitexp.evaluation.running.code import code_of
 from gitexp.evaluation.running.exact import working_tree_of
 from gitexp.evaluation.running.executors import executor_of
 from gitexp.evaluation.running.keeping import Done, encoded_row
@@ -82,7 +83,8 @@ def carry_out(
     begun: Callable[[Run], None] | None = None,
 ) -> Run:
     """Return the recorded run of a plan that has not begun; see `evaluate`."""
-    return begin(workspace, plan, progress=progress).carry_out(begun=begun)
+    with termination_raised(), code_of(plan):
+        return begin(workspace, plan, progress=progress).carry_out(begun=begun)
 
 
 def begin(workspace: Workspace, plan: Plan, *, progress: Report | None = None) -> Evaluation:
@@ -114,7 +116,9 @@ def resume(
         exact, revision = bool(run.evaluation.get("exact")), run.version or "latest"
         tree = working_tree_of(workspace, run.experiment, revision, exact=exact)
         found = stack.enter_context(tree)
-        evaluation = Evaluation(found, plan_again(found, run), journal, progress)
+        plan = plan_again(found, run)
+        stack.enter_context(code_of(plan))
+        evaluation = Evaluation(found, plan, journal, progress)
         return evaluation.carry_out(rows_of(workspace, run_id), begun=begun)
 
 
