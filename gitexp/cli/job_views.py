@@ -21,7 +21,7 @@ _JOB_COLUMNS = (
     Column(key="id", title="job", kind="id"),
     Column(key="status", title="status"),
     Column(key="experiment", title="experiment", kind="code", spare=2),
-    Column(key="entrypoint_name", title="entrypoint", data_key="entrypoint", kind="code"),
+    Column(key="entrypoint_name", title="entrypoint", kind="code"),
     Column(key="queue", title="queue", kind="code", spare=3),
     Column(key="attempt", title="attempt", kind="number", spare=4),
     Column(key="created_at", title="created", kind="time", spare=5),

@@ -482,3 +482,17 @@ def test_a_run_that_was_cancelled_while_it_waited_does_not_begin(bot: Project) -
     assert run is not None
     assert (run.status, run.stats.rows) == ("failed", 0)
     assert jobs_of(bot).get(job.id).reason == f"cancelled by {WHO}: by its run"
+
+
+def test_a_command_that_names_what_the_job_does_not_have_is_refused(bot: Project) -> None:
+    bot.write(
+        "entrypoints/train.yaml",
+        "command: [cat, '{{ artifacts.model }}']\n"
+        "inputs: {artifacts: {model: {required: false}}}\n",
+    )
+    with pytest.raises(InvalidInput) as caught:
+        create(bot, "train")
+    assert str(caught.value) == (
+        "entrypoint 'train': command: [1]: there is no \"model\"; it is empty"
+    )
+    assert waiting(bot.workspace) == []

@@ -225,7 +225,22 @@ def test_two_people_who_reset_a_job_make_one_attempt(bot: Project) -> None:
     said = [process.communicate(timeout=60)[1].decode() for process in both]
     again = [change for change in jobs_of(bot).history(job.id) if change.attempt == 2]
     assert jobs_of(bot).get(job.id).run.attempt == 2, said
-    # Whoever came second found a job that waits, and put it where it was.
+    # Whoever came later found a job that waits, and left it where it was.
     assert {change.status for change in again} <= {"queued", "reset"}
     assert len(jobs_of(bot).list()) == 1
     assert len(list((bot.directory / ".git/gitexp/journals").glob("*.journal"))) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM")
+def test_a_worker_that_is_told_to_end_cancels_what_is_in_hand(bot: Project) -> None:
+    bot.write("entrypoints/train.yaml", LONG)
+    job = create(bot, "train")
+    with worker(bot) as process:
+        until(lambda: asked(bot), "the program runs")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    cancelled = jobs_of(bot).get(job.id)
+    assert (process.returncode, cancelled.status, cancelled.run.attempt) == (0, "failed", 1)
+    assert cancelled.reason == (
+        "cancelled by Ada Example <ada@example.org>: the worker was told to stop"
+    )

@@ -141,7 +141,10 @@ def _changed(
 
 def _attempt_again(workspace: Workspace, job: Job, *, by: str, reason: str) -> Job:
     with _one_at_a_time(workspace):
-        job = get_job(workspace, job.id)  # somebody else may have reset it since the look
+        latest = get_job(workspace, job.id)
+        if latest.run.id != job.run.id:
+            return latest  # somebody else has reset it since the look
+        job = latest
         require_step(job, "reset")
         now = workspace.surroundings.clock.now()
         run = another_attempt(workspace, job)

@@ -13,6 +13,7 @@ from gitexp.documents.problems import ProblemCollector
 from gitexp.errors import InvalidInput, NotAllowed
 from gitexp.evaluation.datasets.loading import load
 from gitexp.evaluation.jobs import inputs
+from gitexp.evaluation.jobs.commands import variables_of, words_of
 from gitexp.evaluation.jobs.entrypoints import Entrypoint, load_entrypoint
 from gitexp.evaluation.jobs.queue import get_job
 from gitexp.evaluation.jobs.states import Job, with_change
@@ -275,7 +276,20 @@ def _program(
         machine=found.machine,
         job=record,
     )
+    _check_words(run, given)
     return checked(run)
+
+
+def _check_words(run: Run, given: _Given) -> None:
+    """Refuse a command whose templates name what the job does not have."""
+    dataset = run.dataset.to_dict() if run.dataset is not None else None
+    variables = variables_of(
+        parameters=run.parameters,
+        dataset=dataset,
+        artifacts=dict.fromkeys(given.artifacts, "artifact"),
+        run_id=run.id,
+    )
+    words_of(run.job["command"], run.job["entrypoint"]["name"], variables)
 
 
 def _values(workspace: Workspace, request: JobRequest, overrides: Mapping[str, Any]) -> Values:

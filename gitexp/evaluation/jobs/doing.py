@@ -18,6 +18,7 @@ from gitexp.errors import Conflict, GitexpError, InvalidInput
 from gitexp.evaluation.datasets.loading import load
 from gitexp.evaluation.jobs import begun, inputs
 from gitexp.evaluation.jobs.checkouts import as_created
+from gitexp.evaluation.jobs.commands import variables_of, words_of
 from gitexp.evaluation.jobs.queue import Held, held, waiting, waits_for
 from gitexp.evaluation.jobs.states import require_step, with_change
 from gitexp.evaluation.running.planning import plan_again
@@ -189,7 +190,15 @@ def _execute(
         return watch.asked()
 
     with _copies(workspace, run) as artifacts:
-        words = _words(run, parameters, _dataset(workspace, run, directory), artifacts)
+        variables = variables_of(
+            parameters=parameters.to_dict(),
+            dataset=_dataset(workspace, run, directory),
+            artifacts=artifacts,
+            run_id=run.id,
+            job_id=run.retry_of,
+            attempt=run.attempt,
+        )
+        words = words_of(run.job["command"], run.job["entrypoint"]["name"], variables)
         program = Program(words=tuple(words), directory=directory, streams=_STREAMS, grace=GRACE)
         active = ActiveRun(workspace, journal, run)
         execute_as(workspace, active, parameters, program, cause=cause)
@@ -235,26 +244,3 @@ def _copies(workspace: Workspace, run: Run) -> Iterator[dict[str, str]]:
         return
     with tempfile.TemporaryDirectory(prefix="gitexp-job-", ignore_cleanup_errors=True) as place:
         yield inputs.copied(workspace, wanted, Path(place))
-
-
-def _words(
-    run: Run, parameters: Parameters, dataset: dict[str, Any] | None, artifacts: dict[str, str]
-) -> list[str]:
-    """Return the program and its arguments; each is one argument whatever its values hold."""
-    from gitexp.evaluation.answers import CallFailed
-    from gitexp.evaluation.endpoints.commands import words_of
-    from gitexp.evaluation.templates import render_all
-
-    where = f"entrypoint {run.job['entrypoint']['name']!r}"
-    about = {"id": run.retry_of or run.id, "run": run.id, "attempt": run.attempt}
-    variables = {
-        "parameters": parameters.to_dict(),
-        "dataset": dataset,
-        "artifacts": artifacts,
-        "job": about,
-    }
-    try:
-        rendered = render_all(run.job["command"], variables, where=f"{where}: command")
-        return words_of(rendered, where)
-    except CallFailed as exc:
-        raise GitexpError(str(exc)) from exc

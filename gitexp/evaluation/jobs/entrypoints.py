@@ -105,7 +105,8 @@ def load_entrypoint(directory: Path, name: str, *, root: str = "") -> Entrypoint
     problems = schemas.check("entrypoint", document, file=file) or faults(document, file)
     if problems:
         raise InvalidDocuments(
-            problems, hint="Correct the file at the places named; `gitexp entrypoint validate`."
+            problems,
+            hint="Correct the file at the places named; `gitexp entrypoint validate` checks it.",
         )
     return entrypoint_of(name, document.value)
 
