@@ -29,7 +29,7 @@ from gitexp.cli.run_arguments import push_option
 @evaluation_options
 @click.option(
     "--request",
-    type=click.File("r", encoding="utf-8"),
+    type=click.File("r", encoding="utf-8", lazy=True),
     metavar="FILE",
     help="Take all of it from a YAML or JSON file, - for standard input",
 )

@@ -40,7 +40,7 @@ from gitexp.cli.run_views import run_summary
 @click.option(
     "--from",
     "table",
-    type=click.File("rb"),
+    type=click.File("rb", lazy=True),
     metavar="FILE",
     help="Record judgements of a CSV or JSONL file: sample, value, passed, reason, repeat",
 )
