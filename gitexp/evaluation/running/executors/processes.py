@@ -82,7 +82,13 @@ class _Pool:
 
     async def start(self) -> None:
         """Start all workers; raise what one of them cannot open."""
-        await asyncio.gather(*(place.worker() for place in self._places))
+        starting = [asyncio.ensure_future(place.worker()) for place in self._places]
+        try:
+            await asyncio.gather(*starting)
+        finally:
+            for one in starting:
+                one.cancel()
+            await asyncio.gather(*starting, return_exceptions=True)
 
     async def ask(self, item: WorkItem, alone: bool) -> Made:
         """Return what a worker makes of an item.
