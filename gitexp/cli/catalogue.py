@@ -118,7 +118,8 @@ ENVIRONMENT_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
 RUN_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
     "Evaluate": {
         **entries(
-            "run_evaluate", evaluate="Run an endpoint over a dataset with a version's values"
+            "run_evaluate",
+            evaluate="Run an endpoint or a workflow over a dataset with a version's values",
         ),
         **entries("run_resume", resume="Go on with an evaluation that was broken off"),
         **entries("run_watch", watch="Follow an evaluation until it is over"),

@@ -10,6 +10,7 @@ from gitexp.cli.arguments import experiment_argument
 from gitexp.cli.detaching import detached
 from gitexp.cli.evaluating import evaluated, shown
 from gitexp.cli.evaluation_arguments import asked_for, evaluation_options
+from gitexp.cli.files import text_of
 from gitexp.cli.groups import command
 from gitexp.cli.output import Output, output_options
 from gitexp.cli.run_arguments import push_option
@@ -29,18 +30,18 @@ from gitexp.cli.run_arguments import push_option
 @evaluation_options
 @click.option(
     "--request",
-    type=click.File("r", encoding="utf-8", lazy=True),
+    type=click.Path(dir_okay=False, allow_dash=True),
     metavar="FILE",
     help="Take all of it from a YAML or JSON file, - for standard input",
 )
 @click.option("--detach", is_flag=True, help="Print the run's id and go on in the background")
-@click.option("--run-id", hidden=True)
+@click.option("--run-id", metavar="ID", help="Give the run an id that is known already")
 @push_option
 @output_options
 def evaluate_command(
     output: Output,
     experiment: str | None,
-    request: Any,
+    request: str | None,
     detach: bool,
     run_id: str | None,
     push: bool,
@@ -53,7 +54,7 @@ def evaluate_command(
     goes on with it.
     """
     session = output.session
-    asked = asked_for(session, experiment, request and request.read(), chosen)
+    asked = asked_for(session, experiment, request and text_of(session, request), chosen)
     if detach:
         shown(output, detached(session, asked, push=push))
         return

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from gitexp.cli.evaluating import shown
+from gitexp.cli.files import bytes_of
 from gitexp.cli.groups import UsageFault, command
 from gitexp.cli.output import Output, output_options
 from gitexp.cli.progress import progress_bar
@@ -40,7 +41,7 @@ from gitexp.cli.run_views import run_summary
 @click.option(
     "--from",
     "table",
-    type=click.File("rb", lazy=True),
+    type=click.Path(dir_okay=False, allow_dash=True),
     metavar="FILE",
     help="Record judgements of a CSV or JSONL file: sample, value, passed, reason, repeat",
 )
@@ -55,7 +56,7 @@ def score_command(
     value: str | None,
     passed: bool | None,
     reason: str,
-    table: Any,
+    table: str | None,
     concurrency: int,
 ) -> None:
     """Score the recorded outputs of a run
@@ -75,7 +76,7 @@ def score_command(
         if len(evaluators) > 1:
             raise UsageFault("what people say is recorded for one evaluator at a time")
         if table is not None:
-            judgements = read_judgements(table.read(), table.name)
+            judgements = read_judgements(bytes_of(session, table), table)
         elif value is None:
             raise UsageFault("which score?", hint="Give it: `--value 4`.")
         else:
