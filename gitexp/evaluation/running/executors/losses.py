@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 from gitexp.clock import Clock
 from gitexp.evaluation.running.making import Made, WorkItem
@@ -51,25 +52,25 @@ async def made_by_any(
         except WorkerDied as exc:
             deaths += exc.times
             if alone and deaths >= MOST_DEATHS:
-                failure = Failure(
-                    type=WORKER_LOST,
-                    message=f"{deaths} workers died while they worked on this sample; "
-                    f"of the last, {exc}",
+                message = (
+                    f"{deaths} workers died while they worked on this sample; of the last, {exc}"
                 )
-                break
+                return _lost(item, message, started, clock.monotonic() - began)
+
+
+def _lost(item: WorkItem, message: str, started: datetime, seconds: float) -> Made:
     sample = item.sample
-    return Made(
-        row=ResultRow(
-            sample=sample.id,
-            repeat=item.repeat,
-            position=item.position,
-            status="error",
-            input=sample.input,
-            expected=sample.expected,
-            error=failure,
-            started_at=started,
-            duration_seconds=round(clock.monotonic() - began, 6),
-            metadata=sample.metadata,
-            weight=sample.weight,
-        )
+    row = ResultRow(
+        sample=sample.id,
+        repeat=item.repeat,
+        position=item.position,
+        status="error",
+        input=sample.input,
+        expected=sample.expected,
+        error=Failure(type=WORKER_LOST, message=message),
+        started_at=started,
+        duration_seconds=round(seconds, 6),
+        metadata=sample.metadata,
+        weight=sample.weight,
     )
+    return Made(row=row)
