@@ -496,3 +496,25 @@ def test_a_command_that_names_what_the_job_does_not_have_is_refused(bot: Project
         "entrypoint 'train': command: [1]: there is no \"model\"; it is empty"
     )
     assert waiting(bot.workspace) == []
+
+
+def test_what_others_share_as_jobs_is_read_with_care(bot: Project) -> None:
+    from gitexp.runs.tracking.starting import amend
+
+    run = bot.run()
+    amend(bot.workspace, run.id, {"set": {"job": {"changes": [{"status": "queued"}]}}})
+    assert jobs_of(bot).list() == []
+    with pytest.raises(NotFound, match=f"run {run.id} is no job"):
+        jobs_of(bot).get(run.id)
+    job = create(bot)
+    do(bot)
+    record = {**jobs_of(bot).get(job.id).run.job, "next": job.id}
+    amend(bot.workspace, job.run.id, {"set": {"job": record}})
+    assert jobs_of(bot).get(job.id).run.attempt == 1
+
+
+def test_a_moment_without_an_offset_is_refused(bot: Project) -> None:
+    job = create(bot)
+    moment = parse_iso("2027-01-01T00:00:00Z").replace(tzinfo=None)
+    with pytest.raises(InvalidInput, match="2027-01-01T00:00:00 has no offset from UTC"):
+        jobs_of(bot).defer(job.id, until=moment)

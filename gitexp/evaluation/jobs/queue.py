@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gitexp.errors import GitexpError, NotFound, RepositoryBusy
-from gitexp.evaluation.jobs.states import Job
+from gitexp.evaluation.jobs.states import Job, is_job
 from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
 from gitexp.runs.journalling import journals
@@ -120,7 +120,8 @@ def _newest(job: Job) -> tuple[Any, str]:
 def _job_runs(workspace: Workspace) -> list[Run]:
     """Return the runs that are attempts at jobs, those that wait and run among them."""
     page = search(workspace, RunQuery(limit=None))
-    return [Run.from_dict(document) for document in page.documents if document.get("job")]
+    runs = (Run.from_dict(document) for document in page.documents if document.get("job"))
+    return [run for run in runs if is_job(run)]
 
 
 def get_job(workspace: Workspace, text: str) -> Job:
@@ -140,7 +141,7 @@ def attempts(workspace: Workspace, text: str) -> list[Run]:
         NotFound: there is no such job here.
     """
     named = find_run(workspace, resolve_run_id(workspace, text))
-    if not named.job:
+    if not is_job(named):
         raise NotFound(f"run {named.id} is no job", hint="See `gitexp job list`.")
     run: Run | None = named
     if named.retry_of is not None:
@@ -159,9 +160,10 @@ def _next(workspace: Workspace, run: Run) -> Run | None:
     if not following:
         return None
     try:
-        return find_run(workspace, following)
+        found = find_run(workspace, following)
     except GitexpError:
         return None
+    return found if is_job(found) and found.attempt > run.attempt else None
 
 
 # --- whether a job may begin -----------------------------------------------------------------

@@ -158,6 +158,20 @@ class Job:
         }
 
 
+def is_job(run: Run) -> bool:
+    """Return whether a run is an attempt at a job, and says so in a way that can be read.
+
+    What others have shared is not trusted to.
+    """
+    if not run.job:
+        return False
+    from gitexp.documents import schemas
+    from gitexp.documents.parsed import ParsedDocument
+
+    # The events of a run may have changed what its record was checked for.
+    return not schemas.check("run", ParsedDocument(value=run.to_dict()), file="run")
+
+
 def status_of(run: Run) -> JobStatus:
     """Return where the job of a run stands, as far as this attempt goes."""
     if run.status != "scheduled":

@@ -27,6 +27,7 @@ from gitexp.runs.executing.children import Child
 from gitexp.runs.journalling.holding import hold_journal
 from gitexp.runs.journalling.journals import paths_of
 from gitexp.runs.recording.closing import close, ending_fields, reap_if_possible
+from gitexp.runs.recording.places import is_run_id
 from gitexp.runs.rows import Failure
 from gitexp.runs.run import Run
 from gitexp.runs.tracking.interrupts import Terminated, termination_raised
@@ -167,13 +168,17 @@ class Worker:
 
     def _look_after(self) -> None:
         for doing in list(self._doing):
-            if doing.run is None and doing.child.lines:
-                self._taken(doing, RunId(doing.child.lines[0]))
+            self._see_what_was_taken(doing)
             if doing.child.is_over:
                 self._doing.remove(doing)
                 self._ended(doing)
             elif doing.run is not None:
                 self._hold_to_time(doing)
+
+    def _see_what_was_taken(self, doing: _Doing) -> None:
+        named = next((line for line in list(doing.child.lines) if is_run_id(line)), None)
+        if doing.run is None and named is not None:
+            self._taken(doing, RunId(named))
 
     def _taken(self, doing: _Doing, run_id: RunId) -> None:
         paths = paths_of(self._workspace, run_id)
@@ -216,8 +221,7 @@ class Worker:
 
     def _ended(self, doing: _Doing) -> None:
         code = doing.child.wait()
-        if doing.run is None and doing.child.lines:
-            self._taken(doing, RunId(doing.child.lines[0]))
+        self._see_what_was_taken(doing)
         if doing.run is None:
             self._refuse_false_starts(code)
             return
