@@ -91,6 +91,7 @@ _OPTIONS = (
         "--max-seconds", type=_MORE_THAN_NOTHING, metavar="SECONDS", help="Stop after so long"
     ),
     click.option("--no-tracing", is_flag=True, help="Record no spans"),
+    click.option("--capture-content", is_flag=True, help="Put inputs and outputs into spans too"),
     click.option(
         "--span-workflow-name",
         default="workflow",
@@ -160,6 +161,7 @@ def asked_for(
         tags=tags_of(chosen["tags"]),
         span_workflow_name=chosen["span_workflow_name"],
         enable_tracing=not chosen["no_tracing"],
+        capture_content=chosen["capture_content"],
         batch_size=chosen["batch_size"],
         concurrency=chosen["concurrency"],
         generation_method=chosen["generation_method"] or "",

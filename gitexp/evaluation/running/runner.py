@@ -195,8 +195,11 @@ class Evaluation:
                 look=lambda: self._look(window, spans),
             )
 
+            def recorded(run_id: str) -> Iterator[ResultRow]:
+                return rows_of(self._workspace, run_id)
+
             async def work() -> None:
-                async with executor_of(plan, surroundings) as answer:
+                async with executor_of(plan, surroundings, recorded=recorded) as answer:
                     await window.work(answer)
 
             run_in_thread(work, stop=window.stop)

@@ -210,14 +210,20 @@ class _SideFile:
                 self._is_dirty = True
 
     def sync(self) -> None:
-        with self._lock, write_errors("the last rows may be lost"):
+        # What is appended meanwhile does not wait for the disk.
+        with self._lock:
             if self._descriptor is None or not self._is_dirty:
                 return
             self._is_dirty = False
-            os.fsync(self._descriptor)
-            if self._is_new:
-                sync_directory(str(self._path.parent))
-                self._is_new = False
+            copy, is_new = os.dup(self._descriptor), self._is_new
+            self._is_new = False
+        with write_errors("the last rows may be lost"):
+            try:
+                os.fsync(copy)
+                if is_new:
+                    sync_directory(str(self._path.parent))
+            finally:
+                os.close(copy)
 
     def close(self) -> None:
         with self._lock:
