@@ -29,7 +29,13 @@ _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _HINT = "Correct the file at the places named; `gitexp validate` checks it again."
 
 
-def parse_json(data: bytes | str, *, file: str, max_bytes: int = MAX_JSON_BYTES) -> ParsedDocument:
+def parse_json(
+    data: bytes | str,
+    *,
+    file: str,
+    max_bytes: int = MAX_JSON_BYTES,
+    max_depth: int = MAX_DEPTH,
+) -> ParsedDocument:
     """Return the value of a JSON document and the places of its parts.
 
     Raises:
@@ -38,7 +44,7 @@ def parse_json(data: bytes | str, *, file: str, max_bytes: int = MAX_JSON_BYTES)
             surrogate pairs, deep nesting and large files.
     """
     text = decode(data, file=file, max_bytes=max_bytes)
-    value, problems = _read(text, file=file)
+    value, problems = _read(text, file=file, max_depth=max_depth)
     if problems:
         raise InvalidDocuments(problems, hint=_HINT)
     return ParsedDocument(value=value, positions=LazyPositions(lambda: json_places(text).positions))
@@ -119,9 +125,11 @@ def _dumped(value: Any, *, indent: int | None = None, place: Path = ()) -> str:
     return without_invisible(text, lambda found: f"\\u{ord(found.group()):04x}")
 
 
-def _read(text: str, *, file: str, first_line: int = 1) -> tuple[Any, list[Problem]]:
-    if _nests_too_deep(text):
-        message = f"nested more than {MAX_DEPTH} deep"
+def _read(
+    text: str, *, file: str, first_line: int = 1, max_depth: int = MAX_DEPTH
+) -> tuple[Any, list[Problem]]:
+    if _nests_too_deep(text, max_depth):
+        message = f"nested more than {max_depth} deep"
         return None, [Problem(file=file, message=message, line=first_line)]
     suspicions = _Suspicions()
     try:
@@ -133,13 +141,13 @@ def _read(text: str, *, file: str, first_line: int = 1) -> tuple[Any, list[Probl
     return value, []
 
 
-def _nests_too_deep(text: str) -> bool:
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
+def _nests_too_deep(text: str, most: int) -> bool:
+    if text.count("[") + text.count("{") <= most:
         return False
     depth = 0
     for bracket in _BRACKETS.findall(_STRINGS.sub("", text)):
         depth += 1 if bracket in "[{" else -1
-        if depth > MAX_DEPTH:
+        if depth > most:
             return True
     return False
 

@@ -10,17 +10,18 @@ from gitexp.cli.groups import command
 from gitexp.cli.output import Output, output_options
 from gitexp.cli.plain import json_line
 from gitexp.cli.run_arguments import run_argument, run_id_of
-from gitexp.cli.tables import Column, Table
+from gitexp.cli.tables import Column, Table, value_text
 from gitexp.documents.problems import MISSING
 
+_MOST_SHOWN = 500
 _COLUMNS = (
     Column(key="sample", title="sample", kind="code"),
     Column(key="repeat", title="repeat", kind="number", optional=True),
     Column(key="status", title="status"),
-    Column(key="output", title="output", kind="value"),
-    Column(key="expected", title="expected", kind="value", spare=4),
+    Column(key="short_output", title="output", data_key="output", kind="value"),
+    Column(key="short_expected", title="expected", data_key="expected", kind="value", spare=4),
     Column(key="scores", title="scores", kind="value"),
-    Column(key="error", title="error", optional=True),
+    Column(key="short_error", title="error", data_key="error", optional=True),
     Column(key="duration_seconds", title="took", kind="duration", spare=6),
 )
 
@@ -71,16 +72,28 @@ def rows_command(output: Output, run: str, statuses: tuple[str, ...], limit: int
 
 
 def _shown(row: Any) -> dict[str, Any]:
+    values = {
+        "output": None if row.output is MISSING else row.output,
+        "expected": None if row.expected is MISSING else row.expected,
+        "error": f"{row.error.type}: {row.error.message}" if row.error else None,
+    }
     return {
+        **values,
+        **{f"short_{name}": _short(value) for name, value in values.items()},
         "sample": row.sample,
         "repeat": row.repeat or None,
         "status": row.status,
-        "output": None if row.output is MISSING else row.output,
-        "expected": None if row.expected is MISSING else row.expected,
         "scores": {name: _score(score) for name, score in row.scores.items()} or None,
-        "error": f"{row.error.type}: {row.error.message}" if row.error else None,
         "duration_seconds": row.duration_seconds,
     }
+
+
+def _short(value: Any) -> str | None:
+    """Return a value for a table, where the longest cell makes every line as long."""
+    if value is None:
+        return None
+    text = value_text(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 
 def _score(score: Any) -> Any:

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from gitexp.documents import layout, schemas
 from gitexp.documents.json_codec import parse_json
 from gitexp.documents.kinds import DocumentKind
+from gitexp.documents.limits import MAX_DEPTH, MAX_JSON_BYTES
 from gitexp.documents.problems import Problem
 from gitexp.errors import Conflict, InvalidDocuments, NotFound, StoreError
 from gitexp.ids import Name, ObjectId, RunId, parse_run_id
@@ -362,14 +363,24 @@ def _recorded(workspace: Workspace, place: Place) -> Run:
     return Run.from_dict(known)
 
 
-def checked(kind: DocumentKind, data: bytes, file: str) -> Any:
+def checked(
+    kind: DocumentKind,
+    data: bytes,
+    file: str,
+    *,
+    max_bytes: int = MAX_JSON_BYTES,
+    max_depth: int = MAX_DEPTH,
+) -> Any:
     """Return the value of a document of a ledger.
+
+    Args:
+        max_bytes, max_depth: the largest, and the deepest nested one, that is read.
 
     Raises:
         StoreError: it is damaged; the message names it.
     """
     try:
-        document = parse_json(data, file=file)
+        document = parse_json(data, file=file, max_bytes=max_bytes, max_depth=max_depth)
         problems = schemas.check(kind, document, file=file)
     except InvalidDocuments as exc:
         raise _unreadable(exc.problems[0]) from exc

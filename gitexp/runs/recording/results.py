@@ -17,6 +17,7 @@ from io import BytesIO
 from typing import Any
 
 from gitexp.documents import layout
+from gitexp.documents.limits import MAX_DEPTH
 from gitexp.ids import RunId, parse_run_id
 from gitexp.project.workspace import Workspace
 from gitexp.runs.journalling.files import paths_of
@@ -30,6 +31,8 @@ from gitexp.runs.tallies import Tally, tally_of
 _REPEATS = 2**32
 _LAST = 2**62
 _MARK = b'{"checkpoint":'
+_DEPTH = 4
+"""How deep the output of a task stands in a row."""
 
 
 def mark_checkpoint(sides: Sides, name: str) -> None:
@@ -198,4 +201,10 @@ def _take(found: dict[RowKey, ResultRow], row: ResultRow) -> None:
 def _rows_in(data: bytes, file: str) -> Iterator[ResultRow]:
     for number, line in enumerate(data.splitlines(), start=1):
         if line.strip():
-            yield ResultRow.from_dict(ledger.checked("result", line, f"{file}:{number}"))
+            yield ResultRow.from_dict(_checked(line, f"{file}:{number}"))
+
+
+def _checked(line: bytes, place: str) -> Any:
+    """Return a row; input and outputs in it may each be as large and deep as a document."""
+    deepest = MAX_DEPTH + _DEPTH
+    return ledger.checked("result", line, place, max_bytes=MAX_BESIDE_BYTES, max_depth=deepest)
