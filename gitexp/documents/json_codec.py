@@ -23,7 +23,7 @@ from gitexp.documents.texts import decode
 from gitexp.documents.values import Path, require_plain
 from gitexp.errors import InvalidDocuments
 
-_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
+_STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 _BRACKETS = re.compile(r"[\[\]{}]")
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _HINT = "Correct the file at the places named; `gitexp validate` checks it again."
