@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 
-from gitexp.documents.safe_paths import path_fault
 from gitexp.errors import Conflict
+from gitexp.evaluation.running.exact import as_at_commit
 from gitexp.ids import ObjectId
 from gitexp.project.reading import current_project
 from gitexp.project.workspace import Workspace
 from gitexp.runs.circumstances import circumstances_of
 from gitexp.runs.masking import secrets_among
 from gitexp.runs.run import CodeReference, Run
-from gitexp.store.files import create_file, write_errors
-from gitexp.store.model import MODE_EXECUTABLE, MODE_GITLINK, MODE_LINK
-from gitexp.store.protocol import Store
-from gitexp.store.trees import tree_of, walk_files
 
 
 @contextlib.contextmanager
@@ -45,11 +37,8 @@ def as_created(workspace: Workspace, run: Run) -> Iterator[Workspace]:
             "the code is not what it was when the job was created, and was not committed then",
             hint="Commit what jobs use before they are created, and create the job again.",
         )
-    with write_errors("the job did not begin"):
-        directory = tempfile.TemporaryDirectory(prefix="gitexp-job-", ignore_cleanup_errors=True)
-    with directory as place:
-        write_commit(workspace.store, ObjectId(run.code.commit), Path(place))
-        yield replace(workspace, directory=Path(place) / workspace.root)
+    with as_at_commit(workspace, ObjectId(run.code.commit)) as found:
+        yield found
 
 
 def _same(created: CodeReference, now: CodeReference) -> bool:
@@ -57,31 +46,3 @@ def _same(created: CodeReference, now: CodeReference) -> bool:
     if created.dirty is None and now.dirty is None:
         return True  # nobody can say: the digests of what the job names are all there is
     return (created.commit, created.diff) == (now.commit, now.diff)
-
-
-def write_commit(store: Store, commit: ObjectId, directory: Path) -> None:
-    """Write the files of a commit below a directory.
-
-    Submodules are left out, and what would lead out of the directory.
-
-    Raises:
-        StoreError: a file cannot be read or written.
-    """
-    top = directory.resolve()
-    for path, entry in walk_files(store, tree_of(store, commit)):
-        target = top.joinpath(*path.split("/"))
-        if entry.mode == MODE_GITLINK or path_fault(path) or not _is_below(target.parent, top):
-            continue
-        data = store.read(entry.id).data
-        with write_errors("the job did not begin"):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if entry.mode == MODE_LINK:
-                os.symlink(data.decode("utf-8", "surrogateescape"), target)
-            else:
-                mode = 0o755 if entry.mode == MODE_EXECUTABLE else 0o644
-                create_file(str(target), [data], mode=mode, sync=False)
-
-
-def _is_below(directory: Path, top: Path) -> bool:
-    """Return whether a directory, its links followed, is inside another one."""
-    return directory.resolve().is_relative_to(top)

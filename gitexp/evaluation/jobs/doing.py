@@ -21,6 +21,7 @@ from gitexp.evaluation.jobs.checkouts import as_created
 from gitexp.evaluation.jobs.commands import variables_of, words_of
 from gitexp.evaluation.jobs.queue import Held, held, waiting, waits_for
 from gitexp.evaluation.jobs.states import require_step, with_change
+from gitexp.evaluation.running.code import code_of
 from gitexp.evaluation.running.planning import plan_again
 from gitexp.evaluation.running.progress import Report
 from gitexp.evaluation.running.runner import Evaluation
@@ -162,7 +163,8 @@ def _evaluate(workspace: Workspace, run: Run, journal: Journal, progress: Report
     plan = plan_again(workspace, replace(run, experiment=name))
     evaluation = Evaluation(workspace, replace(plan, run=run), journal, progress)
     _refuse_cancelled(journal)
-    evaluation.carry_out()
+    with code_of(plan):
+        evaluation.carry_out()
 
 
 def _refuse_cancelled(journal: Journal) -> None:
