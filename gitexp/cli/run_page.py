@@ -51,6 +51,8 @@ def _header(document: Document) -> Iterator[tuple[str, str]]:
     yield "parent", document.get("parent") or ""
     yield "attempt", _attempt(document)
     yield "dataset", _dataset(document)
+    yield "job", _job(document.get("job") or {})
+    yield "workflow", (document.get("workflow") or {}).get("name", "")
     yield "endpoint", (document.get("endpoint") or {}).get("name", "")
     yield "evaluators", ", ".join(e["name"] for e in document.get("evaluators", ()))
     yield "results", _results(document)
@@ -86,6 +88,10 @@ def _dataset(document: Document) -> str:
     if not dataset:
         return ""
     return f"{dataset['name']} ({dataset['samples']} samples, {dataset['digest']})"
+
+
+def _job(job: Mapping[str, Any]) -> str:
+    return f"through {job['entrypoint']} in queue {job['queue']}" if job else ""
 
 
 def _results(document: Document) -> str:
