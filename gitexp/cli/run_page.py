@@ -91,7 +91,7 @@ def _dataset(document: Document) -> str:
 
 
 def _job(job: Mapping[str, Any]) -> str:
-    return f"through {job['entrypoint']} in queue {job['queue']}" if job else ""
+    return f"through {job['entrypoint']['name']} in queue {job['queue']}" if job else ""
 
 
 def _results(document: Document) -> str:
