@@ -10,8 +10,12 @@ from gitexp.runs.rows import ResultRow
 
 
 def encoded_row(row: ResultRow) -> bytes:
-    """Return a row as the JSON of a line."""
-    return json.dumps(row.to_dict(), ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    """Return a row as the JSON of a line.
+
+    Half a surrogate pair, which may stand in what an evaluator says, becomes a question mark.
+    """
+    text = json.dumps(row.to_dict(), ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace")
 
 
 class Done:

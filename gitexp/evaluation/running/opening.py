@@ -21,7 +21,7 @@ from gitexp.evaluation.endpoints.loading import Endpoint, load_endpoint
 from gitexp.evaluation.evaluators.scoring import Scoring, load_scoring
 from gitexp.evaluation.running.making import RowMaker
 from gitexp.evaluation.workflows.tasks import TransformTask, Workflow, all_tasks
-from gitexp.evaluation.workflows.work import OpenedWorkflow, Transform
+from gitexp.evaluation.workflows.work import OpenedWorkflow, Transform, templates_of
 from gitexp.ids import Randomness
 from gitexp.runs.masking import secrets_of
 
@@ -72,8 +72,10 @@ def parts_of(recipe: Recipe) -> Parts:
 
     Raises:
         NotFound, InvalidDocuments: one of them is missing or wrong.
+        InvalidInput: a template of the workflow is wrong.
         Conflict: one of them is not what the recipe says.
     """
+    templates_of(recipe.workflow)
     directory, root = recipe.directory, recipe.root
     endpoints = {name: load_endpoint(directory, name, root=root) for name in recipe.endpoints}
     scoring = load_scoring(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from gitexp.evaluation.evaluators.loading import load_evaluator
 from gitexp.evaluation.evaluators.people import recorded
 from gitexp.evaluation.evaluators.scoring import Scoring, load_evaluation_workflow, load_scoring
 from gitexp.evaluation.running.calls import CallThreads
+from gitexp.evaluation.running.keeping import encoded_row
 from gitexp.evaluation.running.loops import run_in_thread
 from gitexp.evaluation.running.outputs import masked
 from gitexp.evaluation.running.planning import project_directory
@@ -305,10 +305,10 @@ def _recorded(
         "set": {**totals_of(rows), "evaluators": redone.references(evaluators)},
         "at": milliseconds_now(workspace),
     }
-    lines = (json.dumps(row.to_dict(), ensure_ascii=False) for row in found.values())
+    lines = (encoded_row(row) + b"\n" for row in found.values())
     files = {
         layout.segment_path(run.id, name): dump_events([event]),
-        layout.results_part_path(run.id, name): "".join(f"{line}\n" for line in lines).encode(),
+        layout.results_part_path(run.id, name): b"".join(lines),
     }
     experiment = name_now(workspace, run)
     message = f"run {experiment}: {run.id} scored"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from gitexp.documents.problems import MISSING
 from gitexp.evaluation.answers import Asking, Attempt, Caller, CallFailed, Usage
+from gitexp.evaluation.running.outputs import plain_output
 from gitexp.evaluation.workflows.tasks import (
     ConditionTask,
     DuplicateTask,
@@ -89,7 +90,7 @@ class OpenedWorkflow:
         self._transforms = transforms
         self._now = now
         self._step_ids = step_ids
-        self._templates = _templates(workflow)
+        self._templates = templates_of(workflow)
 
     async def work(self, asking: Asking) -> Outcome:
         """Return what the tasks come to; a task that fails ends the sample.
@@ -172,7 +173,7 @@ class OpenedWorkflow:
             if found is MISSING:
                 raise CallFailed(f"the output has no {task.select!r}", kind="Select")
             return found
-        return self._templates[task.name].render(_names(asking))
+        return plain_output(self._templates[task.name].render(_names(asking)))
 
 
 _NAMES = frozenset(["input", "output", "sample", "parameters", "outputs", "repeat", "seed"])
@@ -190,8 +191,12 @@ def _kind(task: Task) -> str:
     return "transform" if isinstance(task, TransformTask) else "duplicate"
 
 
-def _templates(workflow: Workflow) -> dict[str, Renders]:
-    """Return the compiled templates of the tasks that have some, by the tasks' names."""
+def templates_of(workflow: Workflow) -> dict[str, Renders]:
+    """Return the compiled templates of the tasks that have some, by the tasks' names.
+
+    Raises:
+        InvalidInput: one of them is wrong.
+    """
     sources = {task.name: _source(task) for task in all_tasks(workflow.tasks)}
     if all(source is None for source in sources.values()):
         return {}
