@@ -100,7 +100,7 @@ class ObjectWriter:
         pending.temporary(*drafts)
         make_directories(directory)
         for raw, draft in zip(objects, drafts, strict=True):
-            create_file(draft, [zlib.compress(_header(raw) + raw.data, _LEVEL)], mode=_MODE)
+            create_file(draft, [_loose(raw)], mode=_MODE)
             self._sharing.adjust(draft)
         directories: dict[str, None] = {}
         for raw, draft in zip(objects, drafts, strict=True):
@@ -217,6 +217,13 @@ def _fanout(names: Sequence[bytes]) -> list[int]:
 
 def _header(raw: RawObject) -> bytes:
     return b"%s %d\0" % (raw.kind.encode(), len(raw.data))
+
+
+def _loose(raw: RawObject) -> bytes:
+    """Return the content of a loose object's file; put together first, it would be there twice."""
+    packer = zlib.compressobj(_LEVEL)
+    parts = [packer.compress(_header(raw)), packer.compress(raw.data), packer.flush()]
+    return b"".join(parts)
 
 
 def _entry_header(raw: RawObject) -> bytes:

@@ -33,9 +33,11 @@ def make_object(kind: ObjectKind, data: bytes, *, hash_length: int = 40) -> RawO
 def hash_object(kind: ObjectKind, data: bytes, *, hash_length: int = 40) -> ObjectId:
     """Return the id that Git gives to an object of these bytes."""
     header = b"%s %d\0" % (kind.encode(), len(data))
-    if hash_length == 64:
-        return ObjectId(hashlib.sha256(header + data).hexdigest())
-    return ObjectId(hashlib.sha1(header + data, usedforsecurity=False).hexdigest())
+    # Put together, header and data would stand in memory twice.
+    digest = hashlib.sha256() if hash_length == 64 else hashlib.sha1(usedforsecurity=False)
+    digest.update(header)
+    digest.update(data)
+    return ObjectId(digest.hexdigest())
 
 
 # --- commits and tags -----------------------------------------------------------------------
