@@ -66,7 +66,9 @@ def rows_command(output: Output, run: str, statuses: tuple[str, ...], limit: int
     found = list(rows)
     output.listing(
         [row.to_dict() for row in found],
-        Table(columns=_COLUMNS, rows=[_shown(row) for row in found], note="" if found else "no rows"),
+        Table(
+            columns=_COLUMNS, rows=[_shown(row) for row in found], note="" if found else "no rows"
+        ),
         ids=[row.sample for row in found],
     )
 
