@@ -199,7 +199,7 @@ def _take(found: dict[RowKey, ResultRow], row: ResultRow) -> None:
 
 
 def _rows_in(data: bytes, file: str) -> Iterator[ResultRow]:
-    for number, line in enumerate(data.splitlines(), start=1):
+    for number, line in enumerate(BytesIO(data), start=1):
         if line.strip():
             yield ResultRow.from_dict(_checked(line, f"{file}:{number}"))
 
