@@ -198,7 +198,7 @@ def test_cells_of_csv_are_texts(project: Project) -> None:
     run = project.run(dataset="t")
     rows = project.rows(run)
     assert {row.status for row in rows} == {"passed"}
-    assert [row.input for row in rows] == [text for text in texts]
+    assert [row.input for row in rows] == list(texts)
 
 
 def test_a_large_cell_is_a_cell(project: Project) -> None:

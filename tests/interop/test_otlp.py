@@ -177,7 +177,11 @@ def test_a_redirect_is_not_followed(project: Project) -> None:
 
 
 def test_spans_that_a_collector_rejects_are_told(project: Project) -> None:
-    partial: Answer = (200, {}, {"partialSuccess": {"rejectedSpans": "2", "errorMessage": "too old"}})
+    partial: Answer = (
+        200,
+        {},
+        {"partialSuccess": {"rejectedSpans": "2", "errorMessage": "too old"}},
+    )
     with collecting(partial) as received:
         notices = told(project, OTEL_EXPORTER_OTLP_ENDPOINT=received.url)
         traced(project, limit=1)

@@ -162,7 +162,8 @@ def test_rows_are_recorded_with_the_run_that_was_left_behind(tmp_path: Path) -> 
     add_row(journal, 0, "a", status="failed")
     journal.close()
     [path] = paths_of(workspace, run_id(1))
-    assert (reopened := open_journal(path)) is not None
+    reopened = open_journal(path)
+    assert reopened is not None
     reopened.close()
     [run] = reap(workspace)
     assert (run.stats.passed, run.stats.failed) == (1, 1)
