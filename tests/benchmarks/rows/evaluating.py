@@ -29,7 +29,7 @@ _FLAT = 1.2
 
 _TURNS = 2
 _WARM_UP = 30
-_TOO_MANY = "left out: so many rows take it ten minutes"
+_TOO_MANY = "left out: so many rows take it many minutes"
 _NO_NODE = "needs Node.js, which is not on the PATH"
 _NO_PEAK = "the peak of memory is read from /proc, which is not here"
 
