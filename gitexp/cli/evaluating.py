@@ -11,6 +11,7 @@ from gitexp.cli.output import Output
 from gitexp.cli.progress import Report, progress_bar
 from gitexp.cli.run_views import error_summary, run_summary, run_table
 from gitexp.cli.session import Session
+from gitexp.errors import GitexpError
 
 if TYPE_CHECKING:
     from gitexp.evaluation.running.requests import EvaluationRequest
@@ -43,6 +44,9 @@ def carried_out(output: Output, title: str, work: Work, *, push: bool = False) -
     """Carry an evaluation out, and show the run that it became.
 
     What the system under test prints is talk; standard output is for the run's id.
+
+    Raises:
+        GitexpError: it was recorded, and did not finish.
     """
     session = output.session
     with (
@@ -58,9 +62,13 @@ def carried_out(output: Output, title: str, work: Work, *, push: bool = False) -
         from gitexp.runs.recording.results import rows_of
 
         session.say(error_summary(rows_of(session.repository.workspace, run.id)))
-    if run.status in ("failed", "killed"):
-        session.say(_how_to_go_on(run))
     shown(output, run)
+    if run.status != "finished":
+        why = run.error.message if run.error is not None else "it was broken off"
+        raise GitexpError(
+            f"run {run.id} {run.status}: {why}",
+            hint=f"What is done is recorded; go on with `gitexp run resume {run.id}`.",
+        )
 
 
 def shown(output: Output, run: Run) -> None:

@@ -141,6 +141,8 @@ def test_a_limit_that_is_reached_is_told_with_how_to_go_on(bot: Path, gitexp: Ru
     done = gitexp(*USUAL, "--max-errors", "0", "--concurrency", "1")
     [run] = recorded(bot)
     assert (run.status, run.stats) == ("failed", Stats(passed=2, errors=1))
+    assert (done.code, done.out) == (1, f"{run.id}\n")
+    assert f"error: run {run.id} failed: more than 0 rows are errors" in done.err
     assert f"go on with `gitexp run resume {run.id}`" in done.err
     (bot / "fixed").touch()
     gitexp("run", "resume", run.id).ok()

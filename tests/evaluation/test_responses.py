@@ -35,6 +35,7 @@ def calls(project: Project) -> Counter[int]:
 @pytest.fixture
 def counting(on_disk: Project) -> Project:
     on_disk.code(COUNTING)
+    on_disk.write("endpoints/bot.yaml", "type: python\n\ncallable: app:answer\n\ncache: true\n")
     return on_disk
 
 

@@ -84,7 +84,8 @@ class Endpoint:
         digest: over the description.
         timeout: the seconds after which an attempt is an error; None for none.
         concurrency: how many calls may be in flight at once; None for as many as the run has.
-        cache: whether its responses may be cached.
+        cache: whether its responses may be cached; the code of functions and programs is no part
+            of what they are filed under, so theirs are cached only where the file says so.
         options: what only its type knows.
     """
 
@@ -149,7 +150,7 @@ def endpoint_of(name: str, data: Mapping[str, Any]) -> Endpoint:
         retry=_retry(data.get("retry", {}), NETWORK_ATTEMPTS if over_network else 1),
         rate_limit=RateLimit(**data.get("rate_limit", {})),
         price=Price(**price) if price else None,
-        cache=data.get("cache", True),
+        cache=data.get("cache", over_network),
         options={key: value for key, value in data.items() if key not in _COMMON},
     )
 
