@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from gitexp.evaluation.running import loops
 from gitexp.runs.tracking.interrupts import Terminated, termination_raised
 from tests.evaluation.projects import Project
 
@@ -75,7 +76,10 @@ def test_being_told_to_end_during_the_import_is_no_failed_import(
     assert project.runs() == []
 
 
-def test_a_run_that_is_told_to_end_is_recorded_first(project: Project, received: list[int]) -> None:
+def test_a_run_that_is_told_to_end_is_recorded_first(
+    project: Project, received: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loops, "_PATIENCE", 0.5)
     project.code(
         "import os, signal, threading\n"
         "def answer(x, p):\n"

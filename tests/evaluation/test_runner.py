@@ -13,6 +13,7 @@ import pytest
 from gitexp.documents.canonical import digest_of
 from gitexp.documents.problems import MISSING
 from gitexp.errors import InvalidDocuments, InvalidInput, NotAllowed, NotFound
+from gitexp.evaluation.running import loops
 from gitexp.evaluation.running.runner import Progress, evaluate
 from gitexp.ids import parse_run_id
 from gitexp.runs.recording import ledger
@@ -429,8 +430,11 @@ def test_what_breaks_the_runner_fails_the_run_and_goes_on(project: Project) -> N
     assert run.error == Failure(type="ZeroDivisionError", message="in the display")
 
 
-def test_ctrl_c_ends_a_run_as_killed_with_its_rows(project: Project) -> None:
+def test_ctrl_c_ends_a_run_as_killed_with_its_rows(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The third call interrupts the process, as Ctrl-C does, and never returns."""
+    monkeypatch.setattr(loops, "_PATIENCE_AFTER_CTRL_C", 0.5)
     project.code(
         "import os, signal, threading\n"
         "def answer(x, p):\n"

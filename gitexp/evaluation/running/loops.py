@@ -21,6 +21,9 @@ _GRACE = 5.0
 _PATIENCE = 10.0
 """Seconds that what is in flight has to finish when the process is told to end."""
 
+_PATIENCE_AFTER_CTRL_C = 60.0
+"""The same after Ctrl-C, which a person can press again."""
+
 _LOOK = 0.5
 """Seconds between looks for signals where waiting is not interrupted by them (Windows)."""
 
@@ -31,8 +34,8 @@ def run_in_thread(
     """Run a coroutine to its end in a new event loop; raise what it raises.
 
     When the waiting is interrupted by an exception, the coroutine is asked to come to an end, and
-    has as long as it takes after Ctrl-C, and 10 seconds after anything else; a second interruption
-    cancels it, as the first does where nothing can ask it. The exception then goes on.
+    has a minute for that after Ctrl-C, and 10 seconds after anything else; then, or at a second
+    interruption, it is cancelled, as at the first where nothing can ask it. The exception goes on.
 
     Args:
         stop: asks the coroutine to come to an end; called in this thread.
@@ -43,8 +46,9 @@ def run_in_thread(
     except BaseException as exc:
         if stop is not None:
             stop()
+            by_hand = isinstance(exc, KeyboardInterrupt)
             with contextlib.suppress(KeyboardInterrupt, Terminated):
-                _wait(runner, None if isinstance(exc, KeyboardInterrupt) else _PATIENCE)
+                _wait(runner, _PATIENCE_AFTER_CTRL_C if by_hand else _PATIENCE)
         if not runner.done.is_set():
             runner.cancel()
             runner.done.wait(_GRACE)
