@@ -258,6 +258,41 @@ def test_rows_that_lost_their_score_are_told_of() -> None:
     assert (found.outcome, found.reason) == ("passed", "1 row has a score in the baseline alone")
 
 
+def scored(number: int, of: int) -> list[ResultRow]:
+    """Rows that passed, the first of which alone have a score of `rare`."""
+    rare = {"rare": Score(value=0.95)}
+    given = rows([True] * of)
+    return [replace(row, scores={**row.scores, **rare}) for row in given[:number]] + given[number:]
+
+
+def test_too_few_samples_are_those_behind_the_numbers_that_are_judged() -> None:
+    evidence = Evidence(run=run_of(scored(2, 10), evaluators=references("m", "rare")))
+
+    def outcome(*texts: str) -> str:
+        return judge_all([parse(text) for text in texts], evidence, confidence=None).outcome
+
+    assert outcome("min m=0.9", "min-samples 10") == "passed"
+    assert outcome("min rare=0.9", "min-samples 2") == "passed"
+    assert outcome("min m=0.9", "min rare=0.9", "min-samples 3") == "unjudged"
+
+
+def test_a_regression_over_too_few_pairs_is_not_judged() -> None:
+    sides = [scored(count, 10) for count in (2, 10)]
+    runs = [run_of(side, n, evaluators=references("m", "rare")) for n, side in enumerate(sides)]
+    pairing = pair(*(Side(run=run, rows=side) for run, side in zip(runs, sides, strict=True)))
+    evidence = Evidence(run=runs[1], baseline=runs[0], pairing=pairing)
+    asked = [parse("max-regression rare=0.1"), parse("min-samples 3")]
+    few = judge_all(asked, evidence, confidence=None).verdicts[1]
+    assert (few.outcome, few.reason) == ("unjudged", "2 samples are too few; 3 are asked for")
+
+
+def test_rows_that_numbers_alone_were_given_to_are_enough_samples() -> None:
+    given = [make_row(f"s{n}", "unscored", scores={"rare": Score(value=0.9)}) for n in range(5)]
+    evidence = Evidence(run=run_of(given, evaluators=references("rare")))
+    asked = [parse("min rare=0.9"), parse("min-samples 5")]
+    assert judge_all(asked, evidence, confidence=None).passed
+
+
 # --- reports ------------------------------------------------------------------------------------
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from gitexp.errors import GitexpError, InvalidInput, NotFound
 from gitexp.experiments.headers import Direction
-from gitexp.results.gates.quantities import Interval, Quantity, quantity
+from gitexp.results.gates.quantities import PASS_RATE, Interval, Quantity, quantity
 from gitexp.results.gates.rules import Rule
 from gitexp.results.pairings import PairedMeasure, Pairing
 from gitexp.runs.run import Run
@@ -117,6 +117,7 @@ class Evidence:
         baseline: what it is compared with, or why there is nothing.
         baseline_tally: counted from the baseline's rows, where there are intervals.
         pairing: both row by row, or why that cannot be.
+        subjects: what the rules are about that are judged together.
     """
 
     run: Run
@@ -125,6 +126,7 @@ class Evidence:
     baseline: Run | GitexpError | None = None
     baseline_tally: Tally | None = None
     pairing: Pairing | GitexpError | None = None
+    subjects: tuple[str, ...] = ()
 
 
 def judge(rule: Rule, evidence: Evidence) -> Verdict:
@@ -141,6 +143,7 @@ def judge(rule: Rule, evidence: Evidence) -> Verdict:
 def judge_all(rules: Sequence[Rule], evidence: Evidence, *, confidence: float | None) -> GateReport:
     """Return what all rules come to."""
     baseline = evidence.baseline
+    evidence = replace(evidence, subjects=tuple(rule.subject for rule in rules if rule.subject))
     return GateReport(
         run=evidence.run.id,
         baseline=baseline.id if isinstance(baseline, Run) else None,
@@ -191,12 +194,31 @@ def _judge_samples(rule: Rule, evidence: Evidence) -> Verdict:
 
 
 def _samples(evidence: Evidence) -> int:
-    """Return how many samples were judged, and of them those that the baseline has too."""
-    run = evidence.run
-    counts = [int(run.rates.get("pass_rate", {}).get("samples", run.stats.total))]
-    if isinstance(evidence.pairing, Pairing):
-        counts += [measure.samples for measure in evidence.pairing.measures[:1]]
-    return min(counts)
+    """Return how many samples stand behind the number of the rules that has fewest of them."""
+    return min(
+        [count for subject in evidence.subjects for count in _behind(subject, evidence)]
+        or _of_rows(evidence)
+    )
+
+
+def _of_rows(evidence: Evidence) -> list[int]:
+    """Return how many samples were judged, and how many of them the baseline has too."""
+    run, pairing = evidence.run, evidence.pairing
+    passes = pairing.measure(PASS_RATE) if isinstance(pairing, Pairing) else None
+    judged = int(run.rates.get(PASS_RATE, {}).get("samples", run.stats.total))
+    return [judged] if passes is None else [judged, passes.samples]
+
+
+def _behind(subject: str, evidence: Evidence) -> Iterator[int]:
+    """Yield how many samples stand behind a number, and of how many the baseline has it too."""
+    try:
+        found = quantity(evidence.run, subject, evidence.directions)
+        if found.samples is not None:
+            yield found.samples
+        if found.is_paired and isinstance(evidence.pairing, Pairing):
+            yield _measure(found, evidence.pairing).samples
+    except (InvalidInput, NotFound):
+        return  # the rule about it says why it cannot be judged
 
 
 def _judge_regression(rule: Rule, evidence: Evidence) -> Verdict:

@@ -45,6 +45,7 @@ class Quantity:
         direction: which values are better; None where nobody has said.
         is_paired: whether it is a mean over rows, which are compared in pairs.
         is_whole: whether it is exactly what it says, so that it has no interval.
+        samples: how many samples stand behind it, where they may be fewer than those of the run.
         interval: how it is found from the rows.
     """
 
@@ -53,6 +54,7 @@ class Quantity:
     direction: Direction | None
     is_paired: bool = False
     is_whole: bool = False
+    samples: int | None = None
     interval: Callable[[Tally], Interval | None] = lambda tally: None
 
 
@@ -97,11 +99,13 @@ def _find(run: Run, subject: str, directions: Mapping[str, Direction]) -> Quanti
 
 def _mean(run: Run, name: str, directions: Mapping[str, Direction]) -> Quantity:
     direction = directions.get(f"scores.{name}") or directions.get(name) or "maximize"
+    numbers = run.scores[name]
     return Quantity(
         name=name,
-        value=run.scores[name].get("mean"),
+        value=numbers.get("mean"),
         direction=direction,
         is_paired=True,
+        samples=numbers.get("samples", numbers.get("count")),
         interval=lambda tally: _bounds(tally.estimate(name)),
     )
 
@@ -121,6 +125,7 @@ def _of_evaluator(run: Run, subject: str, directions: Mapping[str, Direction]) -
             value=_share(numbers.get("passed", 0), numbers.get("failed", 0)),
             direction="maximize",
             is_paired=True,
+            samples=numbers.get("passed", 0) + numbers.get("failed", 0),
             interval=lambda tally: _bounds(tally.estimate(name, of_verdicts=True)),
         )
     return _tried(subject, part, numbers)
@@ -142,6 +147,7 @@ def _rate(run: Run, subject: str) -> Quantity | None:
         value=values[name],
         direction="minimize" if name in (ERROR_RATE, UNSCORED_RATE) else "maximize",
         is_paired=name == PASS_RATE,
+        samples=run.rates.get(name, {}).get("samples"),
         interval=lambda tally: _bounds(tally.rate(name)),
     )
 
