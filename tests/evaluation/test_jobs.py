@@ -6,13 +6,16 @@ from datetime import timedelta
 
 import pytest
 
-from gitexp.clock import parse_iso
+from gitexp.clock import iso, parse_iso
 from gitexp.errors import InvalidDocuments, InvalidInput, NotAllowed, NotFound
+from gitexp.evaluation.jobs import begun
+from gitexp.evaluation.jobs.changing import begin_again_where_workers_died
 from gitexp.evaluation.jobs.queue import held, waiting, waits_for
-from gitexp.evaluation.jobs.states import Job
+from gitexp.evaluation.jobs.states import Job, with_change
 from gitexp.runs.recording import ledger
 from gitexp.runs.recording.closing import reap
 from gitexp.runs.tallies import Stats
+from gitexp.runs.tracking.starting import amend
 from tests.builders import commit_files
 from tests.evaluation.jobbing import LateClock, create, do, jobs_of, steps, with_entrypoints
 from tests.evaluation.projects import Project
@@ -294,9 +297,6 @@ def test_a_reset_job_has_another_attempt_and_keeps_the_first(bot: Project) -> No
 
 
 def test_an_attempt_that_was_never_made_does_not_count(bot: Project) -> None:
-    from gitexp.evaluation.jobs.states import with_change
-    from gitexp.runs.tracking.starting import amend
-
     job = create(bot)
     run = do(bot)
     assert run is not None
@@ -355,6 +355,23 @@ def test_a_job_whose_process_died_has_failed(bot: Project) -> None:
     failed = jobs_of(bot).get(job.id)
     assert failed.status == "failed"
     assert failed.reason == ("the process ended without closing the run; what it logged is here")
+
+
+def test_a_worker_that_dies_before_it_makes_the_next_attempt_loses_no_job(bot: Project) -> None:
+    job = create(bot, max_attempts=2)
+    with held(bot.workspace, job.run.id) as found:
+        assert found is not None
+        begun.note(bot.workspace, job.run.id)
+        started_at = iso(bot.workspace.surroundings.clock.now())
+        found.journal.append({"set": {"status": "running", "started_at": started_at}})
+    (run,) = reap(bot.workspace)
+    now = bot.workspace.surroundings.clock.now()
+    link = with_change(run.job, "reset", at=now, by=WHO, next="20260102T030405-aaaaaaaa")
+    amend(bot.workspace, run.id, {"set": {"job": link}})
+    (again,) = begin_again_where_workers_died(bot.workspace, "default")
+    assert (again.id, again.status, again.run.attempt) == (job.id, "queued", 2)
+    assert steps(bot, job) == ["queued", "failed", "reset", "reset", "queued"]
+    assert begin_again_where_workers_died(bot.workspace, "default") == []
 
 
 def test_who_holds_a_job_holds_it_alone(bot: Project) -> None:

@@ -191,13 +191,14 @@ def begin_again_where_workers_died(workspace: Workspace, queue: str) -> list[Job
             reason = f"its worker died; attempt {run.attempt + 1} of {job.max_attempts}"
             who = worker_name(workspace)
             with contextlib.suppress(NotAllowed):  # somebody else was faster
-                again.append(_attempt_again(workspace, job, by=who, reason=reason))
+                if get_job(workspace, run_id).run.id == run_id:
+                    again.append(_attempt_again(workspace, job, by=who, reason=reason))
         begun.forget(workspace, run_id)
     return again
 
 
 def _died(run: Run) -> bool:
     """Return whether nobody ended the run of a job: its process died, or the worker's did."""
-    if run.error is None or run.job.get("next") or was_cancelled(run):
+    if run.error is None or was_cancelled(run):
         return False
     return run.error.type in ("Killed", WORKER_DIED) and run.started_at is not None

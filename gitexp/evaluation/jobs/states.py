@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Any, Literal
 
 from gitexp.clock import iso, parse_iso
@@ -185,7 +186,8 @@ def changes_of(run: Run) -> list[Change]:
     stored = [_change(run, data) for data in run.job["changes"]]
     if not run.is_over:
         return stored
-    later = 1 if run.job.get("next") else 0
+    # Whoever died between saying that there is another attempt and making it said so too.
+    later = len(list(takewhile(lambda change: change.status == "reset", reversed(stored))))
     return [*stored[: len(stored) - later], _ending(run), *stored[len(stored) - later :]]
 
 
