@@ -54,6 +54,17 @@ class Usage:
         return {name: value for name, value in found.items() if value is not None}
 
 
+MAX_AMOUNT = 1e15
+"""The most tokens, and the highest cost, that a call is believed to have taken."""
+
+
+def is_amount(value: Any) -> bool:
+    """Return whether a value that a system names is a number of tokens, or a cost, that can be."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return 0 <= value <= MAX_AMOUNT
+
+
 def _sum(left: Any, right: Any) -> Any:
     if left is None or right is None:
         return right if left is None else left

@@ -182,6 +182,21 @@ def test_content_may_come_in_parts() -> None:
     assert ask(says(parts)).output == "ab"
 
 
+@pytest.mark.parametrize("calls", [5, {"a": 1}, "x"])
+def test_tool_calls_that_are_no_list_are_none(calls: Any) -> None:
+    assert ask(Model(completion({"content": "ok", "tool_calls": calls}))).output == "ok"
+
+
+def test_a_tool_call_of_another_form_has_no_name() -> None:
+    answer = ask(Model(completion({"content": None, "tool_calls": [{"function": "x"}, 1]})))
+    assert answer.output == [{"name": None, "arguments": None}] * 2
+
+
+def test_usage_that_cannot_be_is_not_believed() -> None:
+    usage = {"prompt_tokens": -4, "completion_tokens": 10**400, "cost": -1.0}
+    assert ask(says(usage=usage)).usage == Usage()
+
+
 def test_an_empty_answer_is_an_answer() -> None:
     assert ask(says("")).output == ""
 
@@ -285,6 +300,13 @@ def test_an_error_of_the_api_is_told(
     assert (str(exc), exc.kind, exc.retryable) == (
         f"endpoint 'bot': {message}", f"HTTP {status}", retryable
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("code", [[], {"a": 1}])
+def test_an_error_of_another_form_is_still_told(code: Any) -> None:
+    exc = fails(Model({"error": {"code": code, "type": code, "message": "busy"}}, status=503))
+    assert str(exc) == "endpoint 'bot': HTTP 503 Service Unavailable: busy"
+    assert (exc.kind, exc.retryable) == ("HTTP 503", True)
 
 
 def test_an_error_behind_the_status_200_is_an_error() -> None:

@@ -293,6 +293,8 @@ def test_an_error_of_a_line_is_an_error(
         ("print(json.dumps({'id': q['id']}))", "the answer has neither output nor error: "),
         ("print(json.dumps({'id': q['id'], 'output': 1, 'usage': [1]}))",
          "the usage is no mapping of numbers: [1]"),
+        ("print(json.dumps({'id': q['id'], 'output': 1, 'usage': {'cost': -1}}))",
+         'the usage is no mapping of numbers: {"cost": -1}'),
         ("print('x' * 100000)", "the answer has more than 1000 bytes"),
         (SAY % "float('nan')", "the answer is no JSON: NaN is no JSON"),
     ],

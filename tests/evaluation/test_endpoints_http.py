@@ -238,6 +238,14 @@ def test_usage_is_read_and_priced() -> None:
     assert asked(data, answering({"c": 0.5})).usage == Usage(cost=0.5)
 
 
+@pytest.mark.parametrize("number", ["-1", "1e300", "1" + "0" * 400, "true"])
+def test_usage_that_cannot_be_is_not_believed(number: str) -> None:
+    usage = {"input_tokens": "n", "cost": "n"}
+    data = {**ASK, "response": {"extract": "out", "usage": usage}}
+    answer = asked(data, replying(f'{{"out": 1, "n": {number}}}'.encode()))
+    assert answer.usage == Usage()
+
+
 @pytest.mark.parametrize(
     ("data", "headers", "message"),
     [
@@ -250,6 +258,8 @@ def test_usage_is_read_and_priced() -> None:
         (b'"\\ud800"', {}, "the output cannot be used: "),
         (b'"\xff"', {"Content_Type": "text/plain; charset=nope"}, "the answer is no text in nope"),
         (b'"\xff"', {"Content_Type": "text/plain; charset=hex"}, "the answer is no text in hex"),
+        (b"a", {"Content_Type": "text/plain; charset=undefined"}, "the answer is no text in undef"),
+        (b"a-" * 10**6, {"Content_Type": "a/b; charset=punycode"}, "the answer is no text in puny"),
         (b"9" * 5000, {}, "the answer is no JSON: Exceeds the limit"),
     ],
 )
@@ -345,6 +355,7 @@ class Noon:
         ({"Retry-After": "Sat, 21 Nov 2026 12:00:09 GMT", "Date": "Sat, 21 Nov 2026 12:00:04 GMT"},
          5.0),
         ({"Retry-After": "soon"}, None),
+        ({"Retry-After": f"Sat, 21 Nov 2026 12:00:09 +{'9' * 20}"}, None),
         ({"Retry-After": "-1"}, None),
         ({"Retry-After": "inf"}, None),
         ({"Retry-After": "9", "retry-after-ms": "1500"}, 1.5),

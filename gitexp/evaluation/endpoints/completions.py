@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gitexp.documents.problems import shown
-from gitexp.evaluation.answers import CallFailed, Usage
+from gitexp.evaluation.answers import CallFailed, Usage, is_amount
 from gitexp.evaluation.endpoints.connections import Explanation, Received
 from gitexp.evaluation.endpoints.responses import (
     bad_response,
@@ -71,7 +71,8 @@ def _choice(data: Any) -> Mapping[str, Any]:
 
 def _output(choice: Mapping[str, Any], *, wants_json: bool) -> Any:
     message = choice["message"]
-    if calls := message.get("tool_calls"):
+    calls = message.get("tool_calls")
+    if calls and isinstance(calls, list):
         return [_tool_call(call) for call in calls]
     content, refusal = _text(message.get("content")), message.get("refusal")
     if content is None and refusal:
@@ -104,7 +105,8 @@ def _json_content(content: str, reason: Any) -> Any:
 
 def _tool_call(call: Any) -> dict[str, Any]:
     """Return a tool call as `{name, arguments}`; arguments that are no JSON stay text."""
-    function = call.get("function", call) if isinstance(call, dict) else {}
+    function = call.get("function", call) if isinstance(call, dict) else None
+    function = function if isinstance(function, dict) else {}
     name, arguments = function.get("name"), function.get("arguments", function.get("input"))
     if isinstance(arguments, str):
         with contextlib.suppress(CallFailed):
@@ -119,12 +121,13 @@ def _usage(data: Any) -> Usage:
     return Usage(
         input_tokens=_count(data, "prompt_tokens", "input_tokens"),
         output_tokens=_count(data, "completion_tokens", "output_tokens"),
-        cost=cost if isinstance(cost, (int, float)) and not isinstance(cost, bool) else None,
+        cost=cost if is_amount(cost) else None,
     )
 
 
 def _count(data: Mapping[str, Any], *names: str) -> int | None:
-    return next((data[name] for name in names if type(data.get(name)) is int), None)
+    found = (data.get(name) for name in names)
+    return next((n for n in found if type(n) is int and is_amount(n)), None)
 
 
 def _attributes(data: Mapping[str, Any], reason: Any, usage: Usage) -> dict[str, Any]:
@@ -151,6 +154,6 @@ def error_in(data: Any) -> Explanation | None:
     status = code if isinstance(code, int) and not isinstance(code, bool) else None
     return Explanation(
         message=shown(message, 500)[1:-1] if isinstance(message, str) else excerpt(str(error)),
-        is_final=code in _FOREVER or kind in _FOREVER,
+        is_final=any(isinstance(word, str) and word in _FOREVER for word in (code, kind)),
         status=status,
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from gitexp.documents.problems import MISSING, shown
 from gitexp.errors import InvalidInput
-from gitexp.evaluation.answers import CallFailed, Usage
+from gitexp.evaluation.answers import CallFailed, Usage, is_amount
 from gitexp.evaluation.endpoints.loading import Price
 from gitexp.evaluation.endpoints.paths import compile_path
 from gitexp.evaluation.running.outputs import plain_output
@@ -17,6 +18,8 @@ MAX_BYTES = 10 * 2**20
 """The most bytes that are read of an answer, unless an endpoint says otherwise."""
 
 _SHOWN = 300
+_SLOW_CODECS = frozenset(["punycode", "idna"])
+"""Encodings of host names; decoding them takes time that grows with the square of the length."""
 
 
 def bad_response(message: str) -> CallFailed:
@@ -51,8 +54,10 @@ def text_of(data: bytes, charset: str | None = None) -> str:
         CallFailed: it is not in the encoding that it claims, which is UTF-8 where it claims none.
     """
     try:
+        if charset and codecs.lookup(charset).name in _SLOW_CODECS:
+            raise LookupError("no encoding of texts")
         return data.decode(charset or "utf-8").removeprefix("\ufeff")
-    except (UnicodeDecodeError, LookupError) as exc:
+    except (ValueError, LookupError) as exc:
         raise bad_response(f"the answer is no text in {charset or 'UTF-8'}: {exc}") from exc
 
 
@@ -107,9 +112,7 @@ _KINDS: Mapping[str, Callable[[float | None], Any]] = {
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return value
+    return value if is_amount(value) else None
 
 
 def with_cost(usage: Usage, price: Price | None) -> Usage:

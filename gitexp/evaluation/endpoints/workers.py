@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gitexp.documents.problems import shown
-from gitexp.evaluation.answers import Answer, Asking, CallFailed, Usage
+from gitexp.evaluation.answers import Answer, Asking, CallFailed, Usage, is_amount
 from gitexp.evaluation.endpoints.commands import STDERR_BYTES, listen, spoken
 from gitexp.evaluation.endpoints.loading import Endpoint
 from gitexp.evaluation.endpoints.processes import Program, Start, ending, started
@@ -222,10 +222,8 @@ def _usage(data: Any) -> Usage:
     if data is None:
         return Usage()
     known = ("input_tokens", "output_tokens", "cost")
-    if not isinstance(data, dict) or not all(_is_amount(data.get(name)) for name in known):
+    if not isinstance(data, dict) or not all(
+        data.get(name) is None or is_amount(data[name]) for name in known
+    ):
         raise bad_response(f"the usage is no mapping of numbers: {shown(data, 300)}")
     return Usage.from_dict(data)
-
-
-def _is_amount(value: Any) -> bool:
-    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
