@@ -34,6 +34,7 @@ MAX_RANGE = 100_000
 
 _MAX_BITS = 2**14
 _MAX_INDENT = 32
+_MAX_PLACES = 400
 _PASSES = "_passes"
 
 _TEXT_METHODS = frozenset([
@@ -59,7 +60,7 @@ _ALLOWED: tuple[tuple[type, frozenset[str]], ...] = (
 _FILTERS = frozenset([
     "abs", "capitalize", "count", "d", "default", "dictsort", "first", "float", "int", "items",
     "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "reverse",
-    "round", "select", "selectattr", "sort", "sum", "title", "trim", "truncate", "unique",
+    "select", "selectattr", "sort", "sum", "title", "trim", "truncate", "unique",
     "upper", "urlencode", "wordcount",
 ])  # fmt: skip
 
@@ -291,6 +292,12 @@ def _indent(text: Any, width: int = 4, first: bool = False) -> str:
     return "\n".join([blank * first + begin, *(blank * bool(line) + line for line in others)])
 
 
+def _round(value: Any, precision: int = 0, method: Any = "common") -> Any:
+    if abs(precision) > _MAX_PLACES:
+        raise SecurityError(f"a number is rounded to at most {_MAX_PLACES} places")
+    return FILTERS["round"](value, precision, method)
+
+
 def _escape(value: Any) -> str:
     from html import escape
 
@@ -310,6 +317,7 @@ _OWN_FILTERS: Mapping[str, Callable[..., Any]] = {
     "join": _join,
     "replace": _replace,
     "indent": _indent,
+    "round": _round,
     "e": _escape,
     "escape": _escape,
     "_concatenate": _concatenate,

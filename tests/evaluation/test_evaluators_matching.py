@@ -272,6 +272,17 @@ def test_a_field_by_degrees_counts_by_its_degree() -> None:
     assert (found.value, found.passed) == (0.5, False)
 
 
+def test_a_field_that_is_not_wanted_counts_by_what_it_lacks() -> None:
+    fields = {"text": {"type": "text-overlap", "method": "f1", "pass_at": 0.5, "negate": True}}
+    options = {"type": "json-fields", "fields": fields}
+    same = score({"text": "a b"}, {"text": "a b"}, **options)
+    assert (same.value, same.passed) == (0.0, False)
+    other = score({"text": "x"}, {"text": "a b"}, **options)
+    assert (other.value, other.passed) == (1.0, True)
+    missing = score({}, {"text": "a b"}, **options)
+    assert (missing.value, missing.passed) == (0.0, False)
+
+
 def test_a_field_that_cannot_be_compared_is_an_error_of_the_score() -> None:
     fields = {"n": {"type": "numeric"}}
     found = score({"n": 1}, {"n": "many"}, type="json-fields", fields=fields)
@@ -337,6 +348,14 @@ def test_lists_are_compared_as_sets_and_bags() -> None:
 def test_a_number_alone_decides_nothing() -> None:
     found = score("a b", "a c", type="text-overlap", method="f1")
     assert (found.value, found.passed) == (0.5, None)
+
+
+@pytest.mark.parametrize("method", ["f1", "chrf"])
+def test_too_many_expected_texts_are_not_compared(method: str) -> None:
+    found = score("a " * 40_000, ["b"] * 10_000, type="text-overlap", method=method)
+    assert found.error == (
+        "ValueError: 10000 expected texts are too many to compare with an output of length 80000"
+    )
 
 
 def test_what_is_no_text_does_not_overlap() -> None:

@@ -236,6 +236,8 @@ def test_methods_of_the_values_are_out_of_reach() -> None:
         "{{ '1'.zfill(10**9) }}",
         "{{ '{:>999999999}'.format(1) }}",
         "{{ range(10**9) }}",
+        "{{ 5 | round(-10**9) }}",
+        "{{ 5 | round(10**9, 'ceil') }}",
         "{{ range(100000) | join('a' * 1000000) }}",
         "{{ ('a' * 1000000) | replace('a', 'b' * 1000000) }}",
         "{{ ('a' * 1000000).replace('', 'b' * 1000000) }}",

@@ -21,6 +21,10 @@ from gitexp.runs.rows import Score
 MAX_LENGTH = 100_000
 """The most characters of an output, and of all that is expected of it, that are compared."""
 
+_MAX_WORK = 4 * 10**6
+_EACH = 100
+"""What comparing with one more expected text costs beside its characters, in characters."""
+
 _WORD = re.compile(r"\w+")
 
 Overlap = Callable[[Any, Any], float]
@@ -46,6 +50,11 @@ def text_overlap(described: Described) -> Judging:
         references = _references(expected, output, takes_lists)
         if not _is_comparable(output, takes_lists):
             return graded(0.0, f"{brief(case.output)} is not text")
+        if len(references) * (len(output) + _EACH) > _MAX_WORK:
+            raise ValueError(
+                f"{len(references)} expected texts are too many to compare with an output of "
+                f"length {len(output)}"
+            )
         best = max(overlap(output, reference) for reference in references)
         return graded(best, "" if best >= 1 else f"{method} {best:.3g}")
 

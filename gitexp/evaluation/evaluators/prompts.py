@@ -50,7 +50,7 @@ class Prompt:
             ValueError: what is judged is too long.
         """
         texts = {name: _text(value) for name, value in _judged(case).items()}
-        mark = _mark(texts)
+        mark = _mark({**texts, "metadata": case.sample.metadata})
         blocks = {name: _block(name, text, mark) for name, text in texts.items()}
         rubric = str(self._rubric.render(self._variables(case, blocks, mark)))
         if blocks["output"] not in rubric:
@@ -123,9 +123,9 @@ def _text(value: Any) -> str:
     return text
 
 
-def _mark(texts: Mapping[str, str]) -> str:
-    """Return a word that none of the texts can hold, because it depends on all of them."""
-    data = json.dumps(texts, sort_keys=True).encode()
+def _mark(judged: Mapping[str, Any]) -> str:
+    """Return a word that no text that is judged can hold, because it depends on all of them."""
+    data = json.dumps(judged, sort_keys=True, default=str).encode()
     return hashlib.sha256(data).hexdigest()[:16]
 
 

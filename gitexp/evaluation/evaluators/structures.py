@@ -155,7 +155,7 @@ def _field_score(field: Field, case: Case) -> Score | None:
     if field.frame.expects and want is MISSING:
         return None
     if have is MISSING:
-        return failed("is missing", value=0.0)
+        return failed("is missing")
     try:
         return field.frame.after(field.judge(case._replace(output=have, expected=want)))
     except Exception as exc:
@@ -179,17 +179,18 @@ def _together(scored: list[tuple[Field, Score]], least: float) -> Score:
     total = sum(field.weight for field, _ in judged)
     if total <= 0:
         return unscored("the sample expects nothing of the fields")
-    reached = sum(field.weight * _degree(score) for field, score in judged) / total
+    reached = sum(field.weight * _degree(field, score) for field, score in judged) / total
     wrong = [
-        f"{field.path or 'the output'}: {score.reason or f'{_degree(score):g}'}"
+        f"{field.path or 'the output'}: {score.reason or f'{_degree(field, score):g}'}"
         for field, score in judged
-        if _degree(score) < 1
+        if _degree(field, score) < 1
     ]
     passed = round(reached, 9) >= least
     return Score(value=round(reached, 9), passed=passed, reason=_listed(wrong) if wrong else "")
 
 
-def _degree(score: Score) -> float:
+def _degree(field: Field, score: Score) -> float:
     if isinstance(score.value, bool) or not isinstance(score.value, (int, float)):
         return 1.0 if score.passed else 0.0
-    return min(max(float(score.value), 0.0), 1.0)
+    degree = min(max(float(score.value), 0.0), 1.0)
+    return 1.0 - degree if field.frame is not None and field.frame.negate else degree
