@@ -105,6 +105,15 @@ def test_the_digest_is_over_the_content_and_not_its_notation(tmp_path: Path) -> 
     assert digests.pop().startswith("sha256:")
 
 
+@pytest.mark.parametrize("more", [{"expected": None}, {"metadata": {}}, {"weight": 1}])
+def test_what_goes_without_saying_changes_no_digest(
+    tmp_path: Path, more: dict[str, object]
+) -> None:
+    write(tmp_path, "one.jsonl", lines({"id": "a", "input": 1}))
+    write(tmp_path, "two.jsonl", lines({"id": "a", "input": 1, **more}))
+    assert load(tmp_path, "one").digest == load(tmp_path, "two").digest
+
+
 @pytest.mark.parametrize(
     "other",
     [{"id": "b", "input": 1}, {"id": "a", "input": 2}, {"id": "a", "input": 1, "expected": 1}],

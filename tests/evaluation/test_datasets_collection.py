@@ -102,6 +102,7 @@ def test_a_dataset_is_read_by_name_by_revision_and_by_path(datasets: Datasets, t
     assert datasets.get("q").count == 3
     assert datasets.get(f"q@{commit}").count == 2
     assert datasets.get("q@main").path == "datasets/q.jsonl"
+    assert datasets.get("q@refs/heads/main").count == 2
     assert datasets.get("old/p.csv").name == "p"
     with pytest.raises(NotFound, match="no dataset 'r' in main"):
         datasets.get("r@main")

@@ -329,7 +329,8 @@ _NO_DIGEST = Digest("sha256:" + "0" * 64)
 
 def _is_file(name: str) -> bool:
     """Return whether what somebody typed is a path and no name."""
-    return "/" in name.partition("@")[0] or os.sep in name or format_of(name) is not None
+    own = name.partition("@")[0]  # a revision may hold slashes too
+    return "/" in own or os.sep in own or format_of(name) is not None
 
 
 def _inside(directory: Path, file: Path) -> str | None:
