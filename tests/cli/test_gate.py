@@ -122,10 +122,13 @@ def test_verdicts_are_written_as_junit(gitexp: Run, project: Path) -> None:
 
 
 @pytest.mark.usefixtures("runs")
-def test_a_report_that_cannot_be_written_is_told(gitexp: Run) -> None:
+def test_a_report_that_cannot_be_written_is_told(gitexp: Run, project: Path) -> None:
     result = gitexp("gate", ONE, "--min", "m=0.5", "--junit", "nowhere/g.xml")
     assert result.code == 1
-    assert result.err.startswith("error: no such file or directory: ")
+    assert result.err.splitlines() == [
+        f"error: '{project / 'nowhere' / 'g.xml'}' cannot be written: there is no such directory",
+        "hint: Make the directory first.",
+    ]
 
 
 @pytest.mark.usefixtures("runs")

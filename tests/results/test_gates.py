@@ -293,6 +293,25 @@ def test_rows_that_numbers_alone_were_given_to_are_enough_samples() -> None:
     assert judge_all(asked, evidence, confidence=None).passed
 
 
+def test_a_number_of_few_rows_says_so() -> None:
+    found = judge(parse("min rare=0.9"), Evidence(run=run_of(scored(2, 10))))
+    assert (found.outcome, found.reason) == ("passed", "8 of 10 rows have no score of it")
+    assert verdict("min m=0.9").reason == ""
+
+
+def test_an_evaluator_named_like_a_rate_is_compared_as_itself() -> None:
+    def side(value: float) -> list[ResultRow]:
+        scores = {"pass_rate": Score(value=value)}
+        return [replace(row, scores=scores) for row in rows([True] * 5)]
+
+    sides = [side(value) for value in (0.9, 0.5)]
+    runs = [run_of(given, n, evaluators=references("pass_rate")) for n, given in enumerate(sides)]
+    pairing = pair(*(Side(run=run, rows=given) for run, given in zip(runs, sides, strict=True)))
+    evidence = Evidence(run=runs[1], baseline=runs[0], pairing=pairing)
+    found = judge(parse("max-regression scores.pass_rate=0.1"), evidence)
+    assert (found.outcome, found.baseline, found.current) == ("failed", 0.9, 0.5)
+
+
 # --- reports ------------------------------------------------------------------------------------
 
 

@@ -136,6 +136,11 @@ def _write(path: Path, data: bytes) -> None:
     """Write a file whole or not at all."""
     from gitexp.store.files import create_file, remove_file, replace_file
 
+    if not path.parent.is_dir():
+        raise InvalidInput(
+            f"{str(path)!r} cannot be written: there is no such directory",
+            hint="Make the directory first.",
+        )
     new = f"{path}.{os.getpid()}.new"
     create_file(new, [data])
     try:

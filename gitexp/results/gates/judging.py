@@ -10,7 +10,7 @@ from gitexp.errors import GitexpError, InvalidInput, NotFound
 from gitexp.experiments.headers import Direction
 from gitexp.results.gates.quantities import PASS_RATE, Interval, Quantity, quantity
 from gitexp.results.gates.rules import Rule
-from gitexp.results.pairings import PairedMeasure, Pairing
+from gitexp.results.pairings import MeasureKind, PairedMeasure, Pairing
 from gitexp.runs.run import Run
 from gitexp.runs.tallies import Tally
 
@@ -163,7 +163,14 @@ def _judge_limit(rule: Rule, evidence: Evidence) -> Verdict:
         outcome="passed" if is_good else "failed",
         value=found.value,
         interval=interval,
+        reason=_missing(found, evidence.run),
     )
+
+
+def _missing(found: Quantity, run: Run) -> str:
+    """Return how many rows an evaluator's number says nothing about; empty for none."""
+    missing = run.stats.rows - found.rows if found.rows is not None else 0
+    return f"{missing} of {run.stats.rows} rows have no score of it" if missing > 0 else ""
 
 
 def _interval(found: Quantity, tally: Tally | None) -> Interval | None:
@@ -204,7 +211,7 @@ def _samples(evidence: Evidence) -> int:
 def _of_rows(evidence: Evidence) -> list[int]:
     """Return how many samples were judged, and how many of them the baseline has too."""
     run, pairing = evidence.run, evidence.pairing
-    passes = pairing.measure(PASS_RATE) if isinstance(pairing, Pairing) else None
+    passes = _found(pairing, PASS_RATE, "stats") if isinstance(pairing, Pairing) else None
     judged = int(run.rates.get(PASS_RATE, {}).get("samples", run.stats.total))
     return [judged] if passes is None else [judged, passes.samples]
 
@@ -278,15 +285,21 @@ def _judge_pairs(rule: Rule, now: Quantity, pairing: Pairing, *, with_interval: 
 
 def _measure(now: Quantity, pairing: Pairing) -> PairedMeasure:
     name = now.name
-    found = pairing.measure(name)
+    found = _found(pairing, name, now.measured)
     if found is None and name.endswith(".pass_rate"):
-        found = pairing.measure(name.removesuffix(".pass_rate"))
+        found = _found(pairing, name.removesuffix(".pass_rate"), now.measured)
+        found = found if found is not None and found.only_before is not None else None
     if found is not None:
         return found
     others = ", ".join(repr(other) for other in pairing.other_evaluators)
     if others:
         raise InvalidInput(f"evaluators are not the same in the baseline: {others}")
     raise NotFound(f"run {pairing.baseline} has no {name!r} for the same samples")
+
+
+def _found(pairing: Pairing, name: str, kind: MeasureKind) -> PairedMeasure | None:
+    """Return a measure; an evaluator may be called like what is counted of the rows."""
+    return next((m for m in pairing.measures if (m.name, m.kind) == (name, kind)), None)
 
 
 def _worse(change: Interval, *, falls: bool) -> Interval:

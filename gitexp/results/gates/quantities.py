@@ -23,6 +23,7 @@ from typing import Any
 from gitexp.errors import NotFound
 from gitexp.experiments.headers import Direction
 from gitexp.results.gates.rules import ERROR_RATE, UNSCORED_RATE
+from gitexp.results.pairings import MeasureKind
 from gitexp.runs.run import Run
 from gitexp.runs.tallies import RateName, Tally
 
@@ -44,8 +45,10 @@ class Quantity:
         value: None where the run does not have it.
         direction: which values are better; None where nobody has said.
         is_paired: whether it is a mean over rows, which are compared in pairs.
+        measured: which kind of measure the pairs have of it.
         is_whole: whether it is exactly what it says, so that it has no interval.
         samples: how many samples stand behind it, where they may be fewer than those of the run.
+        rows: how many rows an evaluator gave it.
         interval: how it is found from the rows.
     """
 
@@ -53,8 +56,10 @@ class Quantity:
     value: float | None
     direction: Direction | None
     is_paired: bool = False
+    measured: MeasureKind = "scores"
     is_whole: bool = False
     samples: int | None = None
+    rows: int | None = None
     interval: Callable[[Tally], Interval | None] = lambda tally: None
 
 
@@ -106,6 +111,7 @@ def _mean(run: Run, name: str, directions: Mapping[str, Direction]) -> Quantity:
         direction=direction,
         is_paired=True,
         samples=numbers.get("samples", numbers.get("count")),
+        rows=numbers.get("count"),
         interval=lambda tally: _bounds(tally.estimate(name)),
     )
 
@@ -120,12 +126,14 @@ def _of_evaluator(run: Run, subject: str, directions: Mapping[str, Direction]) -
     if part == "mean":
         return _mean(run, name, directions)
     if part == PASS_RATE:
+        passed, failed = numbers.get("passed", 0), numbers.get("failed", 0)
         return Quantity(
             name=subject,
-            value=_share(numbers.get("passed", 0), numbers.get("failed", 0)),
+            value=_share(passed, failed),
             direction="maximize",
             is_paired=True,
-            samples=numbers.get("passed", 0) + numbers.get("failed", 0),
+            samples=passed + failed,
+            rows=passed + failed,
             interval=lambda tally: _bounds(tally.estimate(name, of_verdicts=True)),
         )
     return _tried(subject, part, numbers)
@@ -147,6 +155,7 @@ def _rate(run: Run, subject: str) -> Quantity | None:
         value=values[name],
         direction="minimize" if name in (ERROR_RATE, UNSCORED_RATE) else "maximize",
         is_paired=name == PASS_RATE,
+        measured="stats",
         samples=run.rates.get(name, {}).get("samples"),
         interval=lambda tally: _bounds(tally.rate(name)),
     )
