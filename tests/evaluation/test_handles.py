@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from gitexp.evaluation.running.requests import Limits
 from gitexp.evaluation.running.runner import evaluate
 from gitexp.ids import RunId
 from gitexp.runs.tallies import Stats
+from gitexp.runs.tracking.resuming import go_on_with
 from tests.evaluation.projects import Project, request
-from tests.runs.making import run_id
+from tests.runs.making import begin_journal, make_run, run_id
 
 WAITING = """\
 import pathlib, time
@@ -153,3 +155,23 @@ def test_exact_files_are_there_as_long_as_it_goes_on(waiting: Project, tmp_path:
     handle = submit(waiting.workspace, request(exact=True, limit=1))
     run = handle.wait(60)
     assert (run.stats, run.code.dirty) == (Stats(passed=1), False)
+
+
+def test_one_whose_process_died_is_not_waited_for(on_disk: Project) -> None:
+    handle = EvaluationHandle(on_disk.workspace, run_id(4))
+    journal = begin_journal(on_disk.workspace, make_run(run_id(4), status="running"))
+    assert [run.status for run in islice(handle.looks(), 2)] == ["running", "running"]
+    journal.close()
+    assert handle.wait(60).status == "killed"
+
+
+def test_an_id_that_a_run_has_already_is_refused(on_disk: Project) -> None:
+    run = on_disk.run()
+    with pytest.raises(NotAllowed) as caught:
+        evaluate(on_disk.workspace, request(), run_id=run.id)
+    assert str(caught.value) == f"there is a run {run.id} already, which is finished"
+    with (
+        go_on_with(on_disk.workspace, run.id),
+        pytest.raises(NotAllowed, match=r"already, which is running$"),
+    ):
+        evaluate(on_disk.workspace, request(), run_id=run.id)

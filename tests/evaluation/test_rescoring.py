@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -310,3 +311,34 @@ def test_tables_that_are_wrong_are_refused(table: bytes, message: str) -> None:
 def test_a_table_in_another_encoding_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"^r is not UTF-8"):
         read_judgements("sample,value\nä,1\n".encode("latin-1"), "r")
+
+
+def test_what_others_score_meanwhile_counts_too(scored: Project) -> None:
+    run = scored.run(limit=3)
+
+    def meanwhile(progress: Progress) -> None:
+        if progress.done == progress.total:
+            said = [Judgement(sample="0", value=1)]
+            judge(scored.workspace, run.id, "reviewer", said)
+
+    rescore(scored.workspace, run.id, ["close"], progress=meanwhile)
+    found = assert_counted(scored, run)
+    assert [one.name for one in found.evaluators] == ["exact-match", "reviewer", "close"]
+    first = scored.rows(run)[0]
+    assert (first.status, sorted(first.scores)) == (
+        "failed",
+        ["close", "exact-match", "reviewer"],
+    )
+
+
+def test_what_goes_on_again_meanwhile_is_not_scored(on_disk: Project) -> None:
+    on_disk.write("evaluators/close.yaml", CLOSE.replace("TOLERANCE", "1"))
+    run = on_disk.run(limit=1)
+    with ExitStack() as stack:
+
+        def meanwhile(progress: Progress) -> None:
+            stack.enter_context(go_on_with(on_disk.workspace, run.id))
+
+        with pytest.raises(NotAllowed, match=f"^run {run.id} goes on$"):
+            rescore(on_disk.workspace, run.id, ["close"], progress=meanwhile)
+    assert [one.name for one in ledger.get(on_disk.workspace, run.id).evaluators] == ["exact-match"]

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from gitexp.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from gitexp.errors import Conflict, InvalidInput, NotAllowed, NotFound, StoreError
 from gitexp.evaluation.running.handles import EvaluationHandle
+from gitexp.evaluation.running.keeping import encoded_row
 from gitexp.evaluation.running.runner import Progress, evaluate, resume
 from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
 from gitexp.runs.journalling.journals import paths_of
+from gitexp.runs.journalling.side_files import ROWS
 from gitexp.runs.recording import ledger
 from gitexp.runs.recording.closing import reap
 from gitexp.runs.recording.results import totals_of
@@ -23,7 +25,7 @@ from gitexp.runs.tallies import Stats
 from gitexp.runs.tracking.resuming import go_on_with
 from gitexp.runs.tracking.starting import delete_run
 from tests.evaluation.projects import Project, request
-from tests.runs.making import begin_journal, make_run, run_id
+from tests.runs.making import begin_journal, make_row, make_run, run_id
 
 FLAKY = """\
 import pathlib
@@ -357,3 +359,34 @@ def test_a_project_elsewhere_reads_what_was_gone_on_with(on_disk: Project, tmp_p
     with pytest.raises(NotAllowed, match="bare"):
         resume(other, run.id)
     assert ledger.get(other, run.id).status == "finished"
+
+
+def test_rows_of_one_that_cannot_be_ended_are_kept(on_disk: Project) -> None:
+    on_disk.code(FLAKY.replace("BROKEN", "(1, 3)"))
+    run = on_disk.run()
+    on_disk.write("fixed", "")
+    gates: list[Path] = []
+
+    def in_the_way(progress: Progress) -> None:
+        if not gates:
+            gates.append(paths_of(on_disk.workspace, RunId(run.id))[0].with_suffix(".gate"))
+            gates[0].unlink()
+            gates[0].mkdir()
+
+    with pytest.raises(StoreError):
+        go_on(on_disk, run, progress=in_the_way)
+    gates[0].rmdir()
+    [again] = reap(on_disk.workspace)
+    assert (again.id, again.status, again.stats) == (run.id, "killed", Stats(passed=4))
+    assert_counted(on_disk, run)
+
+
+def test_rows_of_one_that_is_broken_off_before_its_end_are_kept(on_disk: Project) -> None:
+    run = on_disk.run()
+    row = make_row("7", "passed", position=7)
+    going_on = go_on_with(on_disk.workspace, run.id)
+    _, journal = going_on.__enter__()
+    journal.sides.append(ROWS, encoded_row(row))
+    assert not going_on.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert [again.id for again in reap(on_disk.workspace)] == [run.id]
+    assert [row.sample for row in on_disk.rows(run)] == ["0", "1", "2", "3", "7"]

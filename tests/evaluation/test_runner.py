@@ -329,6 +329,22 @@ def test_a_secret_is_handed_out_and_never_recorded(project: Project) -> None:
     assert not any(b"sesame-42" in raw.data for raw in store.objects.values())  # type: ignore[attr-defined]
 
 
+def test_a_secret_in_what_breaks_a_run_is_not_recorded(project: Project) -> None:
+    environ = {"BOT_KEY": "sesame-42"}
+    project.workspace = replace(
+        project.workspace,
+        surroundings=replace(project.workspace.surroundings, environ=environ),
+    )
+
+    def broken(progress: Progress) -> None:
+        raise RuntimeError("refused sesame-42")
+
+    with pytest.raises(RuntimeError):
+        evaluate(project.workspace, request(), progress=broken)
+    [run] = project.runs()
+    assert run.error == Failure(type="RuntimeError", message="refused <secret>")
+
+
 HOSTILE = [
     "{{ 7 * 7 }}",
     "file:///etc/passwd",

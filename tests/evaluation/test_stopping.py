@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from gitexp.evaluation.running.handles import EvaluationHandle
+from gitexp.evaluation.running.planning import plan_again
 from gitexp.evaluation.running.requests import Limits
-from gitexp.evaluation.running.runner import Progress, evaluate, resume
+from gitexp.evaluation.running.runner import Evaluation, Progress, evaluate, resume
 from gitexp.evaluation.running.stopping import CANCELLED, LIMIT, limit_reached
+from gitexp.evaluation.running.window import Window
 from gitexp.ids import RunId
 from gitexp.runs.rows import Failure
 from gitexp.runs.tallies import Stats, Tally
+from gitexp.runs.tracking.resuming import go_on_with
 from tests.evaluation.projects import Project, request
 from tests.runs.making import make_row
 
@@ -158,3 +164,41 @@ def test_a_cancelled_run_is_killed_with_its_rows(on_disk: Project) -> None:
     )
     assert 3 <= run.stats.passed < 50
     assert resume(on_disk.workspace, run.id).stats == Stats(passed=50)
+
+
+def test_one_that_is_cancelled_before_its_work_has_begun_does_none(on_disk: Project) -> None:
+    on_disk.code(BROKEN.replace("(2, 5)", "range(50)"))
+    on_disk.dataset([{"id": str(n), "input": n, "expected": n + 1} for n in range(50)])
+    run = on_disk.run()
+    with go_on_with(on_disk.workspace, run.id) as (before, journal):
+        EvaluationHandle(on_disk.workspace, RunId(run.id)).cancel()
+        plan = plan_again(on_disk.workspace, before)
+        again = Evaluation(on_disk.workspace, plan, journal, None).carry_out()
+    assert again.status == "killed"
+    assert again.error is not None
+    assert again.error.message == "cancelled by Ada Example <ada@example.org>"
+
+
+def test_calls_that_do_not_heed_a_cancellation_do_not_go_on_with_the_next_item() -> None:
+    """A slot breaks; another one is cancelled, and its call returns all the same."""
+    begun: list[int] = []
+
+    async def answer(item: Any) -> Any:
+        begun.append(item)
+        if item == 1:
+            raise RuntimeError("broken")
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    items: Iterator[Any] = iter(range(9))
+    window = Window(
+        items=items,
+        concurrency=2,
+        batch_size=1,
+        finished=lambda item, made: None,
+        sync=lambda: None,
+        look=lambda: None,
+    )
+    with pytest.raises(RuntimeError, match=r"^broken$"):
+        asyncio.run(asyncio.wait_for(window.work(answer), 30))
+    assert begun == [0, 1]

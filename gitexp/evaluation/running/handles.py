@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 from gitexp.clock import iso
-from gitexp.errors import NotAllowed
+from gitexp.errors import GitexpError, NotAllowed
 from gitexp.evaluation.running.code import code_of
 from gitexp.evaluation.running.exact import working_tree_of
 from gitexp.evaluation.running.planning import make_plan
@@ -25,7 +25,7 @@ from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
 from gitexp.runs.journalling.journals import open_journal, paths_of
 from gitexp.runs.journalling.side_files import ROWS, Sides
-from gitexp.runs.recording.closing import reap_if_possible
+from gitexp.runs.recording.closing import reap_if_possible, settle
 from gitexp.runs.rows import ResultRow
 from gitexp.runs.run import Run
 from gitexp.runs.tallies import Tally
@@ -101,10 +101,14 @@ class EvaluationHandle:
         raise AssertionError("looking never ends")
 
     def looks(self) -> Iterator[Run]:
-        """Yield the run as it stands, again and again."""
+        """Yield the run as it stands, again and again; one whose process died is recorded."""
         while True:
+            is_here = self._thread is not None and self._thread.is_alive()
+            if not is_here:
+                with suppress(GitexpError):  # what cannot be recorded now is so at a later look
+                    settle(self._workspace, self.id)
             yield self.run()
-            if self._thread is not None:
+            if is_here and self._thread is not None:
                 self._thread.join(_LOOK)
             else:
                 time.sleep(_LOOK)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gitexp.documents import layout
@@ -292,25 +292,49 @@ def _recorded(
     workspace: Workspace,
     redone: _Redone,
     found: Mapping[RowKey, ResultRow],
-    evaluators: Iterable[Reference],
+    evaluators: Sequence[Reference],
 ) -> Run:
-    """Record new scores and the totals that they come to, in one commit."""
-    run = redone.run
-    name = new_segment(workspace, after=ledger.segments_of(workspace, run.id))
-    rows = (
-        updated(row, found[row.key]) if row.key in found else row
-        for row in rows_of(workspace, run.id)
-    )
+    """Record new scores and the totals that they come to, in one commit.
+
+    Scoring may take long, and others may have scored the run meanwhile: verdicts and totals are
+    those of the rows as they are now, and are recorded again where somebody came in between.
+    """
+    while True:
+        run = _scorable(workspace, redone.run.id)
+        known = ledger.segments_of(workspace, run.id)
+        name = new_segment(workspace, after=known)
+        files = _files(workspace, replace(redone, run=run), found, evaluators, name)
+        experiment = name_now(workspace, run)
+        message = f"run {experiment}: {run.id} scored"
+        ledger.write(workspace, experiment, files, message=message)
+        if set(ledger.segments_of(workspace, run.id)) == {*known, name}:
+            return ledger.get(workspace, run.id)
+
+
+def _files(
+    workspace: Workspace,
+    redone: _Redone,
+    found: Mapping[RowKey, ResultRow],
+    evaluators: Sequence[Reference],
+    name: str,
+) -> dict[str, bytes]:
+    """Return what is recorded of new scores, as the segment with this name."""
+    run, lines = redone.run, list[bytes]()
+
+    def rows() -> Iterator[ResultRow]:
+        for row in rows_of(workspace, run.id):
+            if row.key not in found:
+                yield row
+                continue
+            line = redone.row(row, found[row.key].scores)
+            lines.append(encoded_row(line) + b"\n")
+            yield updated(row, line)
+
     event = {
-        "set": {**totals_of(rows), "evaluators": redone.references(evaluators)},
+        "set": {**totals_of(rows()), "evaluators": redone.references(evaluators)},
         "at": milliseconds_now(workspace),
     }
-    lines = (encoded_row(row) + b"\n" for row in found.values())
-    files = {
+    return {
         layout.segment_path(run.id, name): dump_events([event]),
         layout.results_part_path(run.id, name): b"".join(lines),
     }
-    experiment = name_now(workspace, run)
-    message = f"run {experiment}: {run.id} scored"
-    ledger.write(workspace, experiment, files, message=message)
-    return ledger.get(workspace, run.id)

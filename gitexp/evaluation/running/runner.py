@@ -8,11 +8,13 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gitexp.errors import NotAllowed, NotFound
 from gitexp.evaluation.running.code import code_of
 from gitexp.evaluation.running.exact import working_tree_of
 from gitexp.evaluation.running.executors import executor_of
 from gitexp.evaluation.running.keeping import Done, encoded_row
 from gitexp.evaluation.running.making import Made, WorkItem
+from gitexp.evaluation.running.outputs import masked
 from gitexp.evaluation.running.planning import Plan, make_plan, plan_again
 from gitexp.evaluation.running.progress import Progress as Progress
 from gitexp.evaluation.running.progress import Report, progress_of
@@ -23,6 +25,7 @@ from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
 from gitexp.runs.journalling.journals import Journal, create_journal
 from gitexp.runs.journalling.side_files import ROWS, SPANS
+from gitexp.runs.masking import secrets_of
 from gitexp.runs.recording.closing import close, ending_fields, reap_if_possible
 from gitexp.runs.recording.results import rows_of
 from gitexp.runs.rows import Failure, ResultRow
@@ -31,6 +34,7 @@ from gitexp.runs.tallies import Tally
 from gitexp.runs.tracking.endings import ending_of
 from gitexp.runs.tracking.interrupts import termination_raised
 from gitexp.runs.tracking.resuming import go_on_with
+from gitexp.runs.tracking.starting import find_run
 
 if TYPE_CHECKING:
     from gitexp.evaluation.running.window import Window
@@ -64,15 +68,30 @@ def evaluate(
         run_id: the id of the run, where it was given to somebody already.
 
     Raises:
-        NotFound, NotAllowed, InvalidInput: the request cannot be carried out; nothing was run.
+        NotFound, NotAllowed, InvalidInput: the request cannot be carried out, or there is a run
+            with this id already; nothing was run.
         StoreError: the run cannot be recorded; its journal stays and is recorded later.
     """
     reap_if_possible(workspace)
+    if run_id is not None:
+        _refuse_known(workspace, run_id)
     with working_tree_of(
         workspace, request.experiment, request.version, exact=request.exact
     ) as found:
         plan = make_plan(found, request, run_id=run_id)
         return carry_out(found, plan, progress=progress, begun=begun)
+
+
+def _refuse_known(workspace: Workspace, run_id: RunId) -> None:
+    """Raise `NotAllowed` when there is a run with this id: a recorded one never changes."""
+    try:
+        run = find_run(workspace, run_id)
+    except NotFound:
+        return
+    raise NotAllowed(
+        f"there is a run {run.id} already, which is {run.status}",
+        hint=f"Begin a run without an id, or go on with this one: `gitexp run resume {run.id}`.",
+    )
 
 
 def carry_out(
@@ -244,5 +263,12 @@ class Evaluation:
         self._over.set()
         self._sides.close()
         seconds = round(self._seconds(), 6)
+        if error is not None:
+            secrets = secrets_of(self._plan.recipe.parameters)
+            error = replace(error, message=masked(error.message, secrets))
         fields = ending_fields(status, self._clock.now(), seconds, error=error)
-        return close(self._workspace, self._journal, {"set": fields})
+        try:
+            return close(self._workspace, self._journal, {"set": fields})
+        except BaseException:
+            self._journal.close()  # whoever reaps finds it left behind, with its rows
+            raise

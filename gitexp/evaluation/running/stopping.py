@@ -62,11 +62,14 @@ def _reached(value: float, most: float | None) -> bool:
 
 
 class CancelWatch:
-    """Looks whether somebody asked, in the journal of a run, to cancel it."""
+    """Looks whether somebody asked, in the journal of a run, to cancel it.
+
+    It begins where the journal does: a run can be cancelled before its work has begun.
+    """
 
     def __init__(self, journal: Path | None) -> None:
         self._path = journal
-        self._at = self._size()
+        self._at = 0
 
     def asked(self) -> Failure | None:
         """Return who cancelled the run since the last look, and why; None for nobody.

@@ -47,7 +47,7 @@ class Window:
         """Answer every item; raise what `finished`, `sync` or `look` raises."""
         self._due = asyncio.Event()
         slots = [self._slot(answer) for _ in range(self.concurrency)]
-        await _together(slots, beside=self._keep_safe())
+        await _together(slots, beside=self._keep_safe(), stop=self.stop)
         self.sync()
         self.look()
 
@@ -78,7 +78,10 @@ class Window:
 
 
 async def _together(
-    slots: Sequence[Coroutine[None, None, None]], *, beside: Coroutine[None, None, None]
+    slots: Sequence[Coroutine[None, None, None]],
+    *,
+    beside: Coroutine[None, None, None],
+    stop: Callable[[], None],
 ) -> None:
     """Wait until all slots are empty; when one of them breaks, or `beside`, all are cancelled."""
     working = [asyncio.ensure_future(slot) for slot in slots]
@@ -91,6 +94,9 @@ async def _together(
                 task.result()
             pending -= done
     finally:
+        # A call may lose its cancellation, as in `asyncio.wait_for` before Python 3.12: its slot
+        # then has to find that nothing more is begun.
+        stop()
         for task in (*working, attending):
             task.cancel()
         await asyncio.gather(*working, attending, return_exceptions=True)

@@ -13,6 +13,7 @@ from gitexp.ids import RunId, parse_run_id
 from gitexp.project.workspace import Workspace
 from gitexp.runs.journalling import journals
 from gitexp.runs.journalling.journals import Journal, create_journal, open_journal
+from gitexp.runs.journalling.side_files import ROWS
 from gitexp.runs.recording import closing, ledger
 from gitexp.runs.recording.segments import new_segment
 from gitexp.runs.run import Run
@@ -53,7 +54,8 @@ def resume_run(workspace: Workspace, run_id: str, *, lease: float = LEASE) -> Ac
 def go_on_with(workspace: Workspace, run_id: str) -> Iterator[tuple[Run, Journal]]:
     """Hold a run that was over and goes on again in this process; yields it and its journal.
 
-    Where the block fails without having ended the run, it is over again as it was.
+    Where the block fails without having ended the run, it is over again: as it was, or with the
+    rows that were kept meanwhile, which `reap` records.
 
     Raises:
         NotFound: there is no such run here.
@@ -68,8 +70,17 @@ def go_on_with(workspace: Workspace, run_id: str) -> Iterator[tuple[Run, Journal
         yield before, journal
     except BaseException:
         if journal.is_open:
-            journal.discard()
+            _leave(journal)
         raise
+
+
+def _leave(journal: Journal) -> None:
+    """Let go of a journal that was not ended, and remove it where no row stands beside it."""
+    if journal.sides.size(ROWS):
+        journal.sides.close()
+        journal.close()
+    else:
+        journal.discard()
 
 
 def _begun_here(workspace: Workspace, run_id: RunId) -> tuple[Run, Journal]:
