@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Iterable
 from datetime import datetime, timezone
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from gitexp.documents.problems import MISSING
 from gitexp.errors import InvalidInput
 from gitexp.evaluation.answers import Answer, CallFailed, Usage
+from gitexp.evaluation.endpoints.functions import project_code
 from gitexp.runs.rows import Failure, ResultRow
 from tests.evaluation.systems import Asker, failure, run
 
@@ -105,6 +107,21 @@ def test_a_function_that_cannot_be_imported_is_found_before_anything_is_asked(
 ) -> None:
     with pytest.raises(InvalidInput, match="endpoint 'bot': probe_bot:answer cannot be imported"):
         answer(tmp_path, "")
+
+
+def test_code_is_importable_until_the_last_of_several_runs_ends(tmp_path: Path) -> None:
+    (tmp_path / "early_part.py").write_text("VALUE = 1\n")
+    (tmp_path / "late_part.py").write_text("VALUE = 2\n")
+    first, second = project_code(tmp_path), project_code(tmp_path)
+    first.__enter__()
+    second.__enter__()
+    early = import_module("early_part")
+    first.__exit__(None, None, None)
+    assert import_module("early_part") is early
+    assert import_module("late_part").VALUE == 2
+    second.__exit__(None, None, None)
+    assert not {"early_part", "late_part"} & sys.modules.keys()
+    assert str(tmp_path) not in sys.path
 
 
 def test_many_synchronous_calls_run_side_by_side(tmp_path: Path) -> None:

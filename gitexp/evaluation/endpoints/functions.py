@@ -11,8 +11,9 @@ from __future__ import annotations
 import copy
 import inspect
 import sys
+import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from operator import attrgetter
@@ -41,19 +42,21 @@ def project_code(directory: Path) -> Iterator[None]:
 
     Modules of the project that this process imported earlier are put aside and come back
     afterwards, so that a second run sees edited code, and two projects may use the same names.
-    Inside the block of a directory a second block of the same one changes nothing, so that all
-    functions of a run share their modules.
+    While a block of a directory lasts, further blocks of the same one share its modules, as all
+    functions of a run do; the last one to end, in whatever thread it is, puts everything back.
     """
     place = str(directory.resolve())
-    if place in _OPEN:
+    with _LOCK:
+        opened = _OPEN.get(place) or _begun(place)
+        opened.holders += 1
+    try:
         yield
-        return
-    with _module_path(place) as opened:
-        _OPEN[place] = opened
-        try:
-            yield
-        finally:
-            del _OPEN[place]
+    finally:
+        with _LOCK:
+            opened.holders -= 1
+            if not opened.holders:
+                del _OPEN[place]
+                opened.end.close()
 
 
 @contextmanager
@@ -93,9 +96,11 @@ def _import(callable_: str, place: str, what: str) -> Function:
 
 @dataclass(kw_only=True)
 class _Opened:
-    """Modules that were put aside for the time of a block."""
+    """Modules that were put aside, how many blocks go on, and what ends the last of them."""
 
     aside: dict[str, ModuleType] = field(default_factory=dict)
+    holders: int = 0
+    end: ExitStack = field(default_factory=ExitStack)
 
     def put_aside(self, modules: Mapping[str, ModuleType]) -> None:
         self.aside.update(modules)
@@ -105,6 +110,15 @@ class _Opened:
 
 _OPEN: dict[str, _Opened] = {}
 """The directories from which this process imports now."""
+
+_LOCK = threading.RLock()
+
+
+def _begun(place: str) -> _Opened:
+    with ExitStack() as stack:
+        _OPEN[place] = opened = stack.enter_context(_module_path(place))
+        opened.end = stack.pop_all()
+    return opened
 
 
 @contextmanager
