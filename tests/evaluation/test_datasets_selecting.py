@@ -137,6 +137,7 @@ def test_a_draw_is_not_far_from_even(tmp_path: Path) -> None:
         ("metadata.absent != 'x'", set()),
         ("metadata.absent IS NULL AND input.n = 1", {1}),
         ("output IS NOT NULL", set()),
+        (f"input.tags.{'9' * 5000} IS NOT NULL", set()),
         ("metadata.\"lang\" = 'de' AND input.`n` <= 1", {1}),
         ("id ILIKE 'Q0%' AND (input.n = 1 OR input.n = 2)", {1, 2}),
     ],

@@ -238,6 +238,14 @@ def test_usage_is_read_and_priced() -> None:
     assert asked(data, answering({"c": 0.5})).usage == Usage(cost=0.5)
 
 
+@pytest.mark.parametrize("extract", ["out[::0]", "ceil(out)"])
+def test_a_path_that_breaks_on_an_answer_is_an_error(extract: str) -> None:
+    data = {**ASK, "response": {"extract": extract}}
+    exc = failed(data, replying(b'{"out": 1e999}' if "ceil" in extract else b'{"out": [1]}'))
+    assert str(exc).startswith(f"endpoint 'bot': \"{extract}\" cannot be followed: ")
+    assert exc.kind == "BadResponse"
+
+
 @pytest.mark.parametrize("number", ["-1", "1e300", "1" + "0" * 400, "true"])
 def test_usage_that_cannot_be_is_not_believed(number: str) -> None:
     usage = {"input_tokens": "n", "cost": "n"}

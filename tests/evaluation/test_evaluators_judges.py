@@ -106,6 +106,7 @@ def test_a_verdict_is_read_however_it_is_wrapped(
         (said(None), {}, "the judge said nothing"),
         (said(None, refusal="I will not"), {}, 'the judge refused: "I will not"'),
         (said('{"passed": ' * 10_000), {}, "the judge's answer holds no verdict"),
+        (said('{"passed": true}' + "{ " * 60 + '{"passed": false}'), {}, "holds no verdict"),
         ({"choices": []}, {}, "the server's answer holds no message"),
         ([1], {}, "the server's answer holds no message"),
         (Reply(body=b"<html>"), {}, "the answer is no JSON"),

@@ -116,11 +116,15 @@ def _inside(value: Any, key: str) -> Any:
     for step in key.split("."):
         if isinstance(value, Mapping) and step in value:
             value = value[step]
-        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+        elif isinstance(value, list) and _is_position(step) and int(step) < len(value):
             value = value[int(step)]
         else:
             return None
     return value
+
+
+def _is_position(step: str) -> bool:
+    return step.isdecimal() and len(step) < 10
 
 
 def _holds(condition: Comparison | Between | In | Like | Null, found: Any) -> bool:

@@ -83,14 +83,16 @@ def _expression(text: str) -> Path:
         ) from exc
     try:
         compiled = jmespath.compile(text)
-    except JMESPathError as exc:
+    except (JMESPathError, RecursionError) as exc:
         reason = str(exc).splitlines()[0].rstrip(":")
+        reason = "it is nested too deep" if isinstance(exc, RecursionError) else reason
         raise InvalidInput(f"{shown(text)} is no JMESPath expression: {reason}") from exc
 
     def find(value: Any) -> Any:
         try:
             found = compiled.search(value)
-        except JMESPathError as exc:
+        except (JMESPathError, ValueError, TypeError, ArithmeticError, RecursionError) as exc:
+            # Functions of JMESPath do not check everything that they are given.
             raise CallFailed(
                 f"{shown(text)} cannot be followed: {exc}", kind="BadResponse"
             ) from exc

@@ -44,7 +44,11 @@ def find_object(text: str, key: str) -> dict[str, Any]:
 
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:
-    """Yield the JSON objects in a text that are in no other, as many as there may be."""
+    """Yield the JSON objects in a text that are in no other.
+
+    Raises:
+        NoJson: there is more in it than is looked at, so that none is known to be the last.
+    """
     decoder, at = json.JSONDecoder(parse_constant=_refuse), 0
     for _ in range(_MAX_STARTS):
         at = text.find("{", at)
@@ -56,6 +60,8 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
             at += 1
         else:
             yield value
+    if "{" in text[at:]:
+        raise NoJson(f"more than {_MAX_STARTS} braces are opened in it")
 
 
 def _unfenced(text: str) -> str:
