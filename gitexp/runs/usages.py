@@ -11,6 +11,9 @@ from typing import Any
 from gitexp.runs.estimates import Values
 from gitexp.runs.rows import ResultRow
 
+_LARGEST = 1e300
+"""Numbers beyond it are left out, so that no sum of rows is more than a float can be."""
+
 _SHARES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 
 
@@ -18,8 +21,8 @@ class Sum:
     """A sum that no order of its parts changes; whole numbers stay whole.
 
     The parts that rounding would lose are kept: J. R. Shewchuk, "Adaptive precision floating-point
-    arithmetic", Discrete & Computational Geometry 18 (1997) 305-363. A number that is not finite
-    is left out.
+    arithmetic", Discrete & Computational Geometry 18 (1997) 305-363. A number that is not finite,
+    or larger than any amount can be, is left out.
     """
 
     def __init__(self) -> None:
@@ -28,15 +31,21 @@ class Sum:
 
     def add(self, amount: float) -> None:
         """Add one more number."""
+        if not _is_amount(amount):
+            return
         if isinstance(amount, int):
             self._whole += amount
-        elif math.isfinite(amount):
+        else:
             self._parts = _expanded(self._parts, amount)
 
     @property
     def total(self) -> float:
         """The sum so far, rounded once."""
         return math.fsum([*self._parts, self._whole]) if self._parts else self._whole
+
+
+def _is_amount(number: float) -> bool:
+    return -_LARGEST <= number <= _LARGEST
 
 
 def _expanded(parts: Sequence[float], amount: float) -> list[float]:
@@ -67,13 +76,15 @@ class UsageTally:
 
     def add(self, row: ResultRow) -> None:
         """Count what one row took."""
-        if row.duration_seconds is not None and not row.cached:
-            self._seconds.append(row.duration_seconds)
+        seconds = row.duration_seconds
+        if seconds is not None and not row.cached and _is_amount(seconds):
+            self._seconds.append(seconds)
         for name, value in row.usage.items():
             self._sums.setdefault(name, Sum()).add(value)
         for usage in (row.usage, *(s.usage for s in row.scores.values() if s.usage)):
             for name, value in usage.items():
-                self._so_far[name] = self._so_far.get(name, 0) + value
+                if _is_amount(value):
+                    self._so_far[name] = self._so_far.get(name, 0) + value
         if row.attempts > 1:
             self._more["retries"] += row.attempts - 1
         if row.cached:

@@ -348,6 +348,18 @@ def test_whole_amounts_stay_whole_and_endless_ones_are_left_out() -> None:
     assert (amounts.total, type(amounts.total)) == (3, int)
 
 
+def test_rows_with_numbers_beyond_all_measure_are_counted_without_them() -> None:
+    huge = {"cost": 1.7e308, "input_tokens": 10**400}
+    rows = [
+        make_row(str(number), usage=usage, duration_seconds=seconds)
+        for number, (usage, seconds) in enumerate([(huge, 1.7e308)] * 2 + [({"cost": 0.5}, 2.0)])
+    ]
+    tally = tally_of(rows)
+    assert tally.usage_so_far == {"cost": 0.5}
+    assert (tally.usage()["cost"], tally.usage()["input_tokens"]) == (0.5, 0)
+    assert tally.usage()["latency_seconds"]["max"] == 2.0
+
+
 # --- while rows are still coming -----------------------------------------------------------------
 
 
