@@ -223,6 +223,12 @@ def test_a_secret_of_the_environment_is_in_no_message() -> None:
 # --- line by line ----------------------------------------------------------------------------
 
 
+def test_a_secret_is_in_no_kind_of_an_error() -> None:
+    data = lines("print(json.dumps({'id': q['id'], 'error': {'type': os.environ['K']}}))")
+    exc = fails(data, asker=Asker(secrets={"key": "K"}, environ={"K": "sk-s3cret"}))
+    assert exc.kind == "<secret>"
+
+
 def test_a_program_answers_line_by_line() -> None:
     data = lines(SAY % "[q['input'], q['parameters'], q['repeat'], q['metadata'], q['seed']]")
     asker = Asker(parameters={"n": 3}, secrets={"key": "BOT_KEY"})
@@ -274,6 +280,8 @@ def test_usage_of_a_line_is_read_and_priced() -> None:
         ("{'message': 'busy', 'type': 'Busy', 'retryable': True}", "Busy", True, "busy"),
         ("{}", "Error", False, "it gave no reason"),
         ("[1]", "Error", False, "[1]"),
+        ("{'message': 'no', 'type': 'x' * 101}", "Error", False, "no"),
+        ("{'message': 'no', 'type': None}", "Error", False, "no"),
     ],
 )
 def test_an_error_of_a_line_is_an_error(

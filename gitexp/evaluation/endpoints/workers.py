@@ -29,9 +29,11 @@ from gitexp.evaluation.endpoints.responses import (
 )
 from gitexp.evaluation.endpoints.secrets import Secrets
 from gitexp.runs.executing.output_ends import OutputEnd
+from gitexp.runs.masking import masked_text
 
 _ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"), default=dict)
 _END_SECONDS = 2.0
+_LONGEST_KIND = 100
 
 
 class WorkersCaller:
@@ -103,9 +105,10 @@ class WorkersCaller:
     def _refused(self, error: Any) -> CallFailed:
         if not isinstance(error, dict):
             return self._failed(error if isinstance(error, str) else shown(error), kind="Error")
+        kind = masked_text(str(error.get("type") or "Error"), self._secrets.hidden)
         return self._failed(
             str(error.get("message", "it gave no reason")),
-            kind=str(error.get("type", "Error")),
+            kind=kind if len(kind) <= _LONGEST_KIND else "Error",
             retryable=error.get("retryable") is True,
         )
 
