@@ -208,7 +208,7 @@ def test_ctrl_c_finishes_what_is_in_hand(bot: Project) -> None:
         said = [process.stderr.readline() for _ in range(3)]
         (bot.directory / "go").touch()
         process.communicate(timeout=60)
-    assert said[-1] == b"1 jobs in hand are finished; Ctrl-C again cancels them\n"
+    assert said[-1] == b"1 job in hand is finished; Ctrl-C again cancels it\n"
     assert (process.returncode, standing(bot, first)) == (0, "finished")
     assert standing(bot, second) == "queued"
 

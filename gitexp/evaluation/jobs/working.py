@@ -132,9 +132,12 @@ class Worker:
         if is_second:
             for doing in self._doing:
                 self._ask(doing, "the worker was told to stop")
-        if self._doing:
-            how = "are asked to stop" if is_second else "are finished; Ctrl-C again cancels them"
-            self._say(f"{len(self._doing)} jobs in hand {how}")
+        if count := len(self._doing):
+            jobs, them = (
+                ("1 job in hand is", "it") if count == 1 else (f"{count} jobs in hand are", "them")
+            )
+            how = "asked to stop" if is_second else f"finished; Ctrl-C again cancels {them}"
+            self._say(f"{jobs} {how}")
 
     def _work(self, once: bool) -> None:
         while True:
