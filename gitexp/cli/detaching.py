@@ -34,10 +34,12 @@ def detached(session: Session, request: EvaluationRequest, *, push: bool) -> Run
 
     Raises:
         GitexpError: it did not begin; the message is what it wrote.
+        StoreError: its log cannot be written.
     """
     import json
 
     from gitexp.ids import new_run_id
+    from gitexp.store.files import write_errors
 
     surroundings = session.surroundings
     run_id = new_run_id(surroundings.clock.now(), surroundings.random_bits)
@@ -46,7 +48,7 @@ def detached(session: Session, request: EvaluationRequest, *, push: bool) -> Run
     command = [sys.executable, "-c", _GITEXP, path]
     command += ["-C", str(session.directory), "run", "evaluate"]
     command += ["--request", "-", "--run-id", run_id, *(["--push"] if push else [])]
-    with log.open("wb") as output:
+    with write_errors("the evaluation did not begin"), log.open("wb") as output:
         child = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -84,9 +86,12 @@ def _message(said: str) -> str:
 
 
 def _log_of(session: Session, run_id: str) -> Path:
+    from gitexp.store.files import write_errors
+
     private = session.repository.workspace.store.private_dir
     if private is None:
         raise NotAllowed("a run in the background needs a repository on disk")
     directory = private / "logs"
-    directory.mkdir(parents=True, exist_ok=True)
+    with write_errors("the evaluation did not begin"):
+        directory.mkdir(parents=True, exist_ok=True)
     return directory / f"{run_id}.log"

@@ -190,6 +190,16 @@ def test_an_error_before_it_begins_is_told(bot: Path, process: Run) -> None:
     assert "at import" in done.err
 
 
+def test_a_log_that_cannot_be_written_is_told(bot: Path, gitexp: Run) -> None:
+    logs = bot / ".git/gitexp/logs"
+    logs.parent.mkdir(exist_ok=True)
+    logs.write_text("in the way")
+    done = gitexp(*USUAL, "--detach")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("error: cannot write ")
+    assert "; the evaluation did not begin\n" in done.err
+
+
 def test_modules_of_the_project_do_not_stand_in_for_others(bot: Path, process: Run) -> None:
     for name in ("queue", "selectors", "click"):
         (bot / f"{name}.py").write_text("raise SystemExit('not me')\n")

@@ -125,10 +125,12 @@ def rows_of(
     """
     known = parse_run_id(run_id)
     live = [beside] if beside is not None else [Sides(path) for path in paths_of(workspace, known)]
+    # Read in this order, a run that is recorded meanwhile is seen twice, not missed.
+    going_on = [row for sides in live for row in _kept(sides)]
     places = find(workspace.store, all_ledgers(workspace), known)
     if not places and not live:
         places = ledger.places_of(workspace, known)
-    later = _later(workspace, known, places, live)
+    later = _later(workspace, known, places, going_on)
     return _joined(_first(workspace, known, places), later)
 
 
@@ -177,7 +179,7 @@ def _first(workspace: Workspace, run_id: RunId, places: Sequence[Place]) -> Iter
 
 
 def _later(
-    workspace: Workspace, run_id: RunId, places: Sequence[Place], live: Iterable[Sides]
+    workspace: Workspace, run_id: RunId, places: Sequence[Place], going_on: Iterable[ResultRow]
 ) -> dict[RowKey, ResultRow]:
     found: dict[RowKey, ResultRow] = {}
     parts = segments_at(workspace.store, places, layout.RESULTS_DIR)
@@ -186,11 +188,16 @@ def _later(
         data = workspace.store.read(entry.id, limit=MAX_BESIDE_BYTES).data
         for row in _rows_in(data, place.name_of(layout.results_part_path(run_id, name))):
             _take(found, row)
-    for sides in live:
-        for _, payload in sides.payloads(ROWS):
-            if not payload.startswith(_MARK):
-                _take(found, ResultRow.from_dict(json.loads(payload)))
+    for row in going_on:
+        _take(found, row)
     return found
+
+
+def _kept(sides: Sides) -> Iterator[ResultRow]:
+    """Yield the rows beside a journal, as they were finished."""
+    for _, payload in sides.payloads(ROWS):
+        if not payload.startswith(_MARK):
+            yield ResultRow.from_dict(json.loads(payload))
 
 
 def _take(found: dict[RowKey, ResultRow], row: ResultRow) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from gitexp.clock import iso
 from gitexp.errors import NotFound
 from gitexp.project.workspace import Workspace
 from gitexp.runs.journalling.journals import Journal
+from gitexp.runs.journalling.side_files import Sides, Suffix
 from gitexp.runs.recording import exchange, ledger
 from gitexp.runs.recording.closing import close, ending_fields
 from gitexp.runs.recording.results import recorded_rows, rows_of, totals_of
@@ -259,3 +261,20 @@ def test_a_row_reads_as_it_was_written() -> None:
     )
     assert ResultRow.from_dict(row.to_dict()) == row
     assert row.to_dict()["started_at"] == iso(MOMENT)
+
+
+def test_rows_of_a_run_that_is_recorded_just_then_are_all_there(
+    workspace: Workspace, journal: Journal
+) -> None:
+    for position in range(3):
+        add_row(journal, position, f"s{position}")
+
+    class Ending(Sides):
+        """What stands beside the journal, which is recorded and gone when it is to be read."""
+
+        def payloads(self, suffix: Suffix, *, start: int = 0) -> Iterator[tuple[int, bytes]]:
+            close(workspace, journal, ENDING)
+            return journal.sides.payloads(suffix, start=start)
+
+    rows = rows_of(workspace, run_id(1), beside=Ending(None))
+    assert [row.sample for row in rows] == ["s0", "s1", "s2"]
