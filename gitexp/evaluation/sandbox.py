@@ -364,6 +364,10 @@ class Rewriter(NodeTransformer):
         self.generic_visit(node)
         return _filtered(nodes.List(node.nodes, lineno=node.lineno), "_concatenate")
 
+    def visit_AssignBlock(self, node: nodes.AssignBlock) -> nodes.Node:  # noqa: N802
+        # What stands in it would be put together before its length is known.
+        raise TemplateSyntaxError("{% endset %} is not allowed; use {% set x = ... %}", node.lineno)
+
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
         if node.recursive:  # it could call itself
             raise TemplateSyntaxError("a loop that is recursive is not allowed", node.lineno)

@@ -94,6 +94,13 @@ def test_without_a_body_it_is_a_get_request_with_a_query() -> None:
     assert found["path"] == "/find?a=1&q=a%20b/%26?%3D%C3%A4&n=2&many=x&many=y"
 
 
+def test_a_query_that_cannot_be_written_is_an_error() -> None:
+    data = {"type": "http", "url": "BASE/ask", "query": {"n": "{{ input | float }}"}}
+    exc = failed(data, echo, "1e999")
+    assert str(exc).startswith("endpoint 'bot': url: its query: Out of range float values")
+    assert exc.kind == "Template"
+
+
 def test_headers_are_templates() -> None:
     data = {**ASK, "headers": {"X-Key": "Bearer {{ secrets.key }}", "X-N": "{{ repeat }}",
             "Accept": "{{ seed }}"}}  # fmt: skip

@@ -245,6 +245,7 @@ def test_methods_of_the_values_are_out_of_reach() -> None:
         "{{ ('a' * 40000000) + ('b' * 40000000) }}",
         "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
         "{% for a in range(100000) %}{{ 'a' * 1000000 }}{% endfor %}",
+        "{% set x %}{% for a in range(9) %}{{ 'a' * 9000000 }}{% endfor %}{% endset %}{{ x[0] }}",
     ],
 )
 def test_what_would_grow_without_end_is_stopped(source: str) -> None:

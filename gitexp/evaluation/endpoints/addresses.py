@@ -39,10 +39,16 @@ class Address:
         """
         text: str = self._url.render(variables)
         if self._query is not None:
-            text = _with_query(text, self._query.render(variables))
+            text = self._with_query(text, self._query.render(variables))
         if self._last is None or self._last[0] != text:
             self._last = (text, self._parsed(text))
         return self._last[1]
+
+    def _with_query(self, text: str, query: Mapping[str, Any]) -> str:
+        try:
+            return _with_query(text, query)
+        except ValueError as exc:
+            raise self._wrong(f"its query: {exc}") from exc
 
     def _parsed(self, text: str) -> URL:
         from yarl import URL
