@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -68,9 +69,13 @@ def modules() -> Iterator[tuple[str, Path]]:
         yield (inside.parts[0].removesuffix(".py") if inside.parts else ""), path
 
 
-def imports(path: Path, *, typing_only: bool = False) -> Iterator[str]:
-    """Yield the modules that a file imports, at the top or inside functions."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def imports(path: Path) -> tuple[str, ...]:
+    """Return the modules that a file imports, at the top or inside functions."""
+    return tuple(_imports(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
     skipped = {id(n) for node in ast.walk(tree) if _is_typing_block(node) for n in ast.walk(node)}
     for node in ast.walk(tree):
         if id(node) in skipped:
@@ -117,6 +122,11 @@ def test_a_foreign_package_is_imported_in_its_room_alone(package: str) -> None:
 
 
 def _calls(path: Path, names: set[str]) -> bool:
+    return bool(_called(path) & names)
+
+
+@cache
+def _called(path: Path) -> frozenset[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     attributes = {
         f"{n.value.id}.{n.attr}"
@@ -128,7 +138,7 @@ def _calls(path: Path, names: set[str]) -> bool:
         for n in ast.walk(tree)
         if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
     }
-    return bool((attributes | called) & names)
+    return frozenset(attributes | called)
 
 
 def test_only_the_surroundings_and_the_command_line_read_the_environment() -> None:
