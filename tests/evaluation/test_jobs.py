@@ -435,6 +435,17 @@ def test_jobs_that_would_wait_for_each_other_are_refused(bot: Project) -> None:
 # --- reading
 
 
+def test_a_circle_that_two_people_made_at_once_holds_nobody_up(bot: Project) -> None:
+    one, other, third = (create(bot) for _ in range(3))
+    for job, after in ((one, other), (other, one)):
+        with held(bot.workspace, job.run.id) as found:
+            assert found is not None
+            now = bot.workspace.surroundings.clock.now()
+            record = with_change(job.run.job, "deferred", at=now, by=WHO, after=str(after.id))
+            found.journal.append({"set": {"job": record}})
+    assert jobs_of(bot).defer(third.id, after=one.id).after == one.id
+
+
 def test_jobs_are_listed_by_queue_and_status(bot: Project) -> None:
     asked, trained = create(bot), create(bot, "train")
     do(bot)

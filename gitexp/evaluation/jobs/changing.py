@@ -71,11 +71,13 @@ def defer_job(
 
 
 def _refuse_circle(workspace: Workspace, job: Job, after: str) -> None:
-    seen = after
-    while seen:
-        if seen == job.id:
+    seen: set[str] = set()
+    # Two people at once may have made a circle of other jobs.
+    while after and after not in seen:
+        if after == job.id:
             raise InvalidInput(f"job {job.id} would wait for itself")
-        seen = get_job(workspace, seen).after
+        seen.add(after)
+        after = get_job(workspace, after).after
 
 
 def cancel_job(workspace: Workspace, text: str, *, reason: str = "") -> Job:
