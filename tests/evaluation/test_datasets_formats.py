@@ -276,6 +276,16 @@ def test_the_same_rows_have_the_same_digest_in_every_format(tmp_path: Path) -> N
     assert len({load(tmp_path, name).digest for name in "abcd"}) == 1
 
 
+@pytest.mark.parametrize(("kind", "value"), [(pa.timestamp("s"), 2**40), (pa.date32(), 2**30)])
+def test_a_date_beyond_the_calendar_is_refused(
+    tmp_path: Path, kind: pa.DataType, value: int
+) -> None:
+    out = io.BytesIO()
+    parquet.write_table(pa.table({"input": pa.array([value], kind)}), out)
+    [problem] = problems(tmp_path, "q.parquet", out.getvalue())
+    assert problem.startswith("datasets/q.parquet: not Parquet: ")
+
+
 @pytest.mark.parametrize("cut", [0, 3, 40, -1])
 def test_what_is_no_parquet_is_refused(tmp_path: Path, cut: int) -> None:
     data = parquet_of([{"input": "a"}])[:cut]

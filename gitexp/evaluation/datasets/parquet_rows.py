@@ -70,7 +70,7 @@ def _translated(title: str) -> Iterator[None]:
 
     try:
         yield
-    except (ArrowException, ValueError, OSError) as exc:
+    except (ArrowException, ValueError, OSError, OverflowError) as exc:
         # Some of what a damaged file brings about has no other name in pyarrow.
         reason = " ".join(str(exc).split())[:200]
         raise unreadable(title, f"not Parquet: {reason}") from exc
