@@ -101,11 +101,11 @@ def _cluster(plan: Plan, surroundings: Surroundings) -> Any:
         threads_per_worker=-(-rows // workers),
         host="127.0.0.1",
         security=True,  # else whoever is on this machine could hand it work
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",  # its server listens even without a dashboard
         worker_dashboard_address=None,
         memory_limit=0,
         silence_logs=logging.CRITICAL,
-        scheduler_kwargs={"allowed_failures": 0},
+        scheduler_kwargs={"allowed_failures": 0, "dashboard": False},
         env=dict(surroundings.environ),
         asynchronous=True,
     )
