@@ -53,8 +53,15 @@ async def _client(plan: Plan, surroundings: Surroundings) -> AsyncIterator[Any]:
         address: Any = plan.request.scheduler
         if not address:
             address = await _started(_cluster(plan, surroundings), stack)
-        is_own = not plan.request.scheduler
-        yield await stack.enter_async_context(await _connected(address, is_own=is_own))
+        client = await _connected(address, is_own=not plan.request.scheduler)
+        stack.push_async_callback(_let_go, client)
+        yield client
+
+
+async def _let_go(client: Any) -> None:
+    """Close a client; where its scheduler is gone, that fails at times, and keeps from nothing."""
+    with contextlib.suppress(Exception):
+        await client.close()
 
 
 async def _started(cluster: Any, stack: AsyncExitStack) -> Any:
