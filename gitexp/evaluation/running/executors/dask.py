@@ -174,6 +174,7 @@ class _Rows:
 
     async def _sent(self, items: Sequence[WorkItem]) -> Sequence[bytes]:
         from distributed import CancelledError, KilledWorker
+        from distributed.comm import CommClosedError
 
         from gitexp.evaluation.running.executors.dask_workers import work
 
@@ -190,7 +191,7 @@ class _Rows:
         except KilledWorker as exc:
             times = getattr(exc, "allowed_failures", 0) + 1
             raise WorkerDied("nothing is known", times=times) from exc
-        except CancelledError as exc:
+        except (CancelledError, CommClosedError) as exc:
             raise GitexpError(
                 "the scheduler of Dask gave up a row, or is gone",
                 hint="Go on with the run when it is back: `gitexp run resume`.",
