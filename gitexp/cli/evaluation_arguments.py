@@ -47,7 +47,12 @@ _OPTIONS = (
     description_option,
     tag_option,
     click.option("--split", metavar="NAME", help="Take the samples of this split"),
-    click.option("--where", metavar="FILTER", help="Take the samples that fit, by metadata.lang"),
+    click.option(
+        "--filter",
+        "where",
+        metavar="EXPR",
+        help="Take the samples that fit, such as \"metadata.lang = 'de'\"",
+    ),
     click.option("--limit", type=_AT_LEAST_ONE, metavar="N", help="Take the first N samples"),
     click.option("--sample", type=_AT_LEAST_ONE, metavar="N", help="Take N samples at random"),
     click.option("--seed", type=int, metavar="N", help="Make what is random repeatable"),

@@ -12,6 +12,8 @@ from gitexp.documents.kinds import DocumentKind
 from gitexp.errors import InvalidInput, NotFound
 from gitexp.store.protocol import MAX_DOCUMENT_BYTES
 
+_YAML = ".yaml"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectFile:
@@ -63,6 +65,22 @@ def read_project_file(
     """
     path = find_project_file(directory, candidates, what=what)
     return ProjectFile(path=path, data=_read(directory, path, limit))
+
+
+def names_of_files(directory: Path, folder: str) -> tuple[str, ...]:
+    """Return the names of the YAML documents in a folder of the project, sorted; none without it.
+
+    Raises:
+        InvalidInput: the folder cannot be read.
+    """
+    place = directory / folder
+    try:
+        files = [file.name for file in place.iterdir() if file.suffix == _YAML]
+    except FileNotFoundError:
+        return ()
+    except OSError as exc:
+        raise InvalidInput(f"{place} cannot be read: {exc.strerror}") from exc
+    return tuple(sorted(file.removesuffix(_YAML) for file in files))
 
 
 def read_document(

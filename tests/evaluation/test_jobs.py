@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 
 import pytest
@@ -194,6 +195,23 @@ def test_a_program_that_fails_is_a_failed_job(bot: Project) -> None:
     do(bot)
     found = jobs_of(bot).get(job.id)
     assert (found.status, found.reason) == ("failed", "the program ended with exit code 3")
+
+
+def test_a_program_may_use_a_dataset_that_is_elsewhere(bot: Project) -> None:
+    rows = bot.directory.parent / "rows.jsonl"
+    rows.write_text('{"input": 1}\n{"input": 2}\n')
+    digest = hashlib.sha256(rows.read_bytes()).hexdigest()
+    bot.write("datasets/far.dataset.yaml", f"url: {rows.as_uri()}\n\ndigest: sha256:{digest}\n")
+    bot.write(
+        "entrypoints/train.yaml",
+        "command: [printf, '%s', '{{ dataset.name }}']\n"
+        "inputs: {dataset: {default: far}}\nqueues: [default]\n",
+    )
+    create(bot, "train")
+    run = do(bot)
+    assert run is not None
+    assert run.dataset is not None
+    assert (run.status, run.dataset.name, run.dataset.samples) == ("finished", "far", 2)
 
 
 def test_a_program_is_given_artifacts_as_files(bot: Project) -> None:

@@ -18,6 +18,7 @@ from gitexp.evaluation.datasets.sample import Sample
 from gitexp.evaluation.datasets.selecting import Selection, select
 from gitexp.ids import Digest
 from gitexp.project.workspace import Workspace
+from gitexp.runs.references import DatasetReference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,13 @@ class Dataset:
     def samples(self) -> tuple[Sample, ...]:
         """All samples, held in memory together."""
         return tuple(self)
+
+    @property
+    def reference(self) -> DatasetReference:
+        """What a run records of it."""
+        return DatasetReference(
+            name=self.name, path=self.path, digest=self.digest, samples=self.count
+        )
 
     def first(self, count: int | None) -> Dataset:
         """Return the dataset of the first samples, which has a digest of its own."""

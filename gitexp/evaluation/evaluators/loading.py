@@ -15,13 +15,11 @@ from gitexp.evaluation.evaluators.cases import Described
 from gitexp.evaluation.evaluators.evaluator import Evaluator
 from gitexp.evaluation.evaluators.framing import frame_of
 from gitexp.evaluation.evaluators.types import BUILT_IN, judging_of
-from gitexp.evaluation.files import read_document
+from gitexp.evaluation.files import names_of_files, read_document
 from gitexp.ids import parse_name
 
 DEFAULT_EVALUATOR = "exact-match"
 """What scores a run when neither the run nor the experiment names an evaluator."""
-
-_SUFFIX = ".yaml"
 
 T = TypeVar("T")
 
@@ -128,14 +126,7 @@ class Listed:
 
 def evaluator_names(directory: Path) -> tuple[str, ...]:
     """Return the names of the evaluators that the project has files of, in their order."""
-    place = directory / layout.EVALUATORS_DIR
-    try:
-        files = [file.name for file in place.iterdir() if file.suffix == _SUFFIX]
-    except FileNotFoundError:
-        return ()
-    except OSError as exc:
-        raise InvalidInput(f"{place} cannot be read: {exc.strerror}") from exc
-    return tuple(sorted(file.removesuffix(_SUFFIX) for file in files))
+    return names_of_files(directory, layout.EVALUATORS_DIR)
 
 
 def list_evaluators(directory: Path, *, root: str = "") -> tuple[Listed, ...]:

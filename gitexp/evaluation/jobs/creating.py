@@ -26,13 +26,17 @@ from gitexp.ids import RunId, new_run_id
 from gitexp.project.definition import Project
 from gitexp.project.reading import current_project
 from gitexp.project.workspace import Workspace
-from gitexp.runs import texts
-from gitexp.runs.circumstances import circumstances_of
 from gitexp.runs.journalling.journals import create_journal
 from gitexp.runs.keys import check_tags
-from gitexp.runs.masking import secrets_among
-from gitexp.runs.run import DatasetReference, Run
-from gitexp.runs.tracking.origins import Values, checked, new_run, runnable, values_of
+from gitexp.runs.run import Run
+from gitexp.runs.tracking.origins import (
+    Values,
+    checked,
+    circumstances_for,
+    new_run,
+    runnable,
+    values_of,
+)
 from gitexp.runs.tracking.starting import milliseconds_now
 
 
@@ -256,11 +260,12 @@ def _program(
     """Return a run of a program that has not begun."""
     values = _values(workspace, request, overrides)
     values = replace(values, complete={**values.complete, **arguments})
-    dataset = load(directory, given.dataset, root=workspace.root) if given.dataset else None
-    secrets = secrets_among(values.complete, values.types, workspace.surroundings.environ)
-    found = circumstances_of(workspace, secrets=secrets)
-    for text in found.texts.values():
-        texts.keep(workspace, text)
+    dataset = (
+        load(directory, given.dataset, root=workspace.root, workspace=workspace)
+        if given.dataset
+        else None
+    )
+    found = circumstances_for(workspace, values)
     run = new_run(
         workspace,
         header,
@@ -268,10 +273,7 @@ def _program(
         name=request.name,
         description=request.description,
         tags=check_tags(request.tags),
-        dataset=dataset
-        and DatasetReference(
-            name=dataset.name, path=dataset.path, digest=dataset.digest, samples=dataset.count
-        ),
+        dataset=dataset and dataset.reference,
         code=found.code,
         machine=found.machine,
         job=record,
@@ -309,9 +311,7 @@ def another_attempt(workspace: Workspace, job: Job) -> Run:
     """Return a run that does the work of a job again, with all that it was created with."""
     now = workspace.surroundings.clock.now()
     run = job.run
-    kept = {
-        k: v for k, v in run.job.items() if k not in ("changes", "next", "defer_until", "after")
-    }
+    kept = {key: value for key, value in run.job.items() if key not in _OF_ONE_ATTEMPT}
     return Run(
         id=RunId(new_run_id(now, workspace.surroundings.random_bits)),
         experiment=run.experiment,

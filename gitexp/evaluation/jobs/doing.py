@@ -229,7 +229,7 @@ def _dataset(workspace: Workspace, run: Run, directory: Path) -> dict[str, Any] 
     """
     if run.dataset is None:
         return None
-    found = load(directory, run.dataset.name, root=workspace.root)
+    found = load(directory, run.dataset.name, root=workspace.root, workspace=workspace)
     if found.digest != run.dataset.digest:
         raise Conflict(
             f"dataset {run.dataset.name!r} is not what it was when the job was created",

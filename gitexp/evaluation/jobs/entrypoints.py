@@ -14,7 +14,7 @@ from gitexp.documents.parsed import ParsedDocument
 from gitexp.documents.problems import Problem
 from gitexp.documents.values import Path as Place
 from gitexp.errors import InvalidDocuments, InvalidInput
-from gitexp.evaluation.files import read_project_file
+from gitexp.evaluation.files import names_of_files, read_project_file
 from gitexp.evaluation.running.requests import CONCURRENCY
 from gitexp.ids import parse_name
 from gitexp.project.slots import Slot
@@ -29,7 +29,6 @@ DEFAULT_TIMEOUT = 24 * 3600.0
 COMMAND_VARIABLES = frozenset(["parameters", "dataset", "artifacts", "job"])
 """What the templates of a command may name."""
 
-_SUFFIX = ".yaml"
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(s|m|h|d)?\Z")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -113,14 +112,7 @@ def load_entrypoint(directory: Path, name: str, *, root: str = "") -> Entrypoint
 
 def entrypoint_names(directory: Path) -> tuple[str, ...]:
     """Return the names of the entrypoints that the project has files of, in their order."""
-    place = directory / layout.ENTRYPOINTS_DIR
-    try:
-        files = [file.name for file in place.iterdir() if file.suffix == _SUFFIX]
-    except FileNotFoundError:
-        return ()
-    except OSError as exc:
-        raise InvalidInput(f"{place} cannot be read: {exc.strerror}") from exc
-    return tuple(sorted(file.removesuffix(_SUFFIX) for file in files))
+    return names_of_files(directory, layout.ENTRYPOINTS_DIR)
 
 
 def entrypoint_of(name: str, data: Mapping[str, Any]) -> Entrypoint:

@@ -22,12 +22,16 @@ from gitexp.evaluation.workflows.tasks import Workflow, single_endpoint
 from gitexp.experiments.headers import Header
 from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
-from gitexp.runs import texts
-from gitexp.runs.circumstances import circumstances_of
-from gitexp.runs.masking import secrets_among
 from gitexp.runs.references import CodeReference, Reference
-from gitexp.runs.run import DatasetReference, Run
-from gitexp.runs.tracking.origins import Values, checked, new_run, runnable, values_of
+from gitexp.runs.run import Run
+from gitexp.runs.tracking.origins import (
+    Values,
+    checked,
+    circumstances_for,
+    new_run,
+    runnable,
+    values_of,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +129,7 @@ def plan_again(workspace: Workspace, run: Run) -> Plan:
     parts = parts_of(recipe)
     dataset = _dataset(workspace, directory, request)
     now = _with_references(run, request, workflow, parts)
-    _require_same(run, replace(now, dataset=_reference(dataset)))
+    _require_same(run, replace(now, dataset=dataset.reference))
     return Plan(
         run=run, request=request, dataset=dataset, recipe=_pinned(recipe, parts), parts=parts
     )
@@ -238,12 +242,6 @@ def _workflow_reference(workflow: Workflow, endpoints: list[Reference]) -> Refer
     return Reference(name=workflow.name, digest=digest)
 
 
-def _reference(dataset: Dataset) -> DatasetReference:
-    return DatasetReference(
-        name=dataset.name, path=dataset.path, digest=dataset.digest, samples=dataset.count
-    )
-
-
 def _run(
     workspace: Workspace,
     request: EvaluationRequest,
@@ -252,18 +250,14 @@ def _run(
     dataset: Dataset,
     **fields: Any,
 ) -> Run:
-    environ = workspace.surroundings.environ
-    secrets = secrets_among(values.complete, values.types, environ)
-    found = circumstances_of(workspace, secrets=secrets)
-    for text in found.texts.values():
-        texts.keep(workspace, text)
+    found = circumstances_for(workspace, values)
     return new_run(
         workspace,
         header,
         values,
         name=request.name,
         description=request.description,
-        dataset=_reference(dataset),
+        dataset=dataset.reference,
         code=_code(request, values, found.code),
         machine=found.machine,
         tags=request.tags,

@@ -17,6 +17,9 @@ from gitexp.experiments.versions import Version, resolve_version
 from gitexp.ids import RunId, new_run_id
 from gitexp.project.reading import project_at
 from gitexp.project.workspace import Workspace
+from gitexp.runs import texts
+from gitexp.runs.circumstances import Circumstances, circumstances_of
+from gitexp.runs.masking import secrets_among
 from gitexp.runs.run import Run
 from gitexp.store.trees import tree_of
 
@@ -104,6 +107,19 @@ def new_run(workspace: Workspace, header: Header, values: Values, **fields: Any)
         who=str(workspace.signature()),
         **fields,
     )
+
+
+def circumstances_for(workspace: Workspace, values: Values) -> Circumstances:
+    """Return what surrounds a run of some values; what it shares with others is kept for it.
+
+    The secrets that the values refer to are masked in it.
+    """
+    environ = workspace.surroundings.environ
+    secrets = secrets_among(values.complete, values.types, environ)
+    found = circumstances_of(workspace, secrets=secrets)
+    for text in found.texts.values():
+        texts.keep(workspace, text)
+    return found
 
 
 def checked(run: Run) -> Run:

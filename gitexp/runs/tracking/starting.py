@@ -15,13 +15,10 @@ from gitexp.errors import GitexpError, NotAllowed, NotFound
 from gitexp.experiments.versions import latest_version
 from gitexp.ids import RunId, parse_run_id
 from gitexp.project.workspace import Workspace
-from gitexp.runs import texts
-from gitexp.runs.circumstances import circumstances_of
 from gitexp.runs.events import Event, folded
 from gitexp.runs.journalling import journals
 from gitexp.runs.journalling.journals import create_journal, open_journal
 from gitexp.runs.keys import check_tags
-from gitexp.runs.masking import secrets_among
 from gitexp.runs.recording import closing, ledger
 from gitexp.runs.recording.places import is_run_id
 from gitexp.runs.recording.segments import new_segment
@@ -29,7 +26,15 @@ from gitexp.runs.rows import Failure
 from gitexp.runs.run import Run, RunStatus
 from gitexp.runs.tracking.active import ActiveRun
 from gitexp.runs.tracking.endings import failure_of
-from gitexp.runs.tracking.origins import Values, checked, new_run, runnable, values_at, values_of
+from gitexp.runs.tracking.origins import (
+    Values,
+    checked,
+    circumstances_for,
+    new_run,
+    runnable,
+    values_at,
+    values_of,
+)
 
 LEASE = 24 * 3600.0
 """Seconds without an event after which a run that no process holds counts as over."""
@@ -106,11 +111,7 @@ def begin(workspace: Workspace, run: Run, first: Event, *, held: bool) -> Active
 def _planned(workspace: Workspace, new: NewRun) -> Run:
     header = runnable(workspace, new.experiment)
     values = _values(workspace, new)
-    environ = workspace.surroundings.environ
-    secrets = secrets_among(values.complete, values.types, environ)
-    found = circumstances_of(workspace, secrets=secrets)
-    for text in found.texts.values():
-        texts.keep(workspace, text)
+    found = circumstances_for(workspace, values)
     run = new_run(
         workspace,
         header,
