@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from gitexp.clock import iso, parse_iso
 from gitexp.errors import InvalidDocuments, InvalidInput, NotAllowed, NotFound
+from gitexp.evaluation.datasets.loading import load
 from gitexp.evaluation.jobs import begun
 from gitexp.evaluation.jobs.changing import begin_again_where_workers_died
+from gitexp.evaluation.jobs.doing import _dataset
 from gitexp.evaluation.jobs.queue import held, waiting, waits_for
 from gitexp.evaluation.jobs.states import Job, with_change
 from gitexp.runs.recording import ledger
@@ -21,6 +24,7 @@ from tests.builders import commit_files
 from tests.evaluation.jobbing import LateClock, create, do, jobs_of, steps, with_entrypoints
 from tests.evaluation.projects import Project
 from tests.real_git import Git
+from tests.runs.making import make_run, run_id
 
 WHO = "Ada Example <ada@example.org>"
 
@@ -212,6 +216,18 @@ def test_a_program_may_use_a_dataset_that_is_elsewhere(bot: Project) -> None:
     assert run is not None
     assert run.dataset is not None
     assert (run.status, run.dataset.name, run.dataset.samples) == ("finished", "far", 2)
+
+
+@pytest.mark.parametrize("root", ["", "apps/bot"])
+def test_a_program_is_told_where_its_dataset_lies(bot: Project, root: str) -> None:
+    workspace = replace(bot.workspace, root=root)
+    dataset = load(bot.directory, "q", root=root)
+    run = make_run(run_id(1), dataset=dataset.reference)
+    assert _dataset(workspace, run, bot.directory) == {
+        "name": "q",
+        "path": str(bot.directory / "datasets/q.jsonl"),
+        "digest": dataset.digest,
+    }
 
 
 def test_a_program_is_given_artifacts_as_files(bot: Project) -> None:

@@ -235,7 +235,8 @@ def _dataset(workspace: Workspace, run: Run, directory: Path) -> dict[str, Any] 
             f"dataset {run.dataset.name!r} is not what it was when the job was created",
             hint="Put the file back as it was, or create a new job.",
         )
-    return {"name": found.name, "path": str(directory / found.path), "digest": found.digest}
+    path = directory / Path(found.path).relative_to(workspace.root)
+    return {"name": found.name, "path": str(path), "digest": found.digest}
 
 
 @contextmanager
