@@ -47,6 +47,14 @@ class Child:
         """Wait a while, or until it ends."""
         select.select([self._end()], [], [], seconds)
 
+    def has_acknowledged(self, number: int) -> bool:
+        """Return whether so many things were acknowledged up to now."""
+        while select.select([self._read], [], [], 0)[0]:
+            if not (part := os.read(self._read, 1 << 16)):
+                return True
+            self._data += part
+        return self._data.count(b"\n") >= number
+
     def kill(self) -> list[str]:
         """Kill it at once and return what it acknowledged."""
         os.kill(self.process, signal.SIGKILL)
@@ -181,15 +189,20 @@ def beside_git(repository: Path, rounds: int) -> dict[str, list[str]]:
 
 
 def beside_prune(repository: Path, rounds: int) -> dict[str, list[str]]:
-    """Let writers work while git removes whatever no reference names; return what they did."""
+    """Let writers work while git removes whatever no reference names; return what they did.
+
+    On a busy machine it goes on for longer than `rounds`, until every writer has had its turn.
+    """
     names = ["main", "topic", "third", "topic"]
     writers = [Child(_endless(repository, branch, n)) for n, branch in enumerate(names)]
-    for _ in range(rounds):
+    done = 0
+    while done < rounds or not all(writer.has_acknowledged(2) for writer in writers):
         subprocess.run(["git", "gc", "--quiet", "--prune=now"], cwd=repository, check=True)
+        done += 1
     found: dict[str, list[str]] = {name: [] for name in names}
     for name, writer in zip(names, writers, strict=True):
         acknowledged = writer.kill()
-        assert len(acknowledged) > 1, f"a writer on {name} gave up"
+        assert len(acknowledged) > 1, f"a writer on {name} gave up: {acknowledged}"
         found[name] += acknowledged
     return found
 
