@@ -185,6 +185,21 @@ def test_what_it_uses_must_be_what_it_was(flaky: Project, change: Any, what: str
     assert flaky.runs() == [run]
 
 
+def test_samples_in_another_order_are_refused(flaky: Project) -> None:
+    """The digest of a dataset is that of its samples in any order, and rows have places."""
+    run = flaky.run()
+    (flaky.directory / "calls.log").unlink()
+    flaky.dataset([{"id": str(n), "input": n, "expected": n + 1} for n in (3, 2, 1, 0)])
+    with pytest.raises(Conflict) as caught:
+        go_on(flaky, run)
+    assert caught.value.message == (
+        f"the samples of the dataset are not in the order in which they were when run {run.id} "
+        "began"
+    )
+    assert not asked(flaky)
+    assert flaky.runs() == [run]
+
+
 def test_a_selection_is_taken_again(flaky: Project) -> None:
     run = flaky.run(selection={"sample": 2, "seed": 5})
     flaky.write("fixed", "")

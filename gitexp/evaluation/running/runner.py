@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gitexp.errors import NotAllowed, NotFound
+from gitexp.errors import Conflict, NotAllowed, NotFound
 from gitexp.evaluation.running.code import code_of
 from gitexp.evaluation.running.exact import working_tree_of
 from gitexp.evaluation.running.executors import executor_of
@@ -168,6 +168,7 @@ class Evaluation:
             known: the rows of an evaluation that is gone on with.
         """
         done = Done(self._plan.request.repeats, self._counted(known))
+        self._require_order(done)
         with termination_raised():
             try:
                 if begun is not None:
@@ -177,6 +178,15 @@ class Evaluation:
                 self._record(*ending_of(exc))
                 raise
             return self._record(*self._ending())
+
+    def _require_order(self, done: Done) -> None:
+        """Raise `Conflict` where samples stand elsewhere in the dataset than their rows say."""
+        if not done.fits(self._plan.dataset):
+            raise Conflict(
+                "the samples of the dataset are not in the order in which they were when run "
+                f"{self._plan.run.id} began",
+                hint="Put the file back as it was, or begin a new run.",
+            )
 
     def _ending(self) -> tuple[RunStatus, Failure | None]:
         if self._stopped is None:
