@@ -9,6 +9,9 @@ GitexpError
 ├── Conflict              somebody else moved what this write was based on
 │   └── Diverged          two lines of versions that must be joined by parameter
 ├── NotAllowed            the state of things forbids it (bound, private, archived ...)
+│   ├── ApprovalRequired  a policy asks for people's approval first; a change request waits for it
+│   └── Refused           a policy forbids it, and no approval would help
+├── Forbidden             who asks lacks the role for it in the group that owns the thing
 ├── UncommittedWork       the write would overwrite files that were edited and not committed
 ├── StoreError            the repository cannot be read or written
 │   ├── MissingObject     an object is not here (shallow or partial clone, or damage)
@@ -102,6 +105,40 @@ class Diverged(Conflict):
 
 class NotAllowed(GitexpError):
     """The state of things forbids it: bound, private, archived, deleted ..."""
+
+
+class ApprovalRequired(NotAllowed):
+    """A policy asks for approval first.
+
+    `change` is the id of the change request that waits for it, None where none was opened;
+    `missing` says what is lacking, a line each, and `approvers` names who can give it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        change: str | None = None,
+        missing: Sequence[str] = (),
+        approvers: Sequence[str] = (),
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.change = change
+        self.missing = tuple(missing)
+        self.approvers = tuple(approvers)
+
+
+class Refused(NotAllowed):
+    """A policy forbids it, and no approval would help; `reasons` says why, a line each."""
+
+    def __init__(self, message: str, *, reasons: Sequence[str] = (), hint: str | None = None):
+        super().__init__(message, hint=hint)
+        self.reasons = tuple(reasons)
+
+
+class Forbidden(GitexpError):
+    """Who asks lacks the role for it in the group that owns the thing."""
 
 
 class UncommittedWork(GitexpError):

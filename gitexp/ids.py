@@ -98,6 +98,11 @@ def new_run_id(began: datetime, random_bits: Randomness = system_bits) -> RunId:
     return RunId(f"{stamp}-{_base32(random_bits(40), 8)}")
 
 
+def new_nonce(random_bits: Randomness = system_bits) -> str:
+    """Return a random text of 16 letters and digits."""
+    return _base32(random_bits(80), 16)
+
+
 def parse_run_id(text: str) -> RunId:
     """Return a checked run id.
 

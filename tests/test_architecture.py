@@ -23,6 +23,7 @@ LAYERS = [
     {"runs"},
     {"results"},
     {"evaluation"},
+    {"review"},
     {
         "opening",
         "starting",
@@ -46,7 +47,7 @@ OUTSIDE = {
     "yaml": {"documents"},
     "jsonschema": {"documents", "project"},
     "pandas": {"results", "runs"},
-    "subprocess": {"store", "runs", "evaluation", "cli"},
+    "subprocess": {"store", "runs", "evaluation", "review", "cli"},
     "sqlite3": {"store", "runs", "integrations"},
     "scipy": {"stats"},
     "matplotlib": {"results"},

@@ -16,6 +16,9 @@ from gitexp.ids import Name, ObjectId, RunId
 
 PROJECT_FILE = "gitexp.yaml"
 LOCK_FILE = "gitexp.lock"
+SIGNERS_FILE = "allowed_signers"
+REVOKED_FILE = "revoked_keys"
+GPG_KEYS_FILE = "allowed_keys.asc"
 HEADER_FILE = "experiment.yaml"
 PARAMETERS_FILE = "parameters.yaml"
 BINDING_FILE = "environment.yaml"
@@ -35,6 +38,7 @@ ENDPOINTS_DIR = "endpoints"
 EVALUATORS_DIR = "evaluators"
 WORKFLOWS_DIR = "workflows"
 ENTRYPOINTS_DIR = "entrypoints"
+GROUPS_DIR = "groups"
 RUNS_DIR = "runs"
 
 BRANCHES = "refs/heads/"
@@ -105,6 +109,11 @@ def workflow_path(root: str, name: Name) -> str:
 def entrypoint_path(root: str, name: Name) -> str:
     """Return the path of an entrypoint."""
     return join(root, ENTRYPOINTS_DIR, f"{name}.yaml")
+
+
+def group_path(root: str, name: Name) -> str:
+    """Return the path of a group's file."""
+    return join(root, GROUPS_DIR, f"{name}.yaml")
 
 
 def run_dir(run_id: RunId) -> str:
@@ -191,6 +200,21 @@ def environment_branch(project: Name, environment: Name) -> str:
 def runs_branch(project: Name, name: Name) -> str:
     """Return the reference of the branch that records an experiment's runs."""
     return runs_branches(project) + name
+
+
+def change_branches(project: Name) -> str:
+    """Return how the references of all change requests of a project begin."""
+    return f"{BRANCHES}change/{project}/"
+
+
+def change_branch(project: Name, change: str) -> str:
+    """Return the reference of a change request, one commit ahead of an environment's branch."""
+    return change_branches(project) + change
+
+
+def changes_branch(project: Name) -> str:
+    """Return the reference of the branch that records a project's change requests and votes."""
+    return f"{BRANCHES}changes/{project}"
 
 
 def pin_ref(version: ObjectId) -> str:

@@ -51,6 +51,23 @@ class Subject:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Bypass:
+    """That policies were passed over: their names, and why."""
+
+    policies: tuple[str, ...]
+    reason: str
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Bypass:
+        """Return what a checked document says."""
+        return cls(policies=tuple(data["policies"]), reason=data["reason"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the document."""
+        return {"policies": list(self.policies), "reason": self.reason}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Binding:
     """What an environment's branch says in one commit.
 
@@ -66,6 +83,10 @@ class Binding:
         at: when, by the clock of whoever did it.
         reason: why, where it was said.
         change: the change request it came from, where there was one.
+        previous: the commit that the environment's branch stood at; None when it had none.
+        nonce: random text that makes a signed record unlike any other.
+        bypass: which policies were passed over, and why, where any were.
+        signature: an armored SSH signature of `signed_document`, where it was signed.
         commit: the commit of the environment's branch; None before it is made.
         created: whether the call that returned this made the commit.
     """
@@ -82,6 +103,10 @@ class Binding:
     at: datetime
     reason: str | None = None
     change: str | None = None
+    previous: ObjectId | None = None
+    nonce: str | None = None
+    bypass: Bypass | None = None
+    signature: str | None = None
     commit: ObjectId | None = None
     created: bool = False
 
@@ -124,11 +149,15 @@ class Binding:
             at=parse_iso(data["at"]),
             reason=data.get("reason"),
             change=data.get("change"),
+            previous=data.get("from"),
+            nonce=data.get("nonce"),
+            bypass=Bypass.from_dict(data["bypass"]) if "bypass" in data else None,
+            signature=data.get("signature"),
             commit=commit,
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the document; `reason` and `change` are left out where there is none."""
+        """Return the document; what there is none of, such as a reason, is left out."""
         data: dict[str, Any] = {
             "format": 1,
             "project": self.project,
@@ -143,8 +172,19 @@ class Binding:
             "by": self.by,
             "at": iso(self.at),
         }
-        optional = {"reason": self.reason, "change": self.change}
-        return data | {key: text for key, text in optional.items() if text}
+        optional = {
+            "reason": self.reason,
+            "change": self.change,
+            "from": self.previous,
+            "nonce": self.nonce,
+            "bypass": self.bypass.to_dict() if self.bypass else None,
+            "signature": self.signature,
+        }
+        return data | {key: value for key, value in optional.items() if value}
+
+    def signed_document(self) -> dict[str, Any]:
+        """Return what a signature of this binding is over: the document without the signature."""
+        return {key: value for key, value in self.to_dict().items() if key != "signature"}
 
     def encode(self) -> bytes:
         """Return the bytes of `environment.yaml`.

@@ -19,7 +19,7 @@ from gitexp.environments.live import live_snapshot
 from gitexp.errors import DamagedObject, InvalidInput
 from gitexp.experiments.headers import Header
 from gitexp.experiments.versions import Version
-from gitexp.ids import Name, ObjectId
+from gitexp.ids import Name, ObjectId, new_nonce
 from gitexp.project.workspace import Workspace
 from gitexp.store.model import PushUpdate, Signature
 from gitexp.store.transaction import Transaction
@@ -69,6 +69,21 @@ class Plan:
 
     binding: Binding
     updates: tuple[PushUpdate, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """A move that is staged and not pushed, as the policies of its environment are asked about it.
+
+    Attributes:
+        plan: the binding that it writes, and the references to push.
+        values: the values that would be live.
+        move: who moves the environment, and why.
+    """
+
+    plan: Plan
+    values: Mapping[str, Any]
+    move: Move
 
 
 def binding_plan(
@@ -146,6 +161,10 @@ def _staged(
     from gitexp.documents.yaml_writer import dump_yaml
 
     tip = tip_of(workspace, move.environment, reader=tx)
+    nonce = new_nonce(workspace.surroundings.random_bits)
+    binding = replace(binding, previous=tip, nonce=nonce)
+    if workspace.seal is not None:
+        binding = replace(binding, signature=workspace.seal(binding.signed_document()))
     files = {
         layout.BINDING_FILE: binding.encode(),
         layout.PARAMETERS_FILE: dump_yaml(values, schema="parameters"),
@@ -157,10 +176,13 @@ def _staged(
         author=move.signature,
     )
     update = PushUpdate(ref=branch_of(workspace, move.environment), old=tip, new=commit)
-    return Plan(
+    plan = Plan(
         binding=replace(binding, commit=commit),
         updates=(update, *_pin(tx, binding, move.there)),
     )
+    if workspace.guard is not None:
+        workspace.guard(tx, workspace, Proposal(plan=plan, values=values, move=move))
+    return plan
 
 
 def _pin(tx: Transaction, binding: Binding, there: Mapping[str, ObjectId]) -> list[PushUpdate]:

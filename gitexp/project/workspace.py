@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from gitexp.documents import layout
 from gitexp.documents.problems import shell_word
@@ -14,6 +15,16 @@ from gitexp.store.cache import DerivedCache
 from gitexp.store.model import Signature
 from gitexp.store.protocol import Remote, RemoteOpener, Store
 from gitexp.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from gitexp.environments.planning import Proposal
+    from gitexp.store.transaction import Transaction
+
+Guard = Callable[["Transaction", "Workspace", "Proposal"], None]
+"""Asks the policies about a staged move of an environment, and raises where they say no."""
+
+Seal = Callable[[Mapping[str, Any]], str]
+"""Returns a signature of a promotion record."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +41,8 @@ class Workspace:
         open_remote: opens a remote by name or URL.
         surroundings: time, randomness, environment variables.
         cache: parsed documents and other derived data, by content.
+        guard: asked about every move of an environment before anything is pushed.
+        seal: signs promotion records; None where they are not signed.
     """
 
     store: Store
@@ -41,6 +54,8 @@ class Workspace:
     open_remote: RemoteOpener
     surroundings: Surroundings = field(default_factory=Surroundings)
     cache: DerivedCache = field(default_factory=lambda: DerivedCache(None))
+    guard: Guard | None = None
+    seal: Seal | None = None
 
     @property
     def has_remote(self) -> bool:

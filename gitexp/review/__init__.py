@@ -1,0 +1,1 @@
+"""Review: differences, policies, change requests, signatures, and the rules at the remote."""
