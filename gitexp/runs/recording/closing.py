@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -32,7 +31,8 @@ from gitexp.runs.recording.results import (
     rows_of,
     totals_of,
 )
-from gitexp.runs.recording.segments import next_segment
+from gitexp.runs.recording.segments import dump_events as dump_events
+from gitexp.runs.recording.segments import last_segment
 from gitexp.runs.recording.spans import archived_spans, recorded_spans
 from gitexp.runs.rows import Failure
 from gitexp.runs.run import Run
@@ -102,7 +102,7 @@ def _record(
         made = _record_of(workspace, run, contents, sides)
         run, files = made.run, made.contents() | files
     elif events := contents.unshared():
-        last = _last_segment(contents)
+        last = last_segment(contents)
         files[layout.segment_path(run.id, last)] = events
         files |= recorded_parts(run.id, sides, [*contents.checkpoints], last)
         if spans := recorded_spans(sides):
@@ -135,14 +135,6 @@ def _record_of(workspace: Workspace, run: Run, contents: Contents, sides: Sides)
         files[layout.SPANS_FILE] = recorded_spans(sides)
         run = counted(run, tally)
     return record_of(run, files=files, texts=texts.of_run(workspace, run))
-
-
-def _last_segment(contents: Contents) -> str:
-    """Return the name of what no checkpoint holds of a run that went on again."""
-    assert contents.segment is not None
-    # What was shared sorts behind the segment's own name, and what came later behind that.
-    last, letters = max(contents.checkpoints, default=""), contents.segment.rpartition("-")[2]
-    return next_segment(last, letters) if last else contents.segment
 
 
 def shared_files(
@@ -181,12 +173,6 @@ def _artifact_files(
         if not any(is_recorded(f"{directory}/{artifact.path}") for directory in kept)
     ]
     return contents_of(workspace, replace(run, artifacts=tuple(new)))
-
-
-def dump_events(events: Sequence[Event]) -> bytes:
-    """Return events as the lines of a segment."""
-    lines = (json.dumps(event, ensure_ascii=False, separators=(",", ":")) for event in events)
-    return "".join(f"{line}\n" for line in lines).encode("utf-8")
 
 
 # --- what was left behind -------------------------------------------------------------------
@@ -284,9 +270,18 @@ def _reap_one(workspace: Workspace, path: Path) -> Run | None:
 def _record_once(workspace: Workspace, ended: Contents, sides: Sides) -> Run | None:
     """Return the run of a journal, now recorded; None where only its journal was left of it."""
     name = name_now(workspace, ended.run)
-    if ended.segment is None and ledger.has(workspace, name, ended.run.id):
+    if _is_recorded(workspace, ended, name):
         return None
     return _record(workspace, ended, name, sides, author=_author(ended))
+
+
+def _is_recorded(workspace: Workspace, ended: Contents, experiment: str) -> bool:
+    """Return whether the end of a journal is recorded: what is counted may differ by now."""
+    run_id = ended.run.id
+    if ended.segment is None:
+        return ledger.has(workspace, experiment, run_id)
+    last = layout.segment_path(run_id, last_segment(ended))
+    return ledger.recorded_files(workspace, experiment, run_id)(last)
 
 
 def _all_of(path: Path, descriptor: int) -> bytes:

@@ -14,7 +14,7 @@ from gitexp.errors import StoreError
 from gitexp.ids import new_run_id
 from gitexp.project.workspace import Workspace
 from gitexp.runs.events import Event
-from gitexp.runs.journalling.contents import parts_of
+from gitexp.runs.journalling.contents import Contents, encoded, parts_of
 from gitexp.runs.recording.places import MAX_BESIDE_BYTES, TAMPERED, Place
 from gitexp.store.model import TreeEntry, TreeId
 from gitexp.store.protocol import Store
@@ -92,3 +92,16 @@ def next_segment(latest: str, letters: str) -> str:
     """Return the name that sorts right behind another one, with these letters."""
     stamp = datetime.strptime(latest.partition("-")[0], _FORMAT).replace(tzinfo=timezone.utc)
     return f"{stamp + timedelta(microseconds=1):{_FORMAT}}-{letters}"
+
+
+def last_segment(contents: Contents) -> str:
+    """Return the name of what no checkpoint holds of a run that went on again."""
+    assert contents.segment is not None
+    # What was shared sorts behind the segment's own name, and what came later behind that.
+    last, letters = max(contents.checkpoints, default=""), contents.segment.rpartition("-")[2]
+    return next_segment(last, letters) if last else contents.segment
+
+
+def dump_events(events: Iterable[Event]) -> bytes:
+    """Return events as the lines of a segment."""
+    return b"".join(encoded(event) + b"\n" for event in events)

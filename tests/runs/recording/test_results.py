@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gitexp.clock import iso
+from gitexp.documents import layout
 from gitexp.errors import NotFound
 from gitexp.project.workspace import Workspace
-from gitexp.runs.journalling.journals import Journal
+from gitexp.runs.journalling.contents import contents_or_error, encoded
+from gitexp.runs.journalling.journals import Journal, paths_of
 from gitexp.runs.journalling.side_files import Sides, Suffix
 from gitexp.runs.recording import exchange, ledger
-from gitexp.runs.recording.closing import close, ending_fields
+from gitexp.runs.recording.closing import close, ending_fields, reap, record
 from gitexp.runs.recording.results import recorded_rows, rows_of, totals_of
-from gitexp.runs.rows import ResultRow, Score
+from gitexp.runs.recording.segments import new_segment
+from gitexp.runs.rows import ResultRow, RowStatus, Score
 from gitexp.runs.run import Run
 from gitexp.runs.tallies import Stats
 from gitexp.runs.tracking.checkpoints import checkpoint
@@ -27,7 +31,10 @@ from tests.runs.making import (
     add_row,
     begin_journal,
     clone_of,
+    disk_workspace,
+    make_row,
     make_run,
+    references,
     run_id,
     workspace_on,
 )
@@ -278,3 +285,38 @@ def test_rows_of_a_run_that_is_recorded_just_then_are_all_there(
 
     rows = rows_of(workspace, run_id(1), beside=Ending(None))
     assert [row.sample for row in rows] == ["s0", "s1", "s2"]
+
+
+@pytest.mark.parametrize("share", [False, True])
+def test_a_segment_that_is_recorded_is_not_recorded_again(tmp_path: Path, share: bool) -> None:
+    """The process may die before its journal is gone, and others may score the run meanwhile."""
+    workspace = disk_workspace(tmp_path)
+    finished(workspace, {"position": 0, "sample": "a"})
+    with go_on_with(workspace, run_id(1)) as (_, journal):
+        add_row(journal, 1, "b")
+        if share:
+            checkpoint(workspace, journal)
+        contents = contents_or_error(journal.end(ENDING), journal.name)
+        record(workspace, contents, journal.sides)
+        journal.close()
+    score_again(workspace, "a", "failed")
+    before = ledger.get(workspace, run_id(1))
+    assert before.stats == Stats(passed=1, failed=1)
+    assert reap(workspace) == []
+    assert paths_of(workspace) == []
+    assert ledger.get(workspace, run_id(1)) == before
+    assert_counted(workspace)
+
+
+def score_again(workspace: Workspace, sample: str, status: RowStatus, *by: str) -> None:
+    """Record that the rows of a run were scored again, as `rescore` does."""
+    [row] = [row for row in rows_of(workspace, run_id(1)) if row.sample == sample]
+    name = new_segment(workspace, after=ledger.segments_of(workspace, run_id(1)))
+    line = make_row(sample, status, position=row.position, rescored=True)
+    part = {layout.results_part_path(run_id(1), name): encoded(line.to_dict()) + b"\n"}
+    ledger.write(workspace, "tone", part, message="rows")
+    event = {"set": totals_of(rows_of(workspace, run_id(1)))}
+    if by:
+        event["set"]["evaluators"] = [one.to_dict() for one in references(*by)]
+    segment = {layout.segment_path(run_id(1), name): encoded(event) + b"\n"}
+    ledger.write(workspace, "tone", segment, message="scored")
