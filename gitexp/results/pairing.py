@@ -148,12 +148,13 @@ class _Work:
             yield from self._measure(PASS_RATE, (before.passes, after.passes), kind="stats")
         names = before.values.keys() & after.values.keys() - other_evaluators
         for name in sorted(names):
-            said = before.are_verdicts[name] and after.are_verdicts[name]
+            verdicts = (before.verdicts[name], after.verdicts[name])
+            if before.are_verdicts[name] and after.are_verdicts[name]:
+                yield from self._measure(name, verdicts)
+                continue
             values = (before.values[name], after.values[name])
-            yield from self._measure(name, values, verdicts=said)
-            if not said:
-                verdicts = (before.verdicts[name], after.verdicts[name])
-                yield from self._measure(f"{name}.{PASS_RATE}", verdicts)
+            yield from self._measure(name, values, verdicts=False)
+            yield from self._measure(f"{name}.{PASS_RATE}", verdicts)
 
     def _measure(
         self,

@@ -22,7 +22,7 @@ class Columns:
     Attributes:
         numbers: the place of each row in the columns.
         passes: whether rows passed; none where they could not be scored.
-        values: by evaluator, the numbers it gave, or its verdicts where it gave none.
+        values: by evaluator, the numbers it gave.
         verdicts: by evaluator, whether rows passed.
         are_verdicts: whether an evaluator's values are its verdicts.
     """
@@ -58,16 +58,16 @@ class Columns:
         self.passes.append(_NOTHING if row.status == "unscored" else row.status == "passed")
         for name, score in row.scores.items():
             value, verdict = _number(score), _verdict(score)
-            is_verdict = score.value is score.passed or value is None
+            is_verdict = score.value is score.passed or value != value
             self.are_verdicts[name] = self.are_verdicts.get(name, True) and is_verdict
-            _put(self.values, name, number, verdict if value is None else value)
+            _put(self.values, name, number, value)
             _put(self.verdicts, name, number, verdict)
 
 
-def _number(score: Score) -> float | None:
+def _number(score: Score) -> float:
     value = score.value
     if not isinstance(value, (int, float)) or not -_LARGEST <= value <= _LARGEST:
-        return None
+        return _NOTHING
     return float(value)
 
 

@@ -187,6 +187,28 @@ def test_labels_are_compared_by_their_verdicts() -> None:
     assert measure(pairing).difference == -1.0
 
 
+def test_numbers_are_not_compared_with_the_verdicts_of_labels() -> None:
+    def labels(outcomes: Sequence[bool]) -> list[ResultRow]:
+        return [
+            make_row(f"s{number}", scores={"m": Score(value="warm", passed=passed)})
+            for number, passed in enumerate(outcomes)
+        ]
+
+    def numbers(values: Sequence[float]) -> list[ResultRow]:
+        return [
+            make_row(f"s{number}", scores={"m": Score(value=value, passed=value > 0.5)})
+            for number, value in enumerate(values)
+        ]
+
+    pairing = paired(labels([True, True, False]), numbers([0.9, 0.4, 0.3]))
+    assert pairing.measure("m") is None
+    said = measure(pairing, "m.pass_rate")
+    assert (said.before, said.after) == pytest.approx((2 / 3, 1 / 3))
+    mixed = paired([*labels([True]), *numbers([0.1, 0.4])[1:]], numbers([0.9, 0.6]))
+    assert (measure(mixed).pairs, measure(mixed).difference) == (1, pytest.approx(0.2))
+    assert measure(mixed, "m.pass_rate").pairs == 2
+
+
 def test_other_evaluators_of_the_same_name_are_not_compared() -> None:
     other = references("m")[0].__class__(name="m", digest="sha256:" + "9" * 64)
     pairing = pair(side(0, verdicts([True])), side(1, verdicts([False]), evaluators=(other,)))
