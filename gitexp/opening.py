@@ -149,12 +149,12 @@ def checked_definition(data: bytes, *, file: str) -> Any:
     """
     from gitexp.documents import schemas
     from gitexp.documents.problems import ProblemCollector
-    from gitexp.project.definition import Project, name_faults
+    from gitexp.project.definition import DEFAULT_TRUNK, name_faults
 
     definition = schemas.load("project", data, file=file)
-    project = Project.trusted(definition)
+    names = definition["id"], definition.get("trunk", DEFAULT_TRUNK), definition.get("remote")
     found = ProblemCollector()
-    for place, message in name_faults(project.id, project.trunk, project.remote):
+    for place, message in name_faults(names[0], names[1], names[2] or "origin"):
         found.add(file, place, message)
     found.raise_if_any(hint=f"Correct {file}; `gitexp validate` checks it.")
     return definition

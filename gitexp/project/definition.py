@@ -10,6 +10,7 @@ from typing import Any
 from gitexp.documents.problems import MISSING, Problem, ProblemCollector, shown
 from gitexp.errors import NotFound
 from gitexp.ids import name_fault
+from gitexp.project.policies import Policy, policies_of, policy_faults
 from gitexp.project.slots import Slot, within
 from gitexp.store.refnames import ref_name_fault
 
@@ -23,6 +24,16 @@ class EnvironmentDeclaration:
 
     name: str
     description: str = ""
+    policies: tuple[Policy, ...] = ()
+
+    @classmethod
+    def from_dict(cls, name: str, data: Mapping[str, Any]) -> EnvironmentDeclaration:
+        """Return the environment that a checked document declares."""
+        return cls(
+            name=name,
+            description=data.get("description", ""),
+            policies=policies_of(data.get("policies", ())),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,13 +64,13 @@ class Project:
         Raises:
             InvalidDocuments: what the schema cannot see is wrong, all of it at once.
         """
-        project = cls.trusted(data)
         found = ProblemCollector()
-        found.extend(project.faults(file=file))
+        found.extend(_policy_problems(data, file=file))
+        found.extend(cls.trusted(_without_policies(data)).faults(file=file))
         found.raise_if_any(
             hint="Correct the definition on the trunk and commit it; `gitexp validate` checks it."
         )
-        return project
+        return cls.trusted(data)
 
     @classmethod
     def trusted(cls, data: Mapping[str, Any]) -> Project:
@@ -74,9 +85,7 @@ class Project:
             remote=data.get("remote", "origin"),
             slots=slots,
             environments={
-                name: EnvironmentDeclaration(
-                    name=name, description=(e or {}).get("description", "")
-                )
+                name: EnvironmentDeclaration.from_dict(name, e or {})
                 for name, e in data.get("environments", {}).items()
             },
         )
@@ -155,6 +164,26 @@ class Project:
         complete = {n: s.default for n, s in self.slots.items() if s.default is not MISSING}
         complete |= values
         return {n: s.normal(complete[n]) for n, s in self.slots.items() if n in complete}
+
+
+def _policy_problems(data: Mapping[str, Any], *, file: str) -> list[Problem]:
+    environments = data.get("environments", {})
+    return [
+        Problem(file=file, place=f"environments.{name}.policies{place}", message=message)
+        for name, declaration in environments.items()
+        for place, message in policy_faults(
+            (declaration or {}).get("policies", ()), environment=name, environments=environments
+        )
+    ]
+
+
+def _without_policies(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a document whose environments ask for nothing."""
+    declared = data.get("environments", {})
+    plain = {
+        n: {k: v for k, v in (e or {}).items() if k != "policies"} for n, e in declared.items()
+    }
+    return {**data, "environments": plain}
 
 
 def name_faults(identity: str, trunk: str, remote: str) -> list[tuple[str, str]]:
