@@ -13,6 +13,7 @@ from gitexp.experiments.sharing import RefChange
 from gitexp.ids import Name, ObjectId
 from gitexp.project.workspace import Workspace
 from gitexp.runs.artifacts.large_files import share_objects
+from gitexp.runs.recording.recounting import recounted
 from gitexp.store.history import merge_base
 from gitexp.store.model import PushUpdate, TreeId
 from gitexp.store.protocol import Store
@@ -153,6 +154,8 @@ def union(
 ) -> ObjectId:
     """Return a commit that holds the runs of both; one of the two where it does so already.
 
+    What both added rows to is counted anew, where it is known from where they went on.
+
     Raises:
         Conflict: a run is recorded with two contents.
     """
@@ -164,8 +167,12 @@ def union(
     )
     if merged.tree is None:
         raise _conflict(workspace, branch, merged.conflicts)
+    tree = TreeId(merged.tree)
+    if base is not None:
+        sides = [tree_of(tx, side) for side in (base, ours, theirs)]
+        tree = tx.tree(tree, recounted(workspace, *sides))
     return tx.commit(
-        tree=TreeId(merged.tree),
+        tree=tree,
         parents=[ours, theirs],
         message=f"join runs of {layout.branch_name(branch).rsplit('/', 1)[-1]}",
         author=workspace.signature(),

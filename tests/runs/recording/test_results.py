@@ -19,7 +19,7 @@ from gitexp.runs.recording import exchange, ledger
 from gitexp.runs.recording.closing import close, ending_fields, reap, record
 from gitexp.runs.recording.results import recorded_rows, rows_of, totals_of
 from gitexp.runs.recording.segments import new_segment
-from gitexp.runs.rows import ResultRow, RowStatus, Score
+from gitexp.runs.rows import Failure, ResultRow, RowStatus, Score
 from gitexp.runs.run import Run
 from gitexp.runs.tallies import Stats
 from gitexp.runs.tracking.checkpoints import checkpoint
@@ -309,10 +309,11 @@ def test_a_segment_that_is_recorded_is_not_recorded_again(tmp_path: Path, share:
 
 
 def score_again(workspace: Workspace, sample: str, status: RowStatus, *by: str) -> None:
-    """Record that the rows of a run were scored again, as `rescore` does."""
+    """Record that a row of a run was scored again, by the last of these, as `rescore` does."""
     [row] = [row for row in rows_of(workspace, run_id(1)) if row.sample == sample]
     name = new_segment(workspace, after=ledger.segments_of(workspace, run_id(1)))
-    line = make_row(sample, status, position=row.position, rescored=True)
+    scores = {by[-1] if by else "exact-match": Score(value=1, passed=status == "passed")}
+    line = make_row(sample, status, position=row.position, rescored=True, scores=scores)
     part = {layout.results_part_path(run_id(1), name): encoded(line.to_dict()) + b"\n"}
     ledger.write(workspace, "tone", part, message="rows")
     event = {"set": totals_of(rows_of(workspace, run_id(1)))}
@@ -320,3 +321,64 @@ def score_again(workspace: Workspace, sample: str, status: RowStatus, *by: str) 
         event["set"]["evaluators"] = [one.to_dict() for one in references(*by)]
     segment = {layout.segment_path(run_id(1), name): encoded(event) + b"\n"}
     ledger.write(workspace, "tone", segment, message="scored")
+
+
+@pytest.fixture
+def clones() -> tuple[Workspace, Workspace]:
+    """Two clones that know a run with two rows, of which one is an error."""
+    shared = MemoryStore(config=IDENTITY)
+    here, there = clone_of(shared, seed=1), clone_of(shared, seed=2)
+    journal = begin_journal(
+        here, make_run(run_id(1), status="running", evaluation={"dataset": "q"})
+    )
+    add_row(journal, 0, "a")
+    add_row(journal, 1, "b", status="error", scores={}, error=Failure(type="E", message="no"))
+    close(here, journal, ENDING)
+    exchange.push(here)
+    exchange.fetch(there)
+    return here, there
+
+
+def joined(here: Workspace, there: Workspace) -> Run:
+    """Return a run to which both clones added something, once they know of each other."""
+    exchange.push(here)
+    exchange.fetch(there)
+    exchange.push(there)
+    exchange.fetch(here)
+    run = ledger.get(there, run_id(1))
+    assert ledger.get(here, run_id(1)) == run
+    assert_counted(there)
+    assert_counted(here)
+    return run
+
+
+def test_what_two_clones_went_on_with_is_counted_together(
+    clones: tuple[Workspace, Workspace],
+) -> None:
+    here, there = clones
+    go_on(here, {"position": 1, "sample": "b"}, {"position": 2, "sample": "c"})
+    go_on(there, {"position": 3, "sample": "d", "status": "failed"})
+    assert joined(here, there).stats == Stats(passed=3, failed=1)
+
+
+def test_what_two_clones_scored_is_judged_and_counted_together(
+    clones: tuple[Workspace, Workspace],
+) -> None:
+    here, there = clones
+    score_again(here, "a", "failed", "exact-match", "close")
+    score_again(there, "a", "passed", "exact-match", "polite")
+    run = joined(here, there)
+    assert run.stats == Stats(failed=1, errors=1)
+    assert {one.name for one in run.evaluators} == {"exact-match", "close", "polite"}
+    assert samples(here) == [("a", 0, "failed"), ("b", 0, "error")]
+
+
+def test_what_one_clone_alone_went_on_with_is_not_counted_again(
+    clones: tuple[Workspace, Workspace],
+) -> None:
+    here, there = clones
+    go_on(here, {"position": 1, "sample": "b"})
+    known = ledger.segments_of(here, run_id(1))
+    ledger.append(there, "tone", [ledger.record_of(make_run(run_id(2)))])
+    assert joined(here, there).stats == Stats(passed=2)
+    assert ledger.segments_of(there, run_id(1)) == known
