@@ -16,6 +16,7 @@ DocumentKind = Literal[
     "evaluator",
     "workflow",
     "entrypoint",
+    "group",
     "run",
     "result",
     "metric",

@@ -261,6 +261,7 @@ _KINDS: dict[Place, tuple[tuple[str, DocumentKind], ...]] = {
         (rf"{EVALUATORS_DIR}/{_NAME}\.yaml", "evaluator"),
         (rf"{WORKFLOWS_DIR}/{_NAME}\.yaml", "workflow"),
         (rf"{ENTRYPOINTS_DIR}/{_NAME}\.yaml", "entrypoint"),
+        (rf"{GROUPS_DIR}/{_NAME}\.yaml", "group"),
     ),
     "environment": (
         (re.escape(BINDING_FILE), "environment"),

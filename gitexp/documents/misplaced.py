@@ -18,6 +18,7 @@ _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     layout.EVALUATORS_DIR: (".yaml",),
     layout.WORKFLOWS_DIR: (".yaml",),
     layout.ENTRYPOINTS_DIR: (".yaml",),
+    layout.GROUPS_DIR: (".yaml",),
 }
 _NEAR = 0.8
 _LENGTHS_APART = 4

@@ -25,6 +25,7 @@ class Header:
 
     Attributes:
         id: stable for the experiment's life; a rename keeps it.
+        group: the group that owns it; empty leaves it to the project's.
         lifecycle: `archived` is hidden in lists, `deleted` is refused until it is restored.
         evaluators: the evaluators of a run that names none.
         metrics: the direction in which each metric is better.
@@ -35,6 +36,7 @@ class Header:
     id: str
     name: str
     description: str = ""
+    group: str = ""
     hypothesis: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     lifecycle: Lifecycle = "active"
@@ -52,6 +54,7 @@ class Header:
             id=data["id"],
             name=data["name"],
             description=data.get("description", ""),
+            group=data.get("group", ""),
             hypothesis=data.get("hypothesis", ""),
             tags=dict(data.get("tags", {})),
             lifecycle=data.get("lifecycle", "active"),
@@ -67,6 +70,7 @@ class Header:
             "id": self.id,
             "name": self.name,
             "description": self.description,
+            "group": self.group,
             "hypothesis": self.hypothesis,
             "tags": dict(self.tags),
             "lifecycle": self.lifecycle,

@@ -110,6 +110,10 @@ VALID: dict[DocumentKind, tuple[str, str | bytes]] = {
     "evaluator": ("exact.yaml", "type: exact-match\nstrip: true\nselect: a.0\n"),
     "workflow": ("all.yaml", "evaluators:\n  - evaluator: exact\ncombine: mean\n"),
     "entrypoint": ("nightly.yaml", "workflow: ask\nparameters: {n: {type: integer}}\n"),
+    "group": (
+        "leads.yaml",
+        "members:\n  alice@example.com: {name: Alice, roles: [admin], usernames: [alice]}\n",
+    ),
     "run": ("r.json", dump_json(RUN)),
     "result": (
         "results.jsonl",
