@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from gitexp.documents import schemas
+from gitexp.documents import layout, schemas
 from gitexp.documents.kinds import DocumentKind
-from gitexp.errors import InvalidInput, NotFound
+from gitexp.documents.problems import Problem, shown
+from gitexp.errors import InvalidDocuments, InvalidInput, NotFound
+from gitexp.ids import Name, name_fault, parse_name
 from gitexp.store.protocol import MAX_DOCUMENT_BYTES
 
 _YAML = ".yaml"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +85,41 @@ def names_of_files(directory: Path, folder: str) -> tuple[str, ...]:
     except OSError as exc:
         raise InvalidInput(f"{place} cannot be read: {exc.strerror}") from exc
     return tuple(sorted(file.removesuffix(_YAML) for file in files))
+
+
+def name_in(directory: Path, folder: str, name: str, *, what: str, root: str = "") -> Name:
+    """Return the checked name of a YAML document in a folder of the project.
+
+    Args:
+        what: a kind of document, such as `evaluator`.
+
+    Raises:
+        InvalidInput: it cannot be one; where a file is called so, that file is named.
+    """
+    fault = name_fault(name)
+    if fault and name in names_of_files(directory, folder):
+        file = layout.join(root, f"{folder}/{name}{_YAML}")
+        problem = Problem(file=file, message=f"{shown(name)} is not a usable {what} name: {fault}")
+        raise InvalidDocuments([problem], hint="Give the file another name, or remove it.")
+    return parse_name(name, f"{what} name")
+
+
+def each(names: Iterable[str], read: Callable[[str], T]) -> tuple[T, ...]:
+    """Return what is read by each name.
+
+    Raises:
+        InvalidDocuments: everything that is wrong in the files, all of them together.
+    """
+    found: list[T] = []
+    problems: list[Problem] = []
+    for name in names:
+        try:
+            found.append(read(name))
+        except InvalidDocuments as exc:
+            problems += exc.problems
+    if problems:
+        raise InvalidDocuments(problems, hint="Correct the files at the places named.")
+    return tuple(found)
 
 
 def read_document(

@@ -136,6 +136,22 @@ def test_entrypoints_are_listed_and_shown(gitexp: Run, project: Path) -> None:
     )
 
 
+def test_a_file_whose_name_is_none_is_named(gitexp: Run, project: Path) -> None:
+    (project / "entrypoints/Bad Name.yaml").write_text("command: [echo]\n")
+    (project / "entrypoints/count.yaml").write_text("command: []\n")
+    problems = [
+        'entrypoints/Bad Name.yaml: "Bad Name" is not a usable entrypoint name: it must match',
+        "entrypoints/count.yaml:1: command: ",
+    ]
+    listed, checked = gitexp("entrypoint", "list"), gitexp("entrypoint", "validate", "-q")
+    assert (listed.code, checked.code) == (1, 3)
+    for line, shown, validated in zip(
+        problems, listed.err.splitlines(), checked.out.splitlines(), strict=False
+    ):
+        assert shown.startswith(f"error: {line}")
+        assert validated.startswith(line)
+
+
 def test_entrypoints_are_checked(gitexp: Run, project: Path) -> None:
     assert gitexp("entrypoint", "validate").ok().err == "nothing is wrong\n"
     (project / "entrypoints/count.yaml").write_text(

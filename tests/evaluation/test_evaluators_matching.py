@@ -56,6 +56,13 @@ def test_looking_for_many_things_comes_to_an_end() -> None:
     assert found.error == "ValueError: 1000 things are too many to look for in 2000000 characters"
 
 
+def test_long_items_are_gone_through_once_however_many_are_looked_for() -> None:
+    items = [[*range(1_000), {"last": last}] for last in range(300)]
+    wanted = [[*range(1_000), {"last": last + 0.0}] for last in range(300)]
+    assert score(items, wanted, type="contains") == PASSED
+    assert score(items, [*wanted, [1]], type="contains").reason.endswith("does not contain [1]")
+
+
 def test_nothing_is_contained_in_everything_but_any_of_nothing_is_not_asked_for() -> None:
     assert score("x", [], type="contains") == PASSED
     assert score("x", [], type="contains", mode="any") == PASSED
@@ -444,6 +451,23 @@ def test_what_would_pass_fails_when_it_is_not_wanted() -> None:
 def test_a_missing_part_fails_even_where_nothing_is_wanted_in_it() -> None:
     found = score({}, type="contains", values=["x"], select="answer", negate=True)
     assert found == failed("the output has no 'answer'")
+
+
+def test_a_part_that_is_missing_is_the_worst_for_a_negated_grade_too() -> None:
+    options = {"type": "text-overlap", "method": "f1", "pass_at": 0.5, "select": "answer"}
+    assert score({}, "x", **options) == Score(
+        value=0.0, passed=False, reason="the output has no 'answer'"
+    )
+    assert score({}, "x", negate=True, **options) == Score(
+        value=1.0, passed=False, reason="the output has no 'answer'"
+    )
+
+
+def test_a_part_that_is_missing_stays_within_the_scale() -> None:
+    judge = {"model": "m", "base_url": "http://localhost", "rubric": "How kind?"}
+    options = {"type": "llm-judge", **judge, "min": 2, "max": 5, "pass_at": 3, "select": "a"}
+    found = [evaluator(**options, negate=negate).frame.nothing for negate in (False, True)]
+    assert found == [2.0, 5.0]
 
 
 def test_a_task_is_judged_by_its_name() -> None:

@@ -37,7 +37,7 @@ def entrypoint_command(context: click.Context) -> None:
 def list_command(output: Output) -> None:
     """List entrypoints"""
     entrypoints = entrypoints_of(output.session)
-    found = [entrypoints.get(name) for name in entrypoints.names()]
+    found = entrypoints.all()
     output.listing(
         [one.to_dict() for one in found],
         entrypoint_table(found),

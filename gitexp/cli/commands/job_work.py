@@ -71,7 +71,7 @@ def _warn_of_unknown(session: Session, queue: str) -> None:
 
     entrypoints = entrypoints_of(session)
     try:
-        known = {one for name in entrypoints.names() for one in entrypoints.get(name).queues}
+        known = {queue for one in entrypoints.all() for queue in one.queues}
     except InvalidInput:
         return  # whoever creates a job through a wrong entrypoint is told
     if queue not in known and not waiting(session.repository.workspace, queue):

@@ -77,7 +77,7 @@ class Judging:
 
     Attributes:
         expects: whether a sample that expects nothing cannot be judged.
-        graded: whether the score is a number, so that nothing is 0.0 and not false.
+        graded: whether the score is a number, so that a part that is missing is one and not false.
         scale: the least and the largest score.
         timeout: the seconds that a score may take in all, unless the description says; None where
             each question has a time of its own.
@@ -89,6 +89,11 @@ class Judging:
     graded: bool = False
     scale: tuple[float, float] = (0.0, 1.0)
     timeout: float | None = None
+
+    def worst(self, *, negate: bool) -> float:
+        """Return the number of an output in which there is nothing to be judged."""
+        low, high = self.scale
+        return high if negate else max(low, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)

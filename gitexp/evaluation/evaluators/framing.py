@@ -8,7 +8,7 @@ from typing import Any
 
 from gitexp.documents.problems import MISSING
 from gitexp.documents.values import same
-from gitexp.evaluation.evaluators.cases import Case
+from gitexp.evaluation.evaluators.cases import Case, Judging
 from gitexp.evaluation.evaluators.verdicts import PASSED, brief, checked, failed, unscored
 from gitexp.runs.rows import Score
 
@@ -28,7 +28,7 @@ class Frame:
         pass_labels: the labels that pass.
         negate: whether what would pass fails, and the other way round.
         expects: whether a sample that expects nothing cannot be judged.
-        graded: whether the score is a number.
+        nothing: the value of an output that does not have the selected part.
     """
 
     on: str = OUTPUT
@@ -38,7 +38,7 @@ class Frame:
     pass_labels: tuple[str, ...] = ()
     negate: bool = False
     expects: bool = True
-    graded: bool = False
+    nothing: float | bool = False
     _is_plain: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -64,8 +64,7 @@ class Frame:
     def _selected(self, case: Case) -> Case | Score:
         selected = select(case.output, self.select)
         if selected is MISSING:
-            value = 0.0 if self.graded else False
-            return failed(f"the output has no {self.select!r}", value=value)
+            return failed(f"the output has no {self.select!r}", value=self.nothing)
         return case._replace(output=selected)
 
     def after(self, score: Score) -> Score:
@@ -113,17 +112,18 @@ class Frame:
         return replace(score, value=value, passed=True, reason="")
 
 
-def frame_of(options: Mapping[str, Any], *, expects: bool, graded: bool) -> Frame:
+def frame_of(options: Mapping[str, Any], judging: Judging) -> Frame:
     """Return the frame that the common keys of a description make."""
+    negate = options.get("negate", False)
     return Frame(
         on=options.get("on", OUTPUT),
         select=options.get("select", ""),
         applies_to=options.get("applies_to"),
         pass_at=options.get("pass_at"),
         pass_labels=tuple(options.get("pass_labels", ())),
-        negate=options.get("negate", False),
-        expects=options.get("requires_expected", expects),
-        graded=graded,
+        negate=negate,
+        expects=options.get("requires_expected", judging.expects),
+        nothing=judging.worst(negate=negate) if judging.graded else False,
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from gitexp.documents import layout
 from gitexp.documents.canonical import digest_of
@@ -15,13 +15,10 @@ from gitexp.evaluation.evaluators.cases import Described
 from gitexp.evaluation.evaluators.evaluator import Evaluator
 from gitexp.evaluation.evaluators.framing import frame_of
 from gitexp.evaluation.evaluators.types import BUILT_IN, judging_of
-from gitexp.evaluation.files import names_of_files, read_document
-from gitexp.ids import parse_name
+from gitexp.evaluation.files import each, name_in, names_of_files, read_document
 
 DEFAULT_EVALUATOR = "exact-match"
 """What scores a run when neither the run nor the experiment names an evaluator."""
-
-T = TypeVar("T")
 
 
 def load_evaluators(
@@ -34,7 +31,7 @@ def load_evaluators(
         InvalidDocuments: everything that is wrong in the files, all of them together.
         InvalidInput: a library that one of them needs is not installed.
     """
-    return _each(dict.fromkeys(names), lambda name: load_evaluator(directory, name, root=root))
+    return each(dict.fromkeys(names), lambda name: load_evaluator(directory, name, root=root))
 
 
 def load_evaluator(directory: Path, name: str, *, root: str = "") -> Evaluator:
@@ -47,8 +44,8 @@ def load_evaluator(directory: Path, name: str, *, root: str = "") -> Evaluator:
         InvalidDocuments: everything that is wrong in the file.
         InvalidInput: a library that it needs is not installed.
     """
-    file = layout.join(root, _path(name))
     options = _options(directory, name, root)
+    file = layout.join(root, layout.evaluator_path("", name))
     return evaluator_of(name, options, directory=directory, file=file)
 
 
@@ -70,7 +67,7 @@ def evaluator_of(
         name=name,
         digest=digest_of(options),
         options=options,
-        frame=frame_of(options, expects=judging.expects, graded=judging.graded),
+        frame=frame_of(options, judging),
         judge=judging.judge,
         connect=judging.connect,
         scale=judging.scale,
@@ -92,13 +89,10 @@ def description_problems(options: Mapping[str, Any], file: str) -> list[Problem]
     return []
 
 
-def _path(name: str) -> str:
-    return layout.evaluator_path("", parse_name(name, "evaluator name"))
-
-
 def _options(directory: Path, name: str, root: str) -> Mapping[str, Any]:
     """Return the checked description of an evaluator."""
-    path = _path(name)
+    own = name_in(directory, layout.EVALUATORS_DIR, name, what="evaluator", root=root)
+    path = layout.evaluator_path("", own)
     if name in BUILT_IN and not (directory / path).exists():
         return {"type": name}
     file = layout.join(root, path)
@@ -139,18 +133,4 @@ def list_evaluators(directory: Path, *, root: str = "") -> tuple[Listed, ...]:
         InvalidInput: a file's name is none.
     """
     names = dict.fromkeys([*evaluator_names(directory), *BUILT_IN])
-    return _each(names, lambda name: Listed(name=name, options=_options(directory, name, root)))
-
-
-def _each(names: Iterable[str], read: Callable[[str], T]) -> tuple[T, ...]:
-    """Return what is read by each name; the problems of all files are raised together."""
-    found: list[T] = []
-    problems: list[Problem] = []
-    for name in names:
-        try:
-            found.append(read(name))
-        except InvalidDocuments as exc:
-            problems += exc.problems
-    if problems:
-        raise InvalidDocuments(problems, hint="Correct the files at the places named.")
-    return tuple(found)
+    return each(names, lambda name: Listed(name=name, options=_options(directory, name, root)))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from gitexp.documents.canonical import canonical_json
+from gitexp.documents.canonical import canonical_plain_json
 from gitexp.documents.problems import MISSING
 from gitexp.evaluation.evaluators.cases import Case, Described, Judging
 from gitexp.evaluation.evaluators.equality import equal, folding, is_number
@@ -23,7 +23,6 @@ MAX_SEARCHED_LENGTH = 200_000
 _NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:(?<=\d)[eE][-+]?\d{1,4})?")
 _PLAIN_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,4})?\Z", re.ASCII)
 _MAX_DIGITS = 5_000
-_MAX_COMPARED = 10_000
 _MAX_SEARCHED = 10**9
 
 
@@ -97,11 +96,12 @@ def _holding(output: Any, times: int) -> Callable[[Any], bool]:
     Raises:
         ValueError: it would take too long.
     """
-    if isinstance(output, list) and len(output) * times <= _MAX_COMPARED:
+    if isinstance(output, list) and times == 1:
         return lambda thing: any(equal(item, thing) for item in output)
     if isinstance(output, list):
-        known = {canonical_json(item) for item in output}
-        return lambda thing: canonical_json(thing) in known
+        # Items may be long themselves: each is gone through once, however many are looked for.
+        known = {canonical_plain_json(item) for item in output}
+        return lambda thing: canonical_plain_json(thing) in known
     if not isinstance(output, str):
         return lambda thing: False
     if len(output) * times > _MAX_SEARCHED:

@@ -119,7 +119,6 @@ def _field(path: str, options: Mapping[str, Any], described: Described) -> Field
         pass_at=options.get("pass_at"),
         negate=options.get("negate", False),
         expects=judging.expects,
-        graded=judging.graded,
     )
     return Field(
         path=path,

@@ -14,9 +14,8 @@ from gitexp.documents.parsed import ParsedDocument
 from gitexp.documents.problems import Problem
 from gitexp.documents.values import Path as Place
 from gitexp.errors import InvalidDocuments, InvalidInput
-from gitexp.evaluation.files import names_of_files, read_project_file
+from gitexp.evaluation.files import name_in, names_of_files, read_project_file
 from gitexp.evaluation.running.requests import CONCURRENCY
-from gitexp.ids import parse_name
 from gitexp.project.slots import Slot
 from gitexp.runs.references import Reference
 
@@ -97,7 +96,8 @@ def load_entrypoint(directory: Path, name: str, *, root: str = "") -> Entrypoint
         NotFound: the project has no entrypoint of that name.
         InvalidDocuments: everything that is wrong in its file.
     """
-    path = layout.entrypoint_path("", parse_name(name, "entrypoint name"))
+    own = name_in(directory, layout.ENTRYPOINTS_DIR, name, what="entrypoint", root=root)
+    path = layout.entrypoint_path("", own)
     file = layout.join(root, path)
     data = read_project_file(directory, [path], what=f"entrypoint {name!r}").data
     document = schemas.parse(data, file=file)

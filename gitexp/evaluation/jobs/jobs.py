@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from gitexp.evaluation.files import each
 from gitexp.evaluation.jobs.entrypoints import Entrypoint, entrypoint_names, load_entrypoint
 from gitexp.evaluation.jobs.states import Change, Job, JobStatus, changes_of
 from gitexp.evaluation.running.planning import project_directory
@@ -191,6 +192,14 @@ class Entrypoints:
     def names(self) -> list[str]:
         """Return the names of all entrypoints, sorted."""
         return list(entrypoint_names(project_directory(self._workspace)))
+
+    def all(self) -> list[Entrypoint]:
+        """Return all entrypoints, sorted by their names.
+
+        Raises:
+            InvalidDocuments: everything that is wrong in the files, all of them together.
+        """
+        return [*each(self.names(), self.get)]
 
     def get(self, name: str) -> Entrypoint:
         """Return an entrypoint.
