@@ -97,6 +97,10 @@ def test_a_gate_that_cannot_be_judged_exits_with_1_and_says_why(gitexp: Run) -> 
         (("--min", "m"), "error: --min 'm' is no rule\n"),
         (("--max-error-rate", "few"), "error: --max-error-rate: 'few' is no number\n"),
         (("--max-regression", "m=0"), "error: --max-regression needs a baseline\n"),
+        (
+            ("--min", "m=0", "--confidence", "0.9"),
+            "error: --confidence is of intervals, which are not used\n",
+        ),
     ],
 )
 def test_a_gate_that_is_called_wrongly_exits_with_2(

@@ -215,6 +215,38 @@ def test_ctrl_c_finishes_what_is_in_hand(bot: Project) -> None:
     assert standing(bot, second) == "queued"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT reaches no single process")
+def test_a_second_ctrl_c_cancels_a_job_whose_process_still_starts(bot: Project) -> None:
+    bot.write("entrypoints/train.yaml", LONG)
+    job = create(bot, "train")
+    wait = "touch starting; while [ ! -e go ]; do sleep 0.05; done; exec "
+    words = ["sh", "-c", f"{wait} {sys.executable} -m gitexp job do default"]
+    work = (
+        "import sys; from gitexp import Repository; from gitexp.evaluation.jobs.working import *\n"
+        "say = lambda text: print(text, file=sys.stderr, flush=True)\n"
+        f"Worker(Repository.open().workspace, 'default', words={words!r}, say=say).work()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", work],
+        cwd=bot.directory,
+        env=dict(bot.workspace.surroundings.environ),
+        stderr=subprocess.PIPE,
+    )
+    try:
+        assert process.stderr is not None
+        until((bot.directory / "starting").exists, "a process starts")
+        for said in (b"finished; Ctrl-C again cancels it\n", b"asked to stop\n"):
+            process.send_signal(signal.SIGINT)
+            assert process.stderr.readline() == b"1 job in hand is " + said
+        (bot.directory / "go").touch()
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
+    assert (process.returncode, standing(bot, job)) == (0, "failed")
+    assert steps(bot, job)[-2:] == ["cancelled", "failed"]
+
+
 def test_two_people_who_reset_a_job_make_one_attempt(bot: Project) -> None:
     job = create(bot)
     assert worker_here(bot).work(once=True) == 1

@@ -56,9 +56,8 @@ _KINDS = ("min", "max", "max-regression")
 @click.option(
     "--confidence",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.95,
     metavar="SHARE",
-    help="Choose how sure the intervals are  [default: 0.95]",
+    help="Choose how sure the intervals are, with --use-intervals  [default: 0.95]",
 )
 @click.option("--junit", metavar="FILE", help="Write the verdicts as JUnit XML as well")
 @output_options
@@ -73,7 +72,7 @@ def gate_command(
     max_unscored: str | None,
     min_samples: str | None,
     use_intervals: bool,
-    confidence: float,
+    confidence: float | None,
     junit: str | None,
 ) -> None:
     """Judge a run by rules, for people and for CI
@@ -83,6 +82,8 @@ def gate_command(
     the gate is passed, with 3 if a rule failed, and with 1 if a rule could not be judged, as
     without a baseline. Regressions are judged over pairs of the same samples.
     """
+    from gitexp.runs.estimates import CONFIDENCE
+
     single = {
         "max-error-rate": max_error_rate,
         "max-unscored": max_unscored,
@@ -99,12 +100,16 @@ def gate_command(
             "--max-regression needs a baseline",
             hint="Add `--baseline env:production`, a run, `version:REV` or `latest`.",
         )
+    if confidence is not None and not use_intervals:
+        raise UsageFault(
+            "--confidence is of intervals, which are not used", hint="Add `--use-intervals`."
+        )
     session = output.session
     report = session.repository.runs.gate(
         run_id_of(session, run),
         *rules,
         baseline=baseline,
-        confidence=confidence,
+        confidence=CONFIDENCE if confidence is None else confidence,
         use_intervals=use_intervals,
     )
     if junit is not None:

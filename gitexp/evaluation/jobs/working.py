@@ -42,6 +42,8 @@ _PATIENCE = 2 * GRACE
 
 _MOST_FALSE_STARTS = 3
 
+_TOLD = "the worker was told to stop"
+
 NOTHING_TO_DO = 3
 """The exit code of a process that found no job to take."""
 
@@ -94,6 +96,7 @@ class Worker:
         self._say = say
         self._doing: list[_Doing] = []
         self._stopping = False
+        self._cancelling = False
         self._false_starts = 0
         self.done = 0
 
@@ -130,8 +133,9 @@ class Worker:
     def _interrupted(self, *, is_second: bool) -> None:
         self._stopping = True
         if is_second:
+            self._cancelling = True
             for doing in self._doing:
-                self._ask(doing, "the worker was told to stop")
+                self._ask(doing, _TOLD)
         if count := len(self._doing):
             jobs, them = (
                 ("1 job in hand is", "it") if count == 1 else (f"{count} jobs in hand are", "them")
@@ -173,7 +177,6 @@ class Worker:
         for doing in list(self._doing):
             self._see_what_was_taken(doing)
             if doing.child.is_over:
-                self._doing.remove(doing)
                 self._ended(doing)
             elif doing.run is not None:
                 self._hold_to_time(doing)
@@ -192,6 +195,8 @@ class Worker:
         doing.deadline = self._clock.monotonic() + job.timeout
         self._false_starts = 0
         self._say(f"job {job.id} started: run {run_id}")
+        if self._cancelling:
+            self._ask(doing, _TOLD)
 
     def _hold_to_time(self, doing: _Doing) -> None:
         now = self._clock.monotonic()
@@ -226,11 +231,14 @@ class Worker:
         code = doing.child.wait()
         self._see_what_was_taken(doing)
         if doing.run is None:
+            self._doing.remove(doing)
             self._refuse_false_starts(code)
             return
         self._close(doing)
         reap_if_possible(self._workspace)
         job = Job(run=find_run(self._workspace, doing.run.id))
+        # Ctrl-C until here leaves it in hand, so that it is looked after again.
+        self._doing.remove(doing)
         self.done += 1
         self._say(f"job {job.id} {job.status}" + (f": {job.reason}" if job.reason else ""))
 
