@@ -9,17 +9,16 @@ from typing import Any
 
 from gitexp.documents import layout
 from gitexp.errors import InvalidInput, NotFound
-from gitexp.ids import Name, ObjectId
+from gitexp.ids import Name
+from gitexp.project.finding import definitions
 from gitexp.project.workspace import Workspace
 from gitexp.store.cache import DerivedCache
 from gitexp.store.disk import DiskStore
-from gitexp.store.model import TreeId
-from gitexp.store.protocol import Remote, RemoteOpener, Store
+from gitexp.store.protocol import Remote, RemoteOpener
 from gitexp.surroundings import Surroundings
 
 _INIT_HINT = "Make one here with `gitexp init`."
 _PUSH_HINT = "Push a trunk to it that holds a project, which `gitexp init` makes in a clone."
-_SEARCHED_DEPTH = 3
 
 
 def open_workspace(
@@ -166,7 +165,7 @@ def _project_in_tree(
     """Return the directory and definition of a project in the tree of a bare repository's HEAD."""
     if store.head().commit is None:
         raise NotFound("this bare repository has no commit on its HEAD", hint=_PUSH_HINT)
-    found, broken = _definitions(store, cache, store.head().commit)
+    found, broken = definitions(store, cache, store.head().commit)
     fitting = {root: d for root, d in found.items() if wanted in (None, d["id"])}
     if len(fitting) == 1:
         return next(iter(fitting.items()))
@@ -190,47 +189,3 @@ def _no_single_project(
         )
     of = f" {wanted!r}" if wanted else ""
     return NotFound(f"this bare repository holds no project{of}", hint=hint)
-
-
-def project_ids(store: Store, cache: DerivedCache, commit: ObjectId | None) -> dict[str, str]:
-    """Return the ids of a commit's projects by directory, without those that cannot be read."""
-    found, _ = _definitions(store, cache, commit)
-    return {root: definition["id"] for root, definition in found.items()}
-
-
-def _definitions(
-    store: Store, cache: DerivedCache, commit: ObjectId | None
-) -> tuple[dict[str, Mapping[str, Any]], list[InvalidInput]]:
-    """Return the definitions of a commit by directory, and what is wrong with the others."""
-    from gitexp.project.reading import read_document
-    from gitexp.store.trees import tree_of
-
-    found: dict[str, Mapping[str, Any]] = {}
-    broken: list[InvalidInput] = []
-    if commit is None:
-        return found, broken
-    bootstrap = Workspace(store=store, project_id=Name(""), open_remote=_no_remote, cache=cache)
-    tree = tree_of(store, commit)
-    for root in _definition_roots(store, tree, "", _SEARCHED_DEPTH):
-        path = layout.join(root, layout.PROJECT_FILE)
-        try:
-            found[root] = read_document(bootstrap, tree, path, "project") or {}
-        except InvalidInput as exc:
-            broken.append(exc)
-    return found, broken
-
-
-def _no_remote(name_or_url: str) -> Remote:
-    raise NotFound(f"no remote {name_or_url!r} is asked here")
-
-
-def _definition_roots(store: Store, tree: TreeId, path: str, depth: int) -> list[str]:
-    """Return the directories of a tree, down to a small depth, that hold a definition."""
-    from gitexp.store.trees import entry_at, list_dir
-
-    here = entry_at(store, tree, layout.join(path, layout.PROJECT_FILE))
-    roots = [path] if here is not None and here.is_file else []
-    for entry in list_dir(store, tree, path) if depth else ():
-        if entry.is_tree:
-            roots += _definition_roots(store, tree, layout.join(path, entry.name), depth - 1)
-    return roots

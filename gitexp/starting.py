@@ -12,8 +12,9 @@ from gitexp.documents import layout
 from gitexp.documents.problems import shell_word
 from gitexp.errors import AlreadyExists, InvalidInput, NotFound
 from gitexp.ids import parse_name
-from gitexp.opening import checked_definition, definition_bytes, project_ids
+from gitexp.opening import checked_definition, definition_bytes
 from gitexp.project.definition import DEFAULT_TRUNK, Project
+from gitexp.project.finding import project_ids
 from gitexp.project.workspace import signature_of
 from gitexp.store.cache import DerivedCache
 from gitexp.store.disk import DiskStore

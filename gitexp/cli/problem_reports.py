@@ -12,7 +12,7 @@ from gitexp.documents.layout import PROJECT_FILE
 from gitexp.documents.problems import Problem
 
 if TYPE_CHECKING:
-    from gitexp.validation import ValidationReport
+    from gitexp.review.validating import ValidationReport
 
 ANNOTATIONS = 10
 """More than ten annotations of a step are not shown by the forge."""

@@ -4,7 +4,7 @@ import json
 
 from gitexp.cli.problem_reports import github_report, json_report, text_report
 from gitexp.documents.problems import Problem
-from gitexp.validation import ValidationReport
+from gitexp.review.validating import ValidationReport
 from tests.cli.conftest import terminal
 
 PROBLEM = Problem(

@@ -212,7 +212,7 @@ def validate_command(session: Session, names: tuple[str, ...], form: str, quiet:
     Without NAME, all datasets are checked. Unlike `gitexp validate`, what is elsewhere is fetched
     and checked too. Exits with 3 when something is wrong.
     """
-    from gitexp.validation import ValidationReport
+    from gitexp.review.validating import ValidationReport
 
     datasets = datasets_of(session)
     chosen = names or tuple(datasets.names())
