@@ -18,13 +18,14 @@ from gitexp.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from gitexp.environments.planning import Proposal
+    from gitexp.store.signing import Sign
     from gitexp.store.transaction import Transaction
 
 Guard = Callable[["Transaction", "Workspace", "Proposal"], None]
 """Asks the policies about a staged move of an environment, and raises where they say no."""
 
-Seal = Callable[[Mapping[str, Any]], str]
-"""Returns a signature of a promotion record."""
+Seal = Callable[[Mapping[str, Any]], "str | None"]
+"""Returns a signature of a promotion record, None where the user does not sign them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,7 @@ class Workspace:
         cache: parsed documents and other derived data, by content.
         guard: asked about every move of an environment before anything is pushed.
         seal: signs promotion records; None where they are not signed.
+        sign: signs commits; None where they are never signed.
     """
 
     store: Store
@@ -56,6 +58,7 @@ class Workspace:
     cache: DerivedCache = field(default_factory=lambda: DerivedCache(None))
     guard: Guard | None = None
     seal: Seal | None = None
+    sign: Sign | None = None
 
     @property
     def has_remote(self) -> bool:
@@ -96,6 +99,15 @@ class Workspace:
             InvalidInput: nobody is configured.
         """
         return signature_of(self.store.config, self.surroundings)
+
+    def commit_sign(self) -> Sign | None:
+        """Return what signs the commits of saves, None where `commit.gpgSign` does not ask."""
+        wanted = self.sign is not None and self.store.config("commit.gpgsign")
+        if not wanted:
+            return None
+        from gitexp.store.gitconfig import parse_bool
+
+        return self.sign if parse_bool(wanted, False) else None
 
 
 def signature_of(config: Callable[[str], str | None], surroundings: Surroundings) -> Signature:

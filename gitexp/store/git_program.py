@@ -174,16 +174,21 @@ class GitProgram:
 
 def find_git(environ: Mapping[str, str]) -> str | None:
     """Return the file of the `git` program on the PATH, or None when it is not installed."""
-    return _find_git(environ.get("PATH", os.defpath))
+    return find_program(environ, "git")
 
 
-@lru_cache(maxsize=8)
-def _find_git(path: str) -> str | None:
+def find_program(environ: Mapping[str, str], name: str) -> str | None:
+    """Return the file of a program on the PATH, or None when it is not installed."""
+    return _find(environ.get("PATH", os.defpath), name)
+
+
+@lru_cache(maxsize=16)
+def _find(path: str, name: str) -> str | None:
     # Not shutil.which: on Windows it looks into the current directory first, which may be
     # a repository that brings its own git.exe.
-    name = "git.exe" if os.name == "nt" else "git"
+    file = f"{name}.exe" if os.name == "nt" else name
     for directory in path.split(os.pathsep):
-        candidate = os.path.join(directory, name)
+        candidate = os.path.join(directory, file)
         if os.path.isabs(candidate) and os.path.isfile(candidate) and os.access(candidate, os.X_OK):
             return candidate
     return None
