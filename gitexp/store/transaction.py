@@ -26,6 +26,7 @@ from gitexp.store.objects import encode_commit, make_object
 from gitexp.store.protocol import Store
 from gitexp.store.refnames import ref_name_fault
 from gitexp.store.safe_names import disguise_fault
+from gitexp.store.signing import Sign, with_signature
 from gitexp.store.treebytes import encode_tree, find_entries, replace_entries
 from gitexp.store.trees import MAX_TREE_BYTES, read_tree, split_path
 
@@ -105,8 +106,12 @@ class Transaction:
         message: str,
         author: Signature,
         committer: Signature | None = None,
+        sign: Sign | None = None,
     ) -> ObjectId:
         """Return the id of a newly staged commit; the author commits unless told otherwise.
+
+        Args:
+            sign: signs the commit; None leaves it unsigned.
 
         Raises:
             InvalidInput: an identity or the message cannot be stored in a commit.
@@ -122,6 +127,8 @@ class Transaction:
             committer=committer or author,
             message=message,
         )
+        if sign is not None:
+            data = with_signature(data, sign(data), hash_length=self.hash_length)
         return self.add("commit", data)
 
     def set_ref(
