@@ -149,6 +149,7 @@ class Experiment:
             "name": header.name,
             "description": header.description,
             "hypothesis": header.hypothesis,
+            "group": header.group or None,
             "tags": dict(header.tags),
             "lifecycle": header.lifecycle,
             "project_id": self.project_id,
@@ -311,6 +312,7 @@ class Experiment:
         self,
         *,
         description: str | None = None,
+        group: str | None = None,
         hypothesis: str | None = None,
         tags: Mapping[str, str | None] | None = None,
         artifact_location: str | None = None,
@@ -320,6 +322,7 @@ class Experiment:
         """Change the header, and return it; a tag or metric whose value is None is removed.
 
         Args:
+            group: the group that owns it; empty for the project's.
             artifact_location: where runs that begin later keep their artifacts.
             metrics: the direction in which each metric is better.
             entrypoints: whether jobs may be created through each.
@@ -336,6 +339,7 @@ class Experiment:
                 artifact_location=place,
                 metrics={name: way for name, way in directions.items() if way is not None},
                 description=header.description if description is None else description,
+                group=header.group if group is None else group,
                 hypothesis=header.hypothesis if hypothesis is None else hypothesis,
                 tags={key: value for key, value in merged.items() if value is not None},
             )

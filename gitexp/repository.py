@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from gitexp.environment import Environments
 from gitexp.experiment import Experiment
-from gitexp.experiments.homes import find_home, get_home
+from gitexp.experiments.homes import get_home
+from gitexp.experiments.permissions import find_visible, get_visible
 from gitexp.opening import open_workspace
 from gitexp.project.definition import Project
 from gitexp.project.reading import current_project
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
     from gitexp.experiments.catalog import LifecycleFilter, Page
     from gitexp.experiments.headers import Direction
     from gitexp.experiments.sharing import FetchReport, PushReport, RefChange, Visibility
+    from gitexp.review.validating import ValidationReport
     from gitexp.status import Status
     from gitexp.tracker import Runs
-    from gitexp.validation import ValidationReport
 
 
 class Repository:
@@ -192,7 +193,7 @@ class Repository:
             paths: only these files and directories; everything by default.
             revision: check this revision instead of the working tree, without checking it out.
         """
-        from gitexp.validation import validate
+        from gitexp.review.validating import validate
 
         return validate(self.workspace, paths, revision=revision)
 
@@ -248,6 +249,7 @@ class Experiments:
         name: str,
         *,
         description: str | None = None,
+        group: str | None = None,
         hypothesis: str | None = None,
         tags: Mapping[str, str] | None = None,
         artifact_location: str | None = None,
@@ -256,6 +258,7 @@ class Experiments:
         """Return a new experiment, on a branch of its own that begins at the trunk.
 
         Args:
+            group: the group that owns it; the project's by default.
             artifact_location: where its runs keep their artifacts, such as `s3://bucket/path`;
                 in Git, and large ones as Git LFS objects, by default.
             metrics: `minimize` or `maximize` for each metric, so that runs can be compared.
@@ -263,12 +266,14 @@ class Experiments:
         Raises:
             InvalidInput: the name is not usable.
             AlreadyExists: the project has an experiment of that name.
+            Forbidden: whoever creates it has not the role in the group that is to own it.
         """
         from gitexp.experiments.lifecycle import NewExperiment, create
 
         new = NewExperiment(
             name=name,
             description=description or "",
+            group=group or "",
             hypothesis=hypothesis or "",
             tags=tags,
             artifact_location=artifact_location or "",
@@ -281,20 +286,20 @@ class Experiments:
         """Return an experiment.
 
         Raises:
-            NotFound: there is no such experiment.
+            NotFound: there is no such experiment, or none that whoever asks may read.
         """
-        get_home(self._workspace, name)
+        get_visible(self._workspace, name)
         return Experiment(name, repository=self._repository)
 
     def exists(self, name: str) -> bool:
         """Return whether there is an experiment of that name."""
-        return find_home(self._workspace, name) is not None
+        return find_visible(self._workspace, name) is not None
 
     def names(self) -> list[str]:
         """Return the names of all experiments that are not deleted, sorted."""
-        from gitexp.experiments.catalog import known_experiments
+        from gitexp.experiments.catalog import visible_experiments
 
-        known = known_experiments(self._workspace)
+        known = visible_experiments(self._workspace)
         return [
             home.name
             for home, header in known

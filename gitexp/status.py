@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gitexp.documents import layout
 from gitexp.documents.problems import shell_word
-from gitexp.experiments.catalog import known_experiments
+from gitexp.experiments.catalog import visible_experiments
 from gitexp.experiments.headers import Header
 from gitexp.experiments.homes import Home
 from gitexp.experiments.sharing import Sharing, SharingState, sharing_of
@@ -77,7 +77,7 @@ def status(workspace: Workspace) -> Status:
     remote = _remote_state(workspace)
     experiments = tuple(
         _experiment_status(workspace, home, header, edited)
-        for home, header in known_experiments(workspace)
+        for home, header in visible_experiments(workspace)
         if header.lifecycle != "deleted"
     )
     return Status(

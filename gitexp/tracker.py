@@ -98,18 +98,30 @@ class Runs:
             page_token=page_token,
             experiments=tuple(experiments),
             lifecycle=lifecycle,
-            hidden=() if experiments or lifecycle != "active" else self._deleted_experiments(),
+            hidden=() if experiments else self._hidden_experiments(lifecycle),
         )
         page = search(self._repository.workspace, query)
         self._repository.flush()
         return page
 
-    def _deleted_experiments(self) -> tuple[str, ...]:
-        """Return the names of the deleted experiments: their runs are hidden with them."""
-        from gitexp.experiments.catalog import known_experiments
+    def _hidden_experiments(self, lifecycle: LifecycleChoice) -> tuple[str, ...]:
+        """Return the names of the experiments whose runs are hidden with them.
 
-        known = known_experiments(self._repository.workspace)
-        return tuple(home.name for home, header in known if header.lifecycle == "deleted")
+        Deleted ones, where active runs are asked for, and those that others alone may read.
+        """
+        from gitexp.experiments.namesakes import known_experiments
+        from gitexp.experiments.permissions import readable
+        from gitexp.project.groups import current_groups
+
+        workspace = self._repository.workspace
+        if lifecycle != "active" and not current_groups(workspace):
+            return ()
+        is_readable = readable(workspace)
+        return tuple(
+            home.name
+            for home, header in known_experiments(workspace)
+            if (lifecycle == "active" and header.lifecycle == "deleted") or not is_readable(home)
+        )
 
     def metric_history(self, run_id: str, metric: str) -> list[MetricPoint]:
         """Return every point of a metric of a run, by step, then time."""

@@ -36,6 +36,7 @@ _ENTRY_COLUMNS = (
     Column(key="latest_version", title="latest", kind="hash"),
     Column(key="description", title="description"),
     Column(key="hypothesis", title="hypothesis"),
+    Column(key="group", title="group", kind="code", optional=True),
     Column(key="tags", title="tags", kind="value"),
     Column(key="id", title="id", kind="code"),
 )

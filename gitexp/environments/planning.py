@@ -18,6 +18,7 @@ from gitexp.environments.branches import branch_of, tip_of
 from gitexp.environments.live import live_snapshot
 from gitexp.errors import DamagedObject, InvalidInput
 from gitexp.experiments.headers import Header
+from gitexp.experiments.permissions import require_role_for
 from gitexp.experiments.versions import Version
 from gitexp.ids import Name, ObjectId, new_nonce
 from gitexp.project.workspace import Workspace
@@ -160,6 +161,7 @@ def _staged(
 ) -> Plan:
     from gitexp.documents.yaml_writer import dump_yaml
 
+    _require_role(tx, workspace, binding)
     tip = tip_of(workspace, move.environment, reader=tx)
     nonce = new_nonce(workspace.surroundings.random_bits)
     binding = replace(binding, previous=tip, nonce=nonce)
@@ -174,6 +176,7 @@ def _staged(
         parents=[tip] if tip else [],
         message=_message(binding),
         author=move.signature,
+        sign=workspace.commit_sign(),
     )
     update = PushUpdate(ref=branch_of(workspace, move.environment), old=tip, new=commit)
     plan = Plan(
@@ -185,6 +188,20 @@ def _staged(
     return plan
 
 
+def _require_role(tx: Transaction, workspace: Workspace, binding: Binding) -> None:
+    """Check that the group that owns what is bound, or was until now, lets this person move it.
+
+    Raises:
+        Forbidden: it does not.
+    """
+    before = None if binding.bound else _readable(tx, workspace, Name(binding.environment))
+    about = binding if binding.bound else before
+    doing = f"{_DOING[binding.action]} environment {binding.environment!r}"
+    if binding.action == "promote":
+        doing = f"promote experiment {binding.experiment!r} to {binding.environment!r}"
+    require_role_for(workspace, about.experiment if about else None, doing, reader=tx)
+
+
 def _pin(tx: Transaction, binding: Binding, there: Mapping[str, ObjectId]) -> list[PushUpdate]:
     """Return the push that keeps the bound version; none where it is kept, or not here to push."""
     version = binding.version
@@ -193,6 +210,7 @@ def _pin(tx: Transaction, binding: Binding, there: Mapping[str, ObjectId]) -> li
     return [PushUpdate(ref=layout.pin_ref(version), old=None, new=version)]
 
 
+_DOING: Mapping[Action, str] = {"promote": "move", "rollback": "roll back", "unbind": "unbind"}
 _VERBS: Mapping[Action, str] = {"promote": "promote", "rollback": "roll back to"}
 
 

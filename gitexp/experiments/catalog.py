@@ -12,6 +12,7 @@ from gitexp.experiments.headers import Header
 from gitexp.experiments.homes import Home
 from gitexp.experiments.namesakes import known_experiments as known_experiments
 from gitexp.experiments.namesakes import superseding_name as superseding_name
+from gitexp.experiments.permissions import visible_experiments as visible_experiments
 from gitexp.experiments.sharing import SharingState, Visibility, sharing_of
 from gitexp.experiments.versions import count_versions, latest_at
 from gitexp.ids import VersionId
@@ -89,7 +90,7 @@ def list_experiments(
     """
     fitting = [
         (home, header)
-        for home, header in known_experiments(workspace)
+        for home, header in visible_experiments(workspace)
         if selection.takes(header)
         and (
             selection.visibility is None

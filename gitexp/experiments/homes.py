@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -134,22 +135,32 @@ def get_home(workspace: Workspace, name: str, *, reader: Store | None = None) ->
     """
     home = find_home(workspace, name, reader=reader)
     if home is None:
-        close = difflib.get_close_matches(name, experiment_names(workspace, reader=reader), n=1)
-        raise NotFound(
-            f"no experiment {name!r} in project {workspace.project_id!r}",
-            hint=f"Did you mean {close[0]!r}?"
-            if close
-            else _renamed_hint(workspace, name, reader)
-            or "List them with `gitexp experiment list`, or fetch others' with `gitexp fetch`.",
-        )
+        known = experiment_names(workspace, reader=reader)
+        raise missing_experiment(workspace, name, known, reader=reader)
     return home
 
 
-def _renamed_hint(workspace: Workspace, name: str, reader: Store | None) -> str | None:
+def missing_experiment(
+    workspace: Workspace, name: str, known: Sequence[str], *, reader: Store | None = None
+) -> NotFound:
+    """Return the error for a name that no experiment has; `known` are those that may be meant."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return NotFound(
+        f"no experiment {name!r} in project {workspace.project_id!r}",
+        hint=f"Did you mean {close[0]!r}?"
+        if close
+        else _renamed_hint(workspace, name, known, reader)
+        or "List them with `gitexp experiment list`, or fetch others' with `gitexp fetch`.",
+    )
+
+
+def _renamed_hint(
+    workspace: Workspace, name: str, known: Sequence[str], reader: Store | None
+) -> str | None:
     """Return what to use instead of a name that some experiment had when it was saved."""
     from gitexp.experiments.lineage import lineage
 
-    for home in all_homes(workspace, reader=reader):
+    for home in (h for h in all_homes(workspace, reader=reader) if h.name in known):
         try:
             saves = lineage(workspace, home.tip, home.name, reader=reader).saves
         except StoreError:

@@ -11,6 +11,11 @@ from gitexp.errors import Conflict, NotAllowed
 from gitexp.experiments.bases import base_of
 from gitexp.experiments.headers import Direction, Header, header_at
 from gitexp.experiments.homes import Home, get_home, trunk_names
+from gitexp.experiments.permissions import (
+    require_role,
+    require_role_to_create,
+    require_roles_to_change,
+)
 from gitexp.experiments.refusals import (
     refuse_checked_out,
     refuse_deleted,
@@ -35,12 +40,14 @@ class NewExperiment:
     """What an experiment begins with.
 
     Attributes:
+        group: the group that is to own it; empty leaves it to the project's.
         artifact_location: where its runs keep their artifacts; empty keeps them in Git.
         metrics: the direction in which each metric is better.
     """
 
     name: str
     description: str = ""
+    group: str = ""
     hypothesis: str = ""
     tags: Mapping[str, str] | None = None
     artifact_location: str = ""
@@ -51,8 +58,9 @@ def create(workspace: Workspace, new: NewExperiment) -> Header:
     """Create an experiment on a branch of its own that begins at the trunk.
 
     Raises:
-        InvalidInput: the name is not usable.
+        InvalidInput: the name, or that of the group, is not usable.
         AlreadyExists: the project has an experiment of that name.
+        Forbidden: whoever creates it has not the role in the group that is to own it.
     """
     signature = workspace.signature()
 
@@ -70,11 +78,14 @@ def create_in(
 
     name = parse_name(new.name, "experiment name")
     refuse_taken(workspace, name, tx)
+    _check_group(new.group)
+    require_role_to_create(workspace, name, new.group, reader=tx)
     current_project(workspace, reader=tx)
     header = Header(
         id=new_experiment_id(workspace.surroundings.random_bits),
         name=name,
         description=new.description,
+        group=new.group,
         hypothesis=new.hypothesis,
         tags=dict(new.tags or {}),
         artifact_location=new.artifact_location,
@@ -89,6 +100,7 @@ def create_in(
         parents=(trunk,),
         message=f"{name}: new experiment",
         author=signature,
+        sign=workspace.commit_sign(),
     )
     branch = layout.experiment_branch(workspace.project_id, name)
     tx.set_ref(branch, old=None, new=commit, message=f"gitexp experiment create {name}")
@@ -102,6 +114,7 @@ def change_header(
 
     Raises:
         NotAllowed: the experiment is deleted (unless `revive`), or has another name now.
+        Forbidden: whoever writes has not the role in the group that owns the experiment.
     """
     signature = workspace.signature()
 
@@ -132,6 +145,8 @@ def header_commit(
     after = change(before)
     if after == before:
         return before
+    _check_group(after.group)
+    require_roles_to_change(workspace, home, after, "change", reader=tx)
     path = layout.header_path(workspace.root, home.name)
     content = edit_yaml(blob_at(tx, base.tree, path) or b"", after.to_dict(), file=path)
     commit = tx.commit(
@@ -139,9 +154,15 @@ def header_commit(
         parents=base.parents,
         message=message,
         author=signature,
+        sign=workspace.commit_sign(),
     )
     move_branch(tx, home, commit, f"gitexp: {message}")
     return after
+
+
+def _check_group(name: str) -> None:
+    if name:
+        parse_name(name, "group name")
 
 
 def archive(workspace: Workspace, name: str) -> Header:
@@ -258,6 +279,7 @@ def purge(workspace: Workspace, name: str) -> tuple[str, ...]:
 
     Raises:
         NotAllowed: it was not deleted first, or the trunk still holds it.
+        Forbidden: whoever purges has not the role in the group that owns it.
         Conflict: somebody wrote to it meanwhile.
     """
     plan = transact(workspace.store, lambda tx: _plan_purge(tx, workspace, name))
@@ -280,6 +302,7 @@ def _plan_purge(tx: Transaction, workspace: Workspace, name: str) -> _Purge:
     """Return what is to go; where nothing is shared, it goes in this very transaction."""
     home = get_home(workspace, name, reader=tx)
     _refuse_purge(tx, workspace, home)
+    require_role(workspace, home, "purge", reader=tx)
     branches = [home.branch, layout.runs_branch(workspace.project_id, home.name)]
     local = {branch: tip for branch in branches if (tip := tx.ref(branch))}
     shared = {b: tip for b in branches if (tip := tx.ref(workspace.tracking(b)))}

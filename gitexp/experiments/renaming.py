@@ -11,6 +11,7 @@ from gitexp.experiments.following import follow, renamed
 from gitexp.experiments.headers import Header, header_at
 from gitexp.experiments.homes import get_home
 from gitexp.experiments.namesakes import superseding_name
+from gitexp.experiments.permissions import require_role
 from gitexp.experiments.refusals import refuse_checked_out, refuse_deleted, refuse_taken
 from gitexp.experiments.sharing import is_namesake, push, sharing_of
 from gitexp.ids import Name, ObjectId, parse_name
@@ -31,6 +32,7 @@ def rename(workspace: Workspace, name: str, new_name: str) -> Header:
         AlreadyExists: the new name is taken.
         NotAllowed: the experiment is deleted, is checked out, or has versions or runs on the
             remote that are not here.
+        Forbidden: whoever renames it has not the role in the group that owns it.
     """
     target = parse_name(new_name, "experiment name")
     home = get_home(workspace, name)
@@ -80,6 +82,7 @@ def _plan_rename(
     home = get_home(workspace, name, reader=tx)
     refuse_deleted(workspace, home, tx)
     refuse_taken(workspace, target, tx)
+    require_role(workspace, home, "rename", reader=tx)
     header = header_at(workspace, home.tip, name, reader=tx).having(name=target)
     moves = [
         _Move(

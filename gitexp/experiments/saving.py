@@ -13,6 +13,7 @@ from gitexp.documents.yaml_writer import dump_yaml
 from gitexp.errors import Conflict, InvalidInput
 from gitexp.experiments.bases import Base, base_of
 from gitexp.experiments.homes import Home, get_home
+from gitexp.experiments.permissions import require_role
 from gitexp.experiments.refusals import refuse_deleted, refuse_former_name
 from gitexp.experiments.versions import Version, latest_at, resolve_version
 from gitexp.ids import Name, ObjectId, VersionId
@@ -64,6 +65,7 @@ def save(
         InvalidDocuments: unknown, missing or mistyped values, all of them at once.
         Conflict: `parent_version` is no longer the latest, or the trunk does not merge cleanly.
         NotAllowed: the experiment is deleted, or has another name now.
+        Forbidden: whoever saves has not the role in the group that owns the experiment.
         UncommittedWork: the branch is checked out and its file was edited.
     """
     signature = workspace.signature()
@@ -72,6 +74,7 @@ def save(
         home = get_home(workspace, name, reader=tx)
         refuse_former_name(workspace, name, reader=tx)
         refuse_deleted(workspace, home, tx)
+        require_role(workspace, home, "save", reader=tx)
         base = base_of(tx, workspace, home)
         _check_parent(workspace, name, base, parent_version, tx)
         _check_edited(name, base, edit)
@@ -87,6 +90,7 @@ def save(
             parents=base.parents,
             message=message or _subject(name, base, values),
             author=signature,
+            sign=workspace.commit_sign(),
         )
         move_branch(tx, home, commit, f"gitexp commit {name}")
         return _joined_only(tx, workspace, commit, home) or _created(tx, commit, base, values)

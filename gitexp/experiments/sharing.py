@@ -11,6 +11,7 @@ from gitexp.errors import Conflict, GitexpError, NotAllowed, NotFound, PushRejec
 from gitexp.experiments.headers import header_at, id_at
 from gitexp.experiments.homes import Home, get_home, on_commit
 from gitexp.experiments.namesakes import superseding_name
+from gitexp.experiments.permissions import require_role
 from gitexp.ids import ObjectId, VersionId
 from gitexp.project.workspace import Workspace
 from gitexp.store.history import ahead_behind, is_ancestor
@@ -143,6 +144,7 @@ def share(workspace: Workspace, name: str) -> RefChange | None:
 
     Raises:
         Conflict: both sides have saved since; nothing was pushed.
+        Forbidden: whoever shares it has not the role in the group that owns it.
     """
     update = share_update(workspace, get_home(workspace, name))
     if update is None:
@@ -156,6 +158,7 @@ def share_update(workspace: Workspace, home: Home) -> PushUpdate | None:
 
     Raises:
         Conflict: both sides have saved since.
+        Forbidden: whoever shares it has not the role in the group that owns it.
     """
     sharing = sharing_of(workspace, home)
     if sharing.state == "private":
@@ -169,6 +172,7 @@ def share_update(workspace: Workspace, home: Home) -> PushUpdate | None:
         )
     if sharing.state in ("shared", "behind"):
         return None
+    require_role(workspace, home, "share")
     return PushUpdate(ref=home.branch, old=home.shared, new=home.local or home.tip)
 
 
@@ -242,6 +246,7 @@ def unshare(workspace: Workspace, name: str, *, bound_in: Sequence[str]) -> None
     Raises:
         NotAllowed: an environment is bound to the experiment.
         NotFound: the experiment is not shared.
+        Forbidden: whoever unshares it has not the role in the group that owns it.
     """
     home = get_home(workspace, name)
     if bound_in:
@@ -261,6 +266,7 @@ def unshare(workspace: Workspace, name: str, *, bound_in: Sequence[str]) -> None
             if home.kind == "branch"
             else f"It lives on {workspace.trunk}; remove it there in a pull request.",
         )
+    require_role(workspace, home, "unshare")
     keep_local(workspace, home)
     push(workspace, [PushUpdate(ref=home.branch, old=home.shared, new=None)], what=name)
 

@@ -20,6 +20,9 @@ LIFECYCLES = ("active", "archived", "deleted", "all")
 _PAGE = 100
 
 description_option = click.option("--description", metavar="TEXT", help="Say what it is about")
+group_option = click.option(
+    "--group", metavar="NAME", help="Let this group own it, instead of the project's"
+)
 hypothesis_option = click.option("--hypothesis", metavar="TEXT", help="Say what is expected")
 location_option = click.option(
     "--artifact-location",
@@ -70,6 +73,7 @@ def experiment_command(context: click.Context) -> None:
 )
 @click.argument("name", metavar="NAME")
 @description_option
+@group_option
 @hypothesis_option
 @tag_option
 @location_option
@@ -79,6 +83,7 @@ def create_command(
     output: Output,
     name: str,
     description: str | None,
+    group: str | None,
     hypothesis: str | None,
     tags: tuple[str, ...],
     artifact_location: str | None,
@@ -91,6 +96,7 @@ def create_command(
     created = output.session.repository.experiments.create(
         name,
         description=description,
+        group=group,
         hypothesis=hypothesis,
         tags=tags_of(tags) or None,
         artifact_location=artifact_location,
@@ -185,6 +191,7 @@ def show_command(output: Output, experiment: str) -> None:
 )
 @experiment_argument()
 @description_option
+@group_option
 @hypothesis_option
 @location_option
 @metric_option
@@ -207,22 +214,24 @@ def update_command(
     output: Output,
     experiment: str,
     description: str | None,
+    group: str | None,
     hypothesis: str | None,
     artifact_location: str | None,
     metrics: tuple[str, ...],
     declared: tuple[str, ...],
     undeclared: tuple[str, ...],
 ) -> None:
-    """Change description, hypothesis, artifact location, metrics or entrypoints
+    """Change what its header says, such as description and group
 
     Tags are changed with `gitexp experiment tag`.
     """
-    texts = (description, hypothesis, artifact_location)
-    if not any((metrics, declared, undeclared)) and texts == (None, None, None):
+    texts = (description, group, hypothesis, artifact_location)
+    if not any((metrics, declared, undeclared)) and all(text is None for text in texts):
         raise UsageFault("nothing to change", hint="Give `--description TEXT` or another option.")
     changed = output.session.experiment(experiment)
     changed.update(
         description=description,
+        group=group,
         hypothesis=hypothesis,
         artifact_location=artifact_location,
         metrics=directions_of(metrics) or None,
