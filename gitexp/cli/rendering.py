@@ -15,7 +15,7 @@ _NARROW = 12
 _NARROWEST = 4
 _CODE_KINDS: frozenset[Kind] = frozenset({"code", "id", "hash", "digest", "names", "value"})
 _OWN_KINDS: frozenset[Kind] = frozenset(
-    {"number", "percent", "range", "points", "time", "duration"}
+    {"number", "percent", "range", "points", "time", "duration", "latency"}
 )
 _MEASURES = _OWN_KINDS | {"flag"}
 

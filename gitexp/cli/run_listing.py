@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,10 +118,12 @@ def show_runs(output: Output, listing: Listing) -> None:
         return
     for name in _empty(page, chosen or ()):
         session.say(f"none of these runs has {name}")
-    columns = chosen or _usual(page, listing, in_full=output.format == "csv")
+    for_programs = output.format == "csv"
+    columns = chosen or _usual(page, listing, in_full=for_programs)
+    table = _table(page, columns, _note(page, listing))
     output.listing(
         page.documents,
-        _table(page, columns, _note(page, listing)),
+        table if for_programs or chosen else _with_intervals(table, page),
         ids=[document["id"] for document in page.documents],
     )
     if page.next_page_token:
@@ -186,6 +188,7 @@ def _note(page: RunPage, listing: Listing) -> str:
 
 _Shown = tuple[Column, "Field"]
 
+_PASS_RATE = "stats.pass_rate"
 _USUAL: Mapping[str, Column] = {
     "run_id": Column(key="run_id", title="run", kind="id"),
     "experiment": Column(key="experiment", title="experiment", kind="code", spare=6),
@@ -196,10 +199,9 @@ _USUAL: Mapping[str, Column] = {
     "version": Column(key="version", title="version", kind="hash", optional=True, spare=9),
     "dataset": Column(key="dataset", title="dataset", kind="code", optional=True, spare=4),
     "stats.total": Column(key="stats.total", title="total", kind="number", optional=True, spare=4),
-    "stats.pass_rate": Column(
-        key="stats.pass_rate", title="pass rate", kind="percent", optional=True, spare=3
-    ),
+    _PASS_RATE: Column(key=_PASS_RATE, title="pass rate", kind="percent", optional=True, spare=3),
 }
+_INTERVAL = Column(key="interval", title="95 % interval", kind="range", optional=True, spare=9)
 _KINDS: Mapping[str, Kind] = {
     "run_id": "id",
     "experiment": "code",
@@ -295,3 +297,34 @@ def _table(page: RunPage, shown: Sequence[_Shown], note: str) -> Table:
         for document in page.documents
     ]
     return Table(columns=[column for column, _ in shown], rows=rows, note=note)
+
+
+def _with_intervals(table: Table, page: RunPage) -> Table:
+    """Return the table with how sure the pass rates are, for people."""
+    columns = list(table.columns)
+    keys = [column.key for column in columns]
+    if _PASS_RATE not in keys:
+        return table
+    columns.insert(keys.index(_PASS_RATE) + 1, _INTERVAL)
+    rows = [
+        {**row, _INTERVAL.key: _interval(document)}
+        for row, document in zip(table.rows, page.documents, strict=True)
+    ]
+    return replace(table, columns=columns, rows=rows)
+
+
+def _interval(document: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return the interval of a run's pass rate; None where several rows are of one sample.
+
+    How far these agree is known from the rows alone, which a list does not read.
+    """
+    from gitexp.runs.tallies import Stats
+    from gitexp.stats.intervals import wilson_interval
+
+    stats = Stats.from_dict(document.get("stats") or {})
+    samples = (document.get("dataset") or {}).get("samples") or 0
+    repeats = (document.get("evaluation") or {}).get("repeats", 1)
+    if repeats > 1 or stats.total > samples:
+        return None
+    found = wilson_interval(stats.passed, stats.total)
+    return (found.low, found.high) if found else None

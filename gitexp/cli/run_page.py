@@ -193,12 +193,8 @@ _MOST_LABELS = 8
 def _usage(usage: Mapping[str, Any]) -> dict[str, str]:
     """Return how long calls took, and what they used up."""
     latency = usage.get("latency_seconds") or {}
-    found = {"latency": ", ".join(f"{n} {_seconds(s)}" for n, s in latency.items())}
+    found = {"latency": ", ".join(f"{n} {read(s, 'latency')}" for n, s in latency.items())}
     for name in ("input_tokens", "output_tokens", "cost", "retries", "cached"):
         if name in usage:
             found[name.replace("_", " ")] = read(usage[name], "number")
     return {name: text for name, text in found.items() if text}
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.3g} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"

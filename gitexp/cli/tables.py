@@ -21,6 +21,7 @@ Kind = Literal[
     "points",  # a difference of ratios in percentage points; reads +2.5
     "time",  # a moment; reads 2026-01-02T03:04:05Z
     "duration",  # seconds
+    "latency",  # seconds that may be very short; 0.0034 reads 3.4 ms
     "names",  # a list of names; reads a, b
     "flag",  # true reads yes
     "value",  # any parameter value
@@ -29,7 +30,7 @@ Kind = Literal[
 FLEXIBLE: frozenset[Kind] = frozenset({"text", "code", "names", "value"})
 """Kinds that may be cut to fit; half a hash or half a number would mislead."""
 
-RIGHT_ALIGNED: frozenset[Kind] = frozenset({"number", "percent", "points", "duration"})
+RIGHT_ALIGNED: frozenset[Kind] = frozenset({"number", "percent", "points", "duration", "latency"})
 SHORT_HASH = 10
 
 
@@ -119,6 +120,12 @@ def percent(ratio: float) -> str:
     return f"{tenths(100 * ratio)} %"
 
 
+def _latency(seconds: float) -> str:
+    if seconds < 0.9995:
+        return f"{1000 * seconds:.3g} ms"
+    return f"{seconds:.3g} s" if seconds < 99.95 else f"{seconds:.0f} s"
+
+
 def _time(value: Any) -> str:
     if not isinstance(value, datetime):
         value = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
@@ -150,6 +157,7 @@ _READERS = {
     "points": lambda value: tenths(value, sign=True),
     "time": _time,
     "duration": lambda value: f"{value:.1f} s",
+    "latency": _latency,
     "names": lambda value: ", ".join(map(str, value)),
     "flag": lambda value: "yes" if value else "",
     "value": value_text,

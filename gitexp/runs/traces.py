@@ -49,8 +49,9 @@ def trace_id_of_sample(workspace: Workspace, run: Run, sample: str, repeat: int 
     """
     row = next((r for r in rows_of(workspace, run.id) if r.key == (sample, repeat)), None)
     if row is None:
+        which = f"pass {repeat} over sample" if repeat else "sample"
         raise NotFound(
-            f"run {run.id} has no sample {sample!r}",
+            f"run {run.id} has no {which} {sample!r}",
             hint=f"See its samples: `gitexp run rows {run.id}`.",
         )
     if not row.trace_id:

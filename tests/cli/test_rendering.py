@@ -169,6 +169,16 @@ def test_kinds_read_as_people_expect() -> None:
     assert read(245 / 400, "percent") == "61.3 %"
     assert read(-2.75, "points") == "-2.8"
     assert read(7.75, "points") == "+7.8"
+    latencies = [0.00000123, 0.00341, 0.9994, 0.9999, 12.34, 99.99, 1234.5]
+    assert [read(seconds, "latency") for seconds in latencies] == [
+        "0.00123 ms",
+        "3.41 ms",
+        "999 ms",
+        "1 s",
+        "12.3 s",
+        "100 s",
+        "1234 s",
+    ]
     assert read((0.8012, 0.859), "range") == "80.1–85.9 %"
     assert read(-2.5, "points") == "-2.5"
     assert read("2026-01-02T03:04:05.678901Z", "time") == "2026-01-02T03:04:05Z"

@@ -64,8 +64,10 @@ def test_runs_are_listed_newest_first(runs: list[str], gitexp: Run) -> None:
     titles = [title.strip() for title in header if title.strip()]
     assert titles == [
         *("run", "name", "status", "created", "took", "version", "dataset", "total", "pass rate"),
-        *("acc", "val loss"),
+        *("95 % interval", "acc", "val loss"),
     ]
+    # One passed and one failed of two.
+    assert "50.0 %  9.5–90.5 %" in out.splitlines()[3]
     assert gitexp("runs", "tone").ok().out == out
     assert gitexp("run", "list", "-q").ok().out.split() == runs
     assert "experiment" in gitexp("run", "list").ok().out.splitlines()[0]

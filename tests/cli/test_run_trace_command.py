@@ -65,6 +65,8 @@ def test_a_trace_is_given_as_the_protocol_has_it(run: str, gitexp: Run) -> None:
 def test_a_sample_that_is_not_there_is_named(run: str, gitexp: Run) -> None:
     result = gitexp("run", "trace", run, "z")
     assert (result.code, result.err.splitlines()[0]) == (1, f"error: run {run} has no sample 'z'")
+    again = gitexp("run", "trace", run, "a", "--repeat", "2")
+    assert again.err.splitlines()[0] == f"error: run {run} has no pass 2 over sample 'a'"
 
 
 def test_spans_that_no_collector_took_are_a_warning(

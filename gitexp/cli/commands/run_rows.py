@@ -22,7 +22,7 @@ _COLUMNS = (
     Column(key="short_expected", title="expected", data_key="expected", kind="value", spare=4),
     Column(key="scores", title="scores", kind="value"),
     Column(key="short_error", title="error", data_key="error", optional=True),
-    Column(key="duration_seconds", title="took", kind="duration", spare=6),
+    Column(key="duration_seconds", title="took", kind="latency", spare=6),
 )
 
 

@@ -20,13 +20,13 @@ _TRACES = (
     Column(key="sample", title="sample", kind="code"),
     Column(key="repeat", title="repeat", kind="number", optional=True),
     Column(key="status", title="status"),
-    Column(key="duration_seconds", title="took", kind="duration"),
+    Column(key="duration_seconds", title="took", kind="latency"),
     Column(key="trace_id", title="trace", kind="id"),
 )
 _SPANS = (
     Column(key="name", title="span"),
-    Column(key="offset_seconds", title="at", kind="duration"),
-    Column(key="duration_seconds", title="took", kind="duration"),
+    Column(key="offset_seconds", title="at", kind="latency"),
+    Column(key="duration_seconds", title="took", kind="latency"),
     Column(key="says", title="says"),
 )
 _SAID = (
