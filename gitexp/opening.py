@@ -11,10 +11,11 @@ from gitexp.documents import layout
 from gitexp.errors import InvalidInput, NotFound
 from gitexp.ids import Name
 from gitexp.project.finding import definitions
-from gitexp.project.workspace import Workspace
+from gitexp.project.workspace import Seal, Workspace
 from gitexp.store.cache import DerivedCache
 from gitexp.store.disk import DiskStore
 from gitexp.store.protocol import Remote, RemoteOpener
+from gitexp.store.signing import Sign
 from gitexp.surroundings import Surroundings
 
 _INIT_HINT = "Make one here with `gitexp init`."
@@ -74,7 +75,31 @@ def _workspace(
         open_remote=remote_opener(store, surroundings),
         surroundings=surroundings,
         cache=cache,
+        seal=_sealing(store, surroundings),
+        sign=commit_signing(store, surroundings),
     )
+
+
+def _sealing(store: DiskStore, surroundings: Surroundings) -> Seal:
+    """Return what signs promotion records as the user's configuration says."""
+
+    def sealed(document: Mapping[str, Any]) -> str | None:
+        from gitexp.review.signatures.promotions import seal
+
+        return seal(store.config, surroundings, document)
+
+    return sealed
+
+
+def commit_signing(store: DiskStore, surroundings: Surroundings) -> Sign:
+    """Return what signs commits by the key that the user's configuration names."""
+
+    def signed(data: bytes) -> bytes:
+        from gitexp.review.signatures.commits import sign_commit
+
+        return sign_commit(store.config, surroundings, data)
+
+    return signed
 
 
 def remote_opener(store: DiskStore, surroundings: Surroundings) -> RemoteOpener:

@@ -156,6 +156,7 @@ def create(workspace: Workspace, name: str, *, description: str | None = None) -
             parents=[tip],
             message=f"declare environment {checked}\n",
             author=signature,
+            sign=workspace.commit_sign(),
         )
         old = tx.ref(workspace.trunk_ref)
         tx.set_ref(workspace.trunk_ref, old=old, new=commit, message=f"gitexp env create {name}")

@@ -106,4 +106,5 @@ def renamed(
         parents=base.parents,
         message=f"{header.name}: rename from {home.name}",
         author=signature,
+        sign=workspace.commit_sign(),
     )

@@ -54,6 +54,7 @@ def pull(
                 parents=(home.local, home.shared),
                 message=f"{name}: join what was saved here and on {workspace.remote_name}",
                 author=signature,
+                sign=workspace.commit_sign(),
             )
         tx.set_ref(home.branch, old=home.local, new=new, message=f"gitexp pull {name}")
 
