@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from gitexp.project.definition import Project
 from gitexp.project.finding import project_ids
 from gitexp.project.sources import Source, revision_source, working_source
 from gitexp.project.workspace import Workspace
+from gitexp.review.groups.problems import group_problems
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,11 @@ def validate(
         source = revision_source(workspace, revision, paths)
     else:
         source = working_source(workspace, paths)
+    return validate_source(workspace, source)
+
+
+def validate_source(workspace: Workspace, source: Source) -> ValidationReport:
+    """Return everything that is wrong with some documents."""
     problems = [problem for path in source.paths for problem in _check_file(source, path)]
     if source.place == "project":
         problems += _cross_check(workspace, source)
@@ -144,6 +151,7 @@ def _cross_check(workspace: Workspace, source: Source) -> list[Problem]:
     headers = {p: d for p in source.paths if (d := _valid(source, p, "experiment")) is not None}
     values = [path for path in source.paths if layout.kind_of(path) == "parameters"]
     problems = _name_problems(source, headers) + _id_problems(source, headers)
+    problems += group_problems(source, headers, partial(_valid, source))
     problems += [problem for path in values for problem in _headless(source, path)]
     if values or layout.PROJECT_FILE in source.paths:
         project = _project(source)
