@@ -9,12 +9,14 @@ from itertools import takewhile
 from typing import Any
 
 from gitexp.cli.changes import change_text
+from gitexp.cli.pairing_views import paired_fields
 from gitexp.cli.plain import json_line
 from gitexp.cli.rendering import cut, lay_out, text_width
 from gitexp.cli.safety import visible
 from gitexp.cli.tables import SHORT_HASH, Column, Table, percent, tenths, value_text
 from gitexp.documents.problems import MISSING
 from gitexp.results.comparisons import Change, Comparison, Measure, Parameter
+from gitexp.results.pairings import Pairing
 from gitexp.runs.metrics import plain_number
 
 SIDE_BY_SIDE = 5
@@ -75,17 +77,29 @@ def _with_missing_columns(table: Table, width: int) -> Table:
     return replace(table, note="\n".join(filter(None, [table.note, note])))
 
 
-def comparison_data(comparison: Comparison) -> Table:
+def comparison_data(comparison: Comparison, pairings: Sequence[Pairing] = ()) -> Table:
     """Return a row for each run with every value in full, for programs."""
-    rows = [{key: _datum(key, item) for key, item in row.items()} for row in comparison.rows()]
+    rows = [
+        {key: _datum(key, item) for key, item in row.items()} for row in _rows(comparison, pairings)
+    ]
     return Table(columns=[Column(key=key, title=key, kind="value") for key in rows[0]], rows=rows)
 
 
-def comparison_items(comparison: Comparison) -> list[dict[str, Any]]:
+def comparison_items(
+    comparison: Comparison, pairings: Sequence[Pairing] = ()
+) -> list[dict[str, Any]]:
     """Return the rows as JSON has them; a parameter that a run does not have is left out."""
     return [
-        {key: item for key, item in row.items() if item is not MISSING} for row in comparison.rows()
+        {key: item for key, item in row.items() if item is not MISSING}
+        for row in _rows(comparison, pairings)
     ]
+
+
+def _rows(comparison: Comparison, pairings: Sequence[Pairing]) -> list[dict[str, Any]]:
+    """Return a row for each run, and how it compares with the baseline row by row."""
+    paired = {pairing.run: paired_fields(pairing) for pairing in pairings}
+    keys = dict.fromkeys(key for fields in paired.values() for key in fields)
+    return [{**row, **keys, **paired.get(row["id"], {})} for row in comparison.rows()]
 
 
 def _datum(key: str, item: Any) -> Any:

@@ -64,6 +64,26 @@ def _p_text(p_value: float) -> str:
     return "<0.0001" if p_value < 0.0001 else f"{p_value:.4f}"
 
 
+def paired_fields(pairing: Pairing) -> dict[str, Any]:
+    """Return the measures of a pairing as flat fields, for a row that programs read."""
+    fields: dict[str, Any] = {}
+    for measure in pairing.measures:
+        low, high = measure.interval or (None, None)
+        said = {
+            "difference": measure.difference,
+            "low": low,
+            "high": high,
+            "p_value": measure.p_value,
+            "increased": len(measure.increased),
+            "decreased": len(measure.decreased),
+            "pairs": measure.pairs,
+            "clear": measure.is_clear,
+        }
+        field = f"{measure.kind}.{measure.name}.paired"
+        fields |= {f"{field}.{name}": value for name, value in said.items()}
+    return fields
+
+
 def pairing_notes(pairings: Sequence[Pairing]) -> list[str]:
     """Return which samples moved, and what could not be compared, a line each."""
     return [line for pairing in pairings for line in _notes(pairing, alone=len(pairings) == 1)]

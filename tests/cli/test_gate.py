@@ -194,6 +194,25 @@ def test_evaluations_of_a_dataset_are_compared_row_by_row(gitexp: Run) -> None:
 
 
 @pytest.mark.usefixtures("runs")
+def test_what_was_paired_stands_in_the_rows_of_programs_too(gitexp: Run) -> None:
+    asked = ("run", "compare", ONE, OTHER, "--metric", "m", "--format")
+    baseline, other = csv.DictReader(io.StringIO(gitexp(*asked, "csv").ok().out))
+    paired = {key: value for key, value in other.items() if ".paired." in key}
+    assert float(paired.pop("scores.m.paired.difference")) == pytest.approx(-0.15)
+    assert float(paired.pop("scores.m.paired.low")) < float(paired.pop("scores.m.paired.high"))
+    assert paired == {
+        "scores.m.paired.p_value": "0.25",
+        "scores.m.paired.increased": "0",
+        "scores.m.paired.decreased": "3",
+        "scores.m.paired.pairs": "20",
+        "scores.m.paired.clear": "false",
+    }
+    assert not any(value for key, value in baseline.items() if ".paired." in key)
+    lines = [json.loads(line) for line in gitexp(*asked, "jsonl").ok().out.splitlines()]
+    assert [line["scores.m.paired.p_value"] for line in lines] == [None, 0.25]
+
+
+@pytest.mark.usefixtures("runs")
 def test_the_samples_that_moved_are_all_in_json(gitexp: Run) -> None:
     out = gitexp("run", "compare", ONE, OTHER, "--format", "json").ok().out
     (paired,) = json.loads(out)["paired"]

@@ -85,13 +85,13 @@ def compare_command(
     for warning in warnings(comparison):
         session.warn(warning)
     if output.format == "csv":
-        table = comparison_data(comparison)
+        table = comparison_data(comparison, pairings)
     else:
         narrow = output.format == "table" and session.terminal.output
         width = session.terminal.width if narrow else None
         table = comparison_table(comparison, width=width, in_words=output.format == "md")
     output.listing(
-        comparison_items(comparison),
+        comparison_items(comparison, pairings),
         table,
         ids=[run.id for run in comparison.runs],
         document={
