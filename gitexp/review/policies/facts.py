@@ -1,0 +1,127 @@
+"""What is known when a move is judged: votes, results, history and signatures, looked up lazily.
+
+Judging asks an `Evidence`, and each question only where a policy needs the answer. So the same
+judgement works over a clone, in a hook over what is being pushed, and in CI.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from gitexp.project.groups import Groups
+    from gitexp.project.policies import GateRule
+    from gitexp.review.policies.moves import Move
+    from gitexp.review.signatures.answers import Answer
+
+Decision = Literal["approve", "reject"]
+SKEW = timedelta(minutes=5)
+"""How far clocks may be apart: what is dated further ahead does not count."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vote:
+    """One person's yes or no to one subject.
+
+    Attributes:
+        by: the identity of whoever voted.
+        signed_by: whose verified signature the vote carries; None where it carries none.
+    """
+
+    decision: Decision
+    by: str
+    at: datetime
+    reason: str = ""
+    signed_by: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ballot:
+    """The votes for one subject, at most one of each person, and who asked for them.
+
+    Attributes:
+        requested_by: the identity of whoever asked for the change.
+        requested_at: when; None where that is not known.
+        closed: why the change takes no votes any more, such as `cancelled`; empty while it does.
+    """
+
+    requested_by: str
+    requested_at: datetime | None = None
+    votes: Sequence[Vote] = ()
+    closed: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateFinding:
+    """What came of a gate for the values of a move.
+
+    Attributes:
+        passed: None where it cannot be judged, since no run fits or a number is missing.
+        text: the run and what was found, as one line.
+        run: the id of the run that was judged; None where none fits.
+    """
+
+    passed: bool | None
+    text: str
+    run: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Period:
+    """A time in which the same values were live without a break.
+
+    Attributes:
+        end: None while they still are.
+    """
+
+    start: datetime
+    end: datetime | None = None
+
+    def length(self, now: datetime) -> timedelta:
+        """Return how long it is at a moment."""
+        return max((self.end or now) - self.start, timedelta(0))
+
+
+class Evidence(Protocol):
+    """What judging asks. Each answer is looked up when it is asked for.
+
+    Whatever it reads from the project itself (policies, groups, signers) it reads from the tip
+    of the trunk of the shared remote.
+    """
+
+    @property
+    def now(self) -> datetime:
+        """The present moment."""
+        ...
+
+    @property
+    def groups(self) -> Groups:
+        """The people of the project and their roles."""
+        ...
+
+    def owner(self, move: Move) -> str:
+        """Return the group that owns what is moved; empty where no group does."""
+        ...
+
+    def ballot(self, move: Move, subject: str) -> Ballot | None:
+        """Return the votes for a subject; None where the move comes from no change request."""
+        ...
+
+    def gate(self, rule: GateRule, move: Move) -> GateFinding:
+        """Return what came of a gate for the values of a move."""
+        ...
+
+    def live_periods(self, environment: str, digest: str) -> Sequence[Period]:
+        """Return when values were live in an environment, oldest first."""
+        ...
+
+    def promotion_signature(self, move: Move) -> Answer:
+        """Return who signed the promotion record, whom the record must name too."""
+        ...
+
+    def version_signature(self, move: Move) -> Answer:
+        """Return who signed the commit of the version that would be live."""
+        ...

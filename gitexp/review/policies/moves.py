@@ -1,0 +1,87 @@
+"""Moves of an environment as policies are asked about them, and the subject that votes are for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from gitexp.documents.canonical import canonical_json
+from gitexp.environments.binding import Action, Binding, Snapshot
+from gitexp.ids import Name, ObjectId
+from gitexp.project.groups import Actor
+from gitexp.project.policies import Policy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """One move of an environment, as it would become its newest commit.
+
+    Attributes:
+        before: what the environment says now; None where it has no branch, or what stands there
+            cannot be read, so that every value counts as new.
+        after: what it would say: the binding with its change, its bypass and its signature.
+        values: the values that would be live; empty where nothing would be bound.
+        tip: the commit that the environment's branch stands at now; None where it has none.
+        actor: who moves it, as far as that is known.
+    """
+
+    project: str
+    environment: Name
+    before: Snapshot | None
+    after: Binding
+    values: Mapping[str, Any]
+    tip: ObjectId | None
+    actor: Actor
+
+    @property
+    def action(self) -> Action:
+        """What the binding says that is done, which is not proof of it."""
+        return self.after.action
+
+    @property
+    def change(self) -> str | None:
+        """The id of the change request that it comes from."""
+        return self.after.change
+
+    @property
+    def values_before(self) -> Mapping[str, Any]:
+        """The values that are live now."""
+        return self.before.values if self.before is not None else {}
+
+
+def policy_digest(policies: Sequence[Policy]) -> str:
+    """Return what tells the policies of an environment from any others: order and names count."""
+    return _digest([policy.document for policy in policies])
+
+
+def subject_of(move: Move, policies: Sequence[Policy]) -> str:
+    """Return what a vote on a move is for.
+
+    Anything that makes it another move makes it another subject: another project or
+    environment, another commit that the environment stands at, another action, experiment,
+    version or value, another change request, or other policies. Who carries it out, when, and
+    with which words is no part of it.
+
+    Args:
+        policies: all policies of the environment, whether they apply to this move or not.
+    """
+    after = move.after
+    return _digest(
+        {
+            "project": move.project,
+            "environment": move.environment,
+            "from": move.tip,
+            "action": after.action,
+            "experiment": after.experiment_id,
+            "version": after.version,
+            "digest": after.digest,
+            "change": after.change,
+            "policy": policy_digest(policies),
+        }
+    )
+
+
+def _digest(data: Any) -> str:
+    return "sha256:" + sha256(canonical_json(data)).hexdigest()
