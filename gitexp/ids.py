@@ -25,6 +25,9 @@ Digest = NewType("Digest", str)
 RunId = NewType("RunId", str)
 """`20261121T131502-k3fgq2x7`: the UTC second at which the run began, and 40 random bits."""
 
+ChangeId = NewType("ChangeId", str)
+"""`20261121-k3fgq2x7`: the UTC day on which the change request was opened, and 40 random bits."""
+
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 SLOT_PATTERN = r"^[a-zA-Z_][a-zA-Z0-9_]{0,62}$"
 RUN_ID_PATTERN = r"^[0-9]{8}T[0-9]{6}-[a-z2-7]{8}$"
@@ -32,6 +35,7 @@ RUN_ID_PATTERN = r"^[0-9]{8}T[0-9]{6}-[a-z2-7]{8}$"
 _NAME = re.compile(NAME_PATTERN[:-1] + r"\Z")
 _SLOT = re.compile(SLOT_PATTERN[:-1] + r"\Z")
 _RUN_ID = re.compile(RUN_ID_PATTERN[:-1] + r"\Z")
+_CHANGE_ID = re.compile(r"[0-9]{8}-[a-z2-7]{8}\Z")
 _OBJECT_ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _WINDOWS_DEVICES = frozenset(
     ["con", "prn", "aux", "nul", "conin$", "conout$"]
@@ -96,6 +100,17 @@ def new_run_id(began: datetime, random_bits: Randomness = system_bits) -> RunId:
     """Return a new run id that sorts by the moment at which the run began."""
     stamp = began.astimezone(timezone.utc).strftime("%Y%m%dT%H%M%S")
     return RunId(f"{stamp}-{_base32(random_bits(40), 8)}")
+
+
+def new_change_id(opened: datetime, random_bits: Randomness = system_bits) -> ChangeId:
+    """Return a new id of a change request that sorts by the day on which it was opened."""
+    stamp = opened.astimezone(timezone.utc).strftime("%Y%m%d")
+    return ChangeId(f"{stamp}-{_base32(random_bits(40), 8)}")
+
+
+def is_change_id(text: str) -> bool:
+    """Return whether a text is the id of a change request."""
+    return _CHANGE_ID.match(text) is not None
 
 
 def new_nonce(random_bits: Randomness = system_bits) -> str:

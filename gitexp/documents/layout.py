@@ -12,7 +12,7 @@ from typing import Literal
 from gitexp.documents.kinds import DocumentKind
 from gitexp.documents.safe_paths import safe_path as safe_path
 from gitexp.errors import InvalidInput
-from gitexp.ids import Name, ObjectId, RunId
+from gitexp.ids import ChangeId, Name, ObjectId, RunId
 
 PROJECT_FILE = "gitexp.yaml"
 LOCK_FILE = "gitexp.lock"
@@ -40,14 +40,20 @@ WORKFLOWS_DIR = "workflows"
 ENTRYPOINTS_DIR = "entrypoints"
 GROUPS_DIR = "groups"
 RUNS_DIR = "runs"
+CHANGES_DIR = "changes"
+CHANGE_FILE = "change.yaml"
+CLOSING_FILE = "closed.yaml"
+RENEWALS_DIR = "renewals"
+VOTES_DIR = "votes"
 
 BRANCHES = "refs/heads/"
 PINS = "refs/gitexp/pins/"
 DATASET_SUFFIXES = (".jsonl", ".csv", ".yaml", ".parquet")
 DESCRIPTION_SUFFIX = ".dataset.yaml"
 
-Place = Literal["project", "environment", "runs"]
-"""What a tree holds: a project's files, one environment's binding, or an experiment's runs."""
+Place = Literal["project", "environment", "runs", "changes"]
+"""What a tree holds: a project's files, one environment's binding, an experiment's runs, or the
+change requests of a project."""
 
 
 def join(root: str, *parts: str) -> str:
@@ -172,6 +178,32 @@ def diff_path(digest: str) -> str:
     return f"{DIFFS_DIR}/{digest.removeprefix('sha256:')}.patch"
 
 
+def change_dir(change: ChangeId) -> str:
+    """Return the directory of a change request on the branch that records them."""
+    return f"{CHANGES_DIR}/{change}"
+
+
+def change_path(change: ChangeId) -> str:
+    """Return the path of what a change request asks for."""
+    return f"{change_dir(change)}/{CHANGE_FILE}"
+
+
+def renewal_path(change: ChangeId, number: int) -> str:
+    """Return the path of the n-th renewal of a change request, from 1."""
+    return f"{change_dir(change)}/{RENEWALS_DIR}/{number}.yaml"
+
+
+def vote_path(change: ChangeId, subject: str, person: str) -> str:
+    """Return the path of a vote: one for each subject and person, both as digests."""
+    one, other = (text.removeprefix("sha256:")[:16] for text in (subject, person))
+    return f"{change_dir(change)}/{VOTES_DIR}/{one}-{other}.yaml"
+
+
+def closing_path(change: ChangeId) -> str:
+    """Return the path of what says how a change request ended."""
+    return f"{change_dir(change)}/{CLOSING_FILE}"
+
+
 def experiment_branches(project: Name) -> str:
     """Return how the references of all experiment branches of a project begin."""
     return f"{BRANCHES}exp/{project}/"
@@ -249,6 +281,7 @@ def branch_name(ref: str) -> str:
 
 _NAME = r"[a-z0-9][a-z0-9._-]{0,62}"
 _RUN = r"runs/\d{4}/\d{2}/\d{2}/\d{4}/\d{8}T\d{6}-[a-z2-7]{8}"
+_CHANGE = rf"{CHANGES_DIR}/\d{{8}}-[a-z2-7]{{8}}"
 _KINDS: dict[Place, tuple[tuple[str, DocumentKind], ...]] = {
     "project": (
         (re.escape(PROJECT_FILE), "project"),
@@ -273,6 +306,12 @@ _KINDS: dict[Place, tuple[tuple[str, DocumentKind], ...]] = {
         (rf"{_RUN}/{RESULTS_DIR}/[a-zA-Z0-9-]+\.jsonl", "result"),
         (rf"{_RUN}/{re.escape(METRICS_FILE)}", "metric"),
         (rf"{_RUN}/{EVENTS_DIR}/[a-zA-Z0-9-]+\.jsonl", "event"),
+    ),
+    "changes": (
+        (rf"{_CHANGE}/{re.escape(CHANGE_FILE)}", "change"),
+        (rf"{_CHANGE}/{RENEWALS_DIR}/[1-9][0-9]{{0,8}}\.yaml", "renewal"),
+        (rf"{_CHANGE}/{VOTES_DIR}/[0-9a-f]{{16}}-[0-9a-f]{{16}}\.yaml", "vote"),
+        (rf"{_CHANGE}/{re.escape(CLOSING_FILE)}", "closing"),
     ),
 }
 

@@ -7,7 +7,7 @@ import pytest
 from gitexp.documents import layout
 from gitexp.documents.kinds import DocumentKind
 from gitexp.errors import InvalidInput
-from gitexp.ids import Name, ObjectId, RunId
+from gitexp.ids import ChangeId, Name, ObjectId, RunId
 
 BOT, WARM = Name("bot"), Name("warm")
 RUN = RunId("20261121T131502-k3f5q2x7")
@@ -38,6 +38,26 @@ def test_the_paths_of_a_run_follow_from_its_id() -> None:
     assert layout.run_dir(RUN) == "runs/2026/11/21/1315/20261121T131502-k3f5q2x7"
     assert layout.results_path(RUN) == layout.run_dir(RUN) + "/results.jsonl"
     assert layout.segment_path(RUN, "s") == layout.run_dir(RUN) + "/events/s.jsonl"
+
+
+def test_the_paths_of_a_change_request_follow_from_what_its_files_say() -> None:
+    change, subject, person = ChangeId("20261121-k3f5q2x7"), "sha256:" + "a" * 64, "b" * 64
+    start = "changes/20261121-k3f5q2x7"
+    paths = {
+        layout.change_path(change): "change",
+        layout.renewal_path(change, 12): "renewal",
+        layout.vote_path(change, subject, person): "vote",
+        layout.closing_path(change): "closing",
+    }
+    assert list(paths) == [
+        f"{start}/change.yaml",
+        f"{start}/renewals/12.yaml",
+        f"{start}/votes/{'a' * 16}-{'b' * 16}.yaml",
+        f"{start}/closed.yaml",
+    ]
+    for path, kind in paths.items():
+        assert layout.kind_of(path, place="changes") == kind
+        assert layout.kind_of(path) is None
 
 
 def test_references_of_branches_and_pins() -> None:

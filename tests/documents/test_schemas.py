@@ -80,6 +80,27 @@ BINDING = {
     "by": "Ada <ada@example.org>",
     "at": "2026-11-21T13:15:02Z",
 }
+VOTED = {"by": "Ada <ada@example.org>", "at": "2026-11-21T13:15:02Z"}
+TERMS = {
+    "from": COMMIT,
+    "head": COMMIT,
+    "subject": DIGEST,
+    "expires_at": "2026-12-05T13:15:02Z",
+    "policy": {"commit": None, "digest": DIGEST, "asking": ["p"], "documents": [{"name": "p"}]},
+}
+CHANGE = {
+    "format": 1,
+    "id": "20261121-k3f5q2x7",
+    "project": "bot",
+    "environment": "production",
+    "action": "promote",
+    "experiment": EXPERIMENT,
+    "version": COMMIT,
+    "digest": DIGEST,
+    "requested_by": "Ada <ada@example.org>",
+    "requested_at": "2026-11-21T13:15:02Z",
+    **TERMS,
+}
 VALID: dict[DocumentKind, tuple[str, str | bytes]] = {
     "project": ("gitexp.yaml", PROJECT),
     "experiment": (
@@ -113,6 +134,19 @@ VALID: dict[DocumentKind, tuple[str, str | bytes]] = {
     "group": (
         "leads.yaml",
         "members:\n  alice@example.com: {name: Alice, roles: [admin], usernames: [alice]}\n",
+    ),
+    "change": ("change.yaml", dump_json(CHANGE)),
+    "renewal": ("1.yaml", dump_json({"format": 1, "change": CHANGE["id"], **TERMS, **VOTED})),
+    "vote": (
+        "v.yaml",
+        dump_json(
+            {"format": 1, "change": CHANGE["id"], "decision": "approve", **VOTED}
+            | {"subject": DIGEST}
+        ),
+    ),
+    "closing": (
+        "closed.yaml",
+        dump_json({"format": 1, "change": CHANGE["id"], "state": "applied", **VOTED}),
     ),
     "run": ("r.json", dump_json(RUN)),
     "result": (
