@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from yarl import URL
+from typing import Protocol
 
 
-def proxy_for(url: URL, environ: Mapping[str, str]) -> str | None:
+class Address(Protocol):
+    """Where something is asked."""
+
+    @property
+    def scheme(self) -> str:
+        """`http` or `https`."""
+        ...
+
+    @property
+    def host(self) -> str | None:
+        """The name or number of the machine."""
+        ...
+
+    @property
+    def port(self) -> int | None:
+        """The port."""
+        ...
+
+
+def proxy_for(url: Address, environ: Mapping[str, str]) -> str | None:
     """Return the proxy through which an address is asked; None for none.
 
     `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY` are read, and `NO_PROXY`, the lower case first.
@@ -25,7 +41,7 @@ def _variable(name: str, environ: Mapping[str, str]) -> str:
     return environ.get(name) or environ.get(name.upper(), "")
 
 
-def _is_direct(url: URL, exceptions: str) -> bool:
+def _is_direct(url: Address, exceptions: str) -> bool:
     """Return whether a host, or a domain around it, is among those asked without a proxy."""
     host = (url.host or "").lower()
     for entry in exceptions.lower().replace(",", " ").split():
