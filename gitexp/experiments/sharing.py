@@ -118,7 +118,10 @@ def fetch_project(workspace: Workspace) -> tuple[RefChange, ...]:
     """
     remote = workspace.remote()
     before = _tracked(workspace)
-    branches = [f"refs/heads/{kind}/{workspace.project_id}/*" for kind in ("exp", "env", "runs")]
+    kinds = ("exp", "env", "runs", "change")
+    branches = [f"{layout.BRANCHES}{kind}/{workspace.project_id}/*" for kind in kinds]
+    # A pattern, since nothing is missing where no change request was ever opened.
+    branches.append(f"{layout.BRANCHES}{layout.CHANGES_DIR}/*")
     *others, trunk = (f"+{b}:{workspace.tracking(b)}" for b in (*branches, workspace.trunk_ref))
     try:
         remote.fetch([*others, trunk], prune=True)
