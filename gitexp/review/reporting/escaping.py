@@ -21,10 +21,13 @@ _SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _MARKDOWN_PLAIN = re.compile(r"[\w ,.;%()'\"?!/=+:-]*\Z")
 _MARKDOWN_ACTIVE = re.compile(
     r":(?!\s)|www\.|\bgh-\d|\b[0-9a-f]{7,64}\b|^\s|\s\Z|\s\s"
-    r"|^[/=]|^[+-](?![0-9.])|^\d+[.)](?:\s|\Z)"  # what a line would begin: a command, a list, a heading
+    r"|^[/=]|^[+-](?![0-9.])|^\d+[.)](?:\s|\Z)"  # what begins a line: a list and so on
     r"|![0-9]|%[\w\"]|\b[a-z][a-z0-9_]*-[0-9]+\b",  # merge requests, milestones, issues
     re.IGNORECASE,
 )
+
+
+_COMMAND = re.compile(r"(\s*)(/|:(?=:)|#(?=#\[))")
 
 
 def visible(text: str, *, keep: str = "") -> str:
@@ -71,13 +74,18 @@ def markdown_code(text: str) -> str:
 def markdown_block(lines: Iterable[str], *, language: str = "") -> str:
     """Return lines as a fenced block of code, in which nothing is interpreted.
 
-    Each line begins with a character of the caller's own, such as the sign of a difference, so
-    that no line can begin a command of a forge.
+    Each line begins with a character of the caller's own, such as the sign of a difference. Where
+    that is a space, what could be a command of a forge or of a CI runner is written out.
     """
-    safe = [visible(line, keep="\t") for line in lines]
+    safe = [_harmless(visible(line, keep="\t")) for line in lines]
     longest = max((len(run) for line in safe for run in re.findall("`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
     return "\n".join([f"{fence}{language}", *safe, fence])
+
+
+def _harmless(line: str) -> str:
+    found = _COMMAND.match(line)
+    return f"{found[1]}\\x{ord(found[2]):02x}{line[found.end() :]}" if found else line
 
 
 def html_text(text: str, *, keep: str = "") -> str:
