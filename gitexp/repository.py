@@ -20,12 +20,13 @@ from gitexp.surroundings import Surroundings
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from gitexp.environments.diffing import Diff
     from gitexp.evaluation.datasets.collection import Datasets
     from gitexp.evaluation.jobs.jobs import Entrypoints, Jobs
     from gitexp.experiments.catalog import LifecycleFilter, Page
     from gitexp.experiments.headers import Direction
     from gitexp.experiments.sharing import FetchReport, PushReport, RefChange, Visibility
+    from gitexp.review.diffing.model import ProjectDiff
+    from gitexp.review.groups.collection import ProjectGroups
     from gitexp.review.validating import ValidationReport
     from gitexp.status import Status
     from gitexp.tracker import Runs
@@ -148,6 +149,13 @@ class Repository:
         return Datasets(self.workspace)
 
     @property
+    def groups(self) -> ProjectGroups:
+        """The groups of people of the project."""
+        from gitexp.review.groups.collection import ProjectGroups
+
+        return ProjectGroups(self.workspace)
+
+    @property
     def jobs(self) -> Jobs:
         """The jobs that wait, are done and are over in this repository."""
         from gitexp.evaluation.jobs.jobs import Jobs
@@ -168,15 +176,27 @@ class Repository:
 
     # --- the whole project --------------------------------------------------------------------
 
-    def diff(self, a: str, b: str) -> Diff:
-        """Return how the values of two things differ.
+    def diff(
+        self,
+        a: str | None = None,
+        b: str | None = None,
+        *,
+        merge_base: bool = False,
+        results: bool = True,
+    ) -> ProjectDiff:
+        """Return how two versions, environments or states of the project differ.
 
         Each is `EXPERIMENT`, `EXPERIMENT@REVISION`, `env:ENVIRONMENT`, the name of an
-        environment, or a commit of an environment.
-        """
-        from gitexp.environments.diffing import diff
+        environment, or a revision. Without `b` it is the working tree for a revision or an
+        experiment, else the latest version; without `a` it is HEAD.
 
-        return diff(self.workspace, a, b)
+        Args:
+            merge_base: compare what `b` changed since it left `a`; so does `A...B`.
+            results: whether to look for results of the values that differ.
+        """
+        from gitexp.review.diffing.comparing import compare
+
+        return compare(self.workspace, a, b, merge_base=merge_base, results=results)
 
     def status(self) -> Status:
         """Return what is private, shared, ahead, behind or diverged, and what to do next."""

@@ -48,6 +48,9 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("entrypoint", entrypoint="List, show and check entrypoints"),
         **entries("job", job="Create jobs, work on them, and change where they stand"),
     },
+    "Review": {
+        **entries("group", group="Say who may read, write, approve and administer"),
+    },
     "Shell": {
         **entries("completion", completion="Print a completion script for a shell"),
     },
@@ -95,6 +98,21 @@ JOB_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("job_change", defer="Let a job wait for a moment or for another job"),
         **entries("job_change", cancel="Give a job up"),
         **entries("job_work", work="Do the jobs of a queue"),
+    }
+}
+
+GROUP_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
+    "Commands": {
+        **entries("group", list="List groups", show="Show who is in a group"),
+        **entries("group", create="Make a group"),
+        **entries(
+            "group",
+            **{
+                "add-member": "Put somebody into a group, or change their roles",
+                "remove-member": "Take somebody out of a group",
+            },
+        ),
+        **entries("group", whoami="Show who you are here, and your roles"),
     }
 }
 

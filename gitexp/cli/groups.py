@@ -151,8 +151,13 @@ def _help_of(function: Callable[..., None]) -> dict[str, Any]:
 
 
 def entries(module: str, **helps: str) -> dict[str, Entry]:
-    """Return the entries of commands that one module defines, each as `NAME_command`."""
+    """Return the entries of commands that one module defines, each as `NAME_command`.
+
+    A hyphen of a name is an underscore in the module.
+    """
     return {
-        name: Entry(target=f"gitexp.cli.commands.{module}:{name}_command", help=text)
+        name: Entry(
+            target=f"gitexp.cli.commands.{module}:{name.replace('-', '_')}_command", help=text
+        )
         for name, text in helps.items()
     }
