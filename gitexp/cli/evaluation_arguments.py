@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitexp.cli.arguments import patch_of, set_file_option, tags_of, version_option
+from gitexp.cli.dataset_arguments import CHOOSING, selection_of
 from gitexp.cli.groups import UsageFault
 from gitexp.cli.run_arguments import description_option, name_option, override_option, tag_option
 from gitexp.cli.session import Session
@@ -21,6 +22,28 @@ _AT_LEAST_ONE = click.IntRange(min=1)
 _NOT_NEGATIVE = click.IntRange(min=0)
 _SHARE = click.FloatRange(0, 1)
 _MORE_THAN_NOTHING = click.FloatRange(min=0, min_open=True)
+
+PASSES = (
+    click.option("--seed", type=int, metavar="N", help="Make what is random repeatable"),
+    click.option("--repeats", type=_AT_LEAST_ONE, metavar="N", help="Do each sample N times"),
+)
+"""How often the samples are done, and what is random then."""
+
+LIMITS = (
+    click.option("--fail-fast", is_flag=True, help="Stop at the first error"),
+    click.option(
+        "--max-errors", type=_NOT_NEGATIVE, metavar="N", help="Stop when more rows are errors"
+    ),
+    click.option(
+        "--max-error-rate", type=_SHARE, metavar="RATE", help="Stop when a larger share is errors"
+    ),
+    click.option("--max-cost", type=_MORE_THAN_NOTHING, metavar="COST", help="Stop at this cost"),
+    click.option("--max-tokens", type=_AT_LEAST_ONE, metavar="N", help="Stop at so many tokens"),
+    click.option(
+        "--max-seconds", type=_MORE_THAN_NOTHING, metavar="SECONDS", help="Stop after so long"
+    ),
+)
+"""When an evaluation stops before its last sample."""
 
 _OPTIONS = (
     click.option("--dataset", metavar="NAME", help="Take the samples of this dataset"),
@@ -46,19 +69,8 @@ _OPTIONS = (
     name_option,
     description_option,
     tag_option,
-    click.option("--split", metavar="NAME", help="Take the samples of this split"),
-    click.option(
-        "--filter",
-        "where",
-        metavar="EXPR",
-        help="Take the samples that fit, such as \"metadata.lang = 'de'\"",
-    ),
-    click.option("--limit", type=_AT_LEAST_ONE, metavar="N", help="Take the first N samples"),
-    click.option("--sample", type=_AT_LEAST_ONE, metavar="N", help="Take N samples at random"),
-    click.option("--seed", type=int, metavar="N", help="Make what is random repeatable"),
-    click.option(
-        "--repeats", type=_AT_LEAST_ONE, default=1, metavar="N", help="Do each sample N times"
-    ),
+    *CHOOSING,
+    *PASSES,
     click.option(
         "--concurrency",
         type=_AT_LEAST_ONE,
@@ -83,18 +95,7 @@ _OPTIONS = (
         help="Give an attempt up after so long  [default: the endpoint's]",
     ),
     click.option("--cache", is_flag=True, help="Take answers from earlier runs where they are"),
-    click.option("--fail-fast", is_flag=True, help="Stop at the first error"),
-    click.option(
-        "--max-errors", type=_NOT_NEGATIVE, metavar="N", help="Stop when more rows are errors"
-    ),
-    click.option(
-        "--max-error-rate", type=_SHARE, metavar="RATE", help="Stop when a larger share is errors"
-    ),
-    click.option("--max-cost", type=_MORE_THAN_NOTHING, metavar="COST", help="Stop at this cost"),
-    click.option("--max-tokens", type=_AT_LEAST_ONE, metavar="N", help="Stop at so many tokens"),
-    click.option(
-        "--max-seconds", type=_MORE_THAN_NOTHING, metavar="SECONDS", help="Stop after so long"
-    ),
+    *LIMITS,
     click.option("--no-tracing", is_flag=True, help="Record no spans"),
     click.option("--capture-content", is_flag=True, help="Put inputs and outputs into spans too"),
     click.option(
@@ -113,8 +114,14 @@ _OPTIONS = (
     click.option("--scheduler", metavar="URL", help="Use this Dask scheduler, tcp://HOST:PORT"),
     click.option("--exact", is_flag=True, help="Take code and files as they stood at the version"),
 )
-_LIMITS = ("fail_fast", "max_errors", "max_error_rate", "max_cost", "max_tokens", "max_seconds")
-_SELECTION = ("split", "where", "limit", "sample")
+_LIMIT_NAMES = (
+    "fail_fast",
+    "max_errors",
+    "max_error_rate",
+    "max_cost",
+    "max_tokens",
+    "max_seconds",
+)
 
 
 def evaluation_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -122,6 +129,14 @@ def evaluation_options(function: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
+
+
+def limits_of(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the limits that the options set."""
+    given = {name: chosen[name] for name in _LIMIT_NAMES}
+    return {
+        name: limit for name, limit in given.items() if limit is not None and limit is not False
+    }
 
 
 def asked_for(
@@ -148,13 +163,10 @@ def asked_for(
         raise UsageFault(
             f"which {missing}?", hint="Name it: `gitexp run EXPERIMENT --dataset NAME ...`."
         )
-    selection = {name: chosen[name] for name in _SELECTION if chosen[name] is not None}
-    if "sample" in selection and chosen["seed"] is not None:
-        selection["seed"] = chosen["seed"]
     return EvaluationRequest(
         experiment=session.experiment(experiment).name,
         dataset=chosen["dataset"],
-        selection=selection,
+        selection=selection_of(chosen),
         endpoint=chosen["endpoint"] or "",
         workflow=chosen["workflow"] or (),
         evaluators=chosen["evaluators"],
@@ -170,12 +182,12 @@ def asked_for(
         batch_size=chosen["batch_size"],
         concurrency=chosen["concurrency"],
         generation_method=chosen["generation_method"] or "",
-        repeats=chosen["repeats"],
+        repeats=chosen["repeats"] or 1,
         seed=chosen["seed"],
         cache=chosen["cache"],
         retries=chosen["retries"],
         timeout=chosen["timeout"],
-        limits=Limits(**{name: chosen[name] for name in _LIMITS}),
+        limits=Limits(**limits_of(chosen)),
         exact=chosen["exact"],
         executor=chosen["executor"],
         scheduler=chosen["scheduler"] or "",

@@ -67,6 +67,20 @@ def test_a_job_is_created_and_done(gitexp: Run, project: Path) -> None:
     assert [json.loads(row)["id"] for row in rows] == [job]
 
 
+def test_a_job_is_told_how_its_samples_are_worked_on(gitexp: Run, project: Path) -> None:
+    job = gitexp(
+        *("job", "create", "tone", "--entrypoint", "ask", "--limit", "1", "--repeats", "2"),
+        *("--max-errors", "0", "--fail-fast", "--seed", "0"),
+    ).ok()
+    record = json.loads(gitexp("run", "show", job.out.strip(), "--format", "json").ok().out)
+    assert {k: record["evaluation"][k] for k in ("selection", "repeats", "seed", "limits")} == {
+        "selection": {"limit": 1},
+        "repeats": 2,
+        "seed": 0,
+        "limits": {"fail_fast": True, "max_errors": 0},
+    }
+
+
 def test_what_is_wrong_with_a_job_is_told_at_once(gitexp: Run, project: Path) -> None:
     refused = gitexp("job", "create", "tone", "--entrypoint", "count", "--set", "up=3")
     assert (refused.code, refused.out) == (1, "")

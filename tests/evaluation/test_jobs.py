@@ -136,6 +136,61 @@ def test_a_dataset_is_needed_where_there_is_a_workflow(bot: Project) -> None:
     assert create(bot, dataset="q").run.dataset is not None
 
 
+def test_an_entrypoint_says_how_samples_are_worked_on_and_a_job_otherwise(bot: Project) -> None:
+    bot.write(
+        "entrypoints/ask.yaml",
+        "workflow: [{type: endpoint, endpoint: bot}]\n"
+        "inputs: {dataset: {default: q}}\n"
+        "selection: {sample: 3}\nrepeats: 2\nseed: 7\nconcurrency: 2\n"
+        "limits: {max_errors: 0, max_cost: 5}\n",
+    )
+    usual = create(bot).run
+    assert usual.evaluation == {
+        "dataset": "q",
+        "workflow": [{"type": "endpoint", "endpoint": "bot"}],
+        "selection": {"sample": 3, "seed": 7},
+        "repeats": 2,
+        "seed": 7,
+        "evaluators": ("exact-match",),
+        "concurrency": 2,
+        "limits": {"max_errors": 0, "max_cost": 5},
+        "rows": 6,
+    }
+    other = create(
+        bot,
+        evaluation={
+            "selection": {"sample": 1, "where": "input > 0"},
+            "repeats": 3,
+            "seed": 8,
+            "limits": {"max_cost": 1.5},
+        },
+    )
+    record = other.run.evaluation
+    assert record["selection"] == {"sample": 1, "where": "input > 0", "seed": 8}
+    assert record["limits"] == {"max_errors": 0, "max_cost": 1.5}
+    assert [do(bot), do(bot)][1] is not None
+    done = jobs_of(bot).get(other.id)
+    assert done.run.stats.rows == 3
+    assert jobs_of(bot).reset(other.id).run.evaluation == done.run.evaluation
+
+
+def test_how_samples_are_worked_on_is_checked(bot: Project) -> None:
+    bot.write("entrypoints/train.yaml", "command: [x]\n")
+    with pytest.raises(InvalidDocuments) as caught:
+        create(bot, "train", evaluation={"repeats": 3})
+    assert [str(problem) for problem in caught.value.problems] == [
+        "job: repeats: entrypoint 'train' runs a program, not an evaluation"
+    ]
+    known = "selection, repeats, seed, limits, concurrency"
+    with pytest.raises(InvalidDocuments, match=f"job: workflow: not known; there are {known}"):
+        create(bot, evaluation={"workflow": "other"})
+    with pytest.raises(InvalidInput, match="a selection has no field 'first'"):
+        create(bot, evaluation={"selection": {"first": 3}})
+    with pytest.raises(InvalidInput, match="repeats is 0; it must be at least 1"):
+        create(bot, evaluation={"repeats": 0})
+    assert waiting(bot.workspace) == []
+
+
 def test_a_queue_needs_a_repository_on_disk(project: Project) -> None:
     with_entrypoints(project)
     with pytest.raises(NotAllowed, match="a queue needs a repository on disk"):

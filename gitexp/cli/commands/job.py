@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
 from gitexp.cli.arguments import experiment_argument, pairs, tags_of, version_option
 from gitexp.cli.catalogue import JOB_COMMANDS
+from gitexp.cli.dataset_arguments import CHOOSING, selection_of
+from gitexp.cli.evaluation_arguments import LIMITS, PASSES, limits_of
 from gitexp.cli.groups import LazyGroup, command, group
 from gitexp.cli.job_views import (
     change_table,
@@ -42,6 +45,19 @@ class _JobGroup(LazyGroup):
         return super().resolve_command(ctx, args)
 
 
+def _evaluation_options(function: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed((*CHOOSING, *PASSES, *LIMITS)):
+        function = option(function)
+    return function
+
+
+def _evaluation(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how the samples of a job are worked on, as far as somebody said."""
+    passes = {name: chosen[name] for name in ("repeats", "seed") if chosen[name] is not None}
+    parts = {"selection": selection_of(chosen), "limits": limits_of(chosen)}
+    return {**passes, **{name: part for name, part in parts.items() if part}}
+
+
 @group("job", sections=JOB_COMMANDS, cls=_JobGroup)
 @click.pass_context
 def job_command(context: click.Context) -> None:
@@ -59,6 +75,7 @@ def job_command(context: click.Context) -> None:
     examples=[
         "gitexp job create tone --entrypoint nightly",
         "gitexp job create tone --entrypoint nightly --set epochs=5 --dataset questions",
+        "gitexp job create tone --entrypoint nightly --limit 20 --repeats 3 --max-cost 5",
         "gitexp job create tone --entrypoint report --after 20260131T060000-k3fgq2x7",
         "gitexp job create tone --entrypoint nightly --defer-until 2026-01-31T06:00:00Z",
     ],
@@ -81,6 +98,7 @@ def job_command(context: click.Context) -> None:
     metavar="NAME=RUN/PATH",
     help="Give it an artifact of a run; may be repeated",
 )
+@_evaluation_options
 @version_option
 @click.option("--defer-until", metavar="MOMENT", help="Do not begin before this moment")
 @click.option("--after", metavar="JOB", help="Do not begin before this job has finished")
@@ -121,6 +139,7 @@ def create_command(output: Output, experiment: str, entrypoint: str, **chosen: A
         max_attempts=chosen["max_attempts"],
         defer_until=moment_of(chosen["defer_until"], "--defer-until"),
         after=chosen["after"] or "",
+        evaluation=_evaluation(chosen),
     )
     job = create_job(session.repository.workspace, request)
     jobs = jobs_of(session)

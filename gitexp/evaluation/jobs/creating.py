@@ -14,12 +14,12 @@ from gitexp.errors import InvalidInput, NotAllowed
 from gitexp.evaluation.datasets.loading import load
 from gitexp.evaluation.jobs import inputs
 from gitexp.evaluation.jobs.commands import variables_of, words_of
-from gitexp.evaluation.jobs.entrypoints import Entrypoint, load_entrypoint
+from gitexp.evaluation.jobs.entrypoints import EVALUATION, Entrypoint, load_entrypoint
 from gitexp.evaluation.jobs.queue import get_job
 from gitexp.evaluation.jobs.states import Job, with_change
-from gitexp.evaluation.jobs.values import artifacts_of, dataset_of, resolved
+from gitexp.evaluation.jobs.values import FILE, artifacts_of, dataset_of, resolved
 from gitexp.evaluation.running.planning import make_plan, project_directory
-from gitexp.evaluation.running.requests import EvaluationRequest
+from gitexp.evaluation.running.requests import EvaluationRequest, request_of
 from gitexp.experiments.headers import Header
 from gitexp.experiments.versions import latest_version
 from gitexp.ids import RunId, new_run_id
@@ -50,6 +50,8 @@ class JobRequest:
         texts: values as they were typed, read by the types of the parameters.
         dataset: a name; the entrypoint's default when empty.
         artifacts: `RUN/PATH` by the names that the entrypoint has for them.
+        evaluation: how its samples are worked on, where the entrypoint says otherwise or nothing:
+            `selection`, `repeats`, `seed`, `limits`, `concurrency`.
         version: a revision of the experiment.
         timeout: the seconds of one attempt; the entrypoint's when None.
         max_attempts: how often it is begun when workers die; the entrypoint's when None.
@@ -64,6 +66,7 @@ class JobRequest:
     texts: Mapping[str, str] = field(default_factory=dict)
     dataset: str = ""
     artifacts: Mapping[str, str] = field(default_factory=dict)
+    evaluation: Mapping[str, Any] = field(default_factory=dict)
     version: str = "latest"
     name: str = ""
     description: str = ""
@@ -149,6 +152,12 @@ def _resolved(
     found = ProblemCollector()
     values = resolved(entrypoint, project, request.values, request.texts, standing, found)
     dataset = dataset_of(entrypoint, request.dataset, found)
+    for name in request.evaluation:
+        if entrypoint.command:
+            message = f"entrypoint {entrypoint.name!r} runs a program, not an evaluation"
+            found.add(FILE, name, message)
+        elif name not in EVALUATION:
+            found.add(FILE, name, f"not known; there are {', '.join(EVALUATION)}")
     asked = artifacts_of(entrypoint, request.artifacts, found)
     artifacts = inputs.pinned(workspace, asked, found)
     found.raise_if_any(hint=f"See `gitexp entrypoint show {entrypoint.name}`.")
@@ -231,20 +240,32 @@ def _evaluation(
     arguments: Mapping[str, Any],
     given: _Given,
 ) -> EvaluationRequest:
-    return EvaluationRequest(
-        experiment=request.experiment,
-        dataset=given.dataset,
-        workflow=entrypoint.workflow,
-        evaluators=entrypoint.evaluators,
-        evaluator_workflows=entrypoint.evaluator_workflows,
-        version=request.version,
-        overrides=overrides,
-        arguments=arguments,
-        name=request.name,
-        description=request.description,
-        tags=check_tags(request.tags),
-        concurrency=entrypoint.concurrency,
+    return request_of(
+        {
+            "experiment": request.experiment,
+            "dataset": given.dataset,
+            "workflow": entrypoint.workflow,
+            "evaluators": entrypoint.evaluators,
+            "evaluator_workflows": entrypoint.evaluator_workflows,
+            "version": request.version,
+            "overrides": overrides,
+            "arguments": arguments,
+            "name": request.name,
+            "description": request.description,
+            "tags": check_tags(request.tags),
+            **_worked_on(entrypoint.evaluation, request.evaluation),
+        }
     )
+
+
+def _worked_on(usual: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how samples are worked on: as asked, else as the entrypoint says."""
+    found = {**usual, **asked}
+    for part in ("selection", "limits"):
+        found[part] = {**usual.get(part, {}), **asked.get(part, {})}
+    if "sample" in found["selection"] and "seed" in found:
+        found["selection"].setdefault("seed", found["seed"])
+    return found
 
 
 def _program(

@@ -15,7 +15,6 @@ from gitexp.documents.problems import Problem
 from gitexp.documents.values import Path as Place
 from gitexp.errors import InvalidDocuments, InvalidInput
 from gitexp.evaluation.files import name_in, names_of_files, read_project_file
-from gitexp.evaluation.running.requests import CONCURRENCY
 from gitexp.project.slots import Slot
 from gitexp.runs.references import Reference
 
@@ -24,6 +23,9 @@ DEFAULT_QUEUE = "default"
 
 DEFAULT_TIMEOUT = 24 * 3600.0
 """Seconds that a job may take when nobody says otherwise."""
+
+EVALUATION = ("selection", "repeats", "seed", "limits", "concurrency")
+"""What a file may say of how the samples of its jobs are worked on."""
 
 COMMAND_VARIABLES = frozenset(["parameters", "dataset", "artifacts", "job"])
 """What the templates of a command may name."""
@@ -59,6 +61,7 @@ class Entrypoint:
         workflow: the name of a workflow, or a list of tasks; empty where there is a command.
         command: a program and its arguments, with templates in them.
         queues: where its jobs may wait; the first one is the usual one.
+        evaluation: fields of the request of its evaluations, as `EVALUATION` names them.
         timeout: the seconds that a job may take.
         max_attempts: how often a job is begun when the processes that work on it die.
         definition: the whole file, for the record.
@@ -73,7 +76,7 @@ class Entrypoint:
     command: tuple[str, ...] = ()
     evaluators: tuple[str, ...] = ()
     evaluator_workflows: tuple[str, ...] = ()
-    concurrency: int = CONCURRENCY
+    evaluation: Mapping[str, Any] = field(default_factory=dict)
     queues: tuple[str, ...] = (DEFAULT_QUEUE,)
     timeout: float = DEFAULT_TIMEOUT
     max_attempts: int = 1
@@ -131,7 +134,7 @@ def entrypoint_of(name: str, data: Mapping[str, Any]) -> Entrypoint:
         command=tuple(data.get("command", ())),
         evaluators=tuple(data.get("evaluators", ())),
         evaluator_workflows=tuple(data.get("evaluator_workflows", ())),
-        concurrency=data.get("concurrency", CONCURRENCY),
+        evaluation={name: data[name] for name in EVALUATION if name in data},
         queues=tuple(data.get("queues", (DEFAULT_QUEUE,))),
         timeout=seconds_of(data.get("timeout", DEFAULT_TIMEOUT)),
         max_attempts=data.get("max_attempts", 1),

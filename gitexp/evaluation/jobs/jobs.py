@@ -41,6 +41,7 @@ class Jobs:
         max_attempts: int | None = None,
         defer_until: datetime | None = None,
         after: str = "",
+        evaluation: Mapping[str, Any] | None = None,
     ) -> Job:
         """Return a new job, which waits in its queue.
 
@@ -53,6 +54,8 @@ class Jobs:
             max_attempts: how often the job is begun when workers die.
             defer_until: it does not begin before.
             after: the id of a job that has to finish before it begins.
+            evaluation: how samples are worked on where that is to be otherwise than the
+                entrypoint says: `selection`, `repeats`, `seed`, `limits`, `concurrency`.
 
         Raises:
             NotFound: there is no such experiment, version, entrypoint, dataset, workflow or job.
@@ -77,6 +80,7 @@ class Jobs:
             max_attempts=max_attempts,
             defer_until=defer_until,
             after=after,
+            evaluation=dict(evaluation or {}),
         )
         return create_job(self._workspace, request)
 
