@@ -47,6 +47,7 @@ RENEWALS_DIR = "renewals"
 VOTES_DIR = "votes"
 
 BRANCHES = "refs/heads/"
+CHANGE_BRANCHES = f"{BRANCHES}change/"
 PINS = "refs/gitexp/pins/"
 DATASET_SUFFIXES = (".jsonl", ".csv", ".yaml", ".parquet")
 DESCRIPTION_SUFFIX = ".dataset.yaml"
@@ -236,7 +237,7 @@ def runs_branch(project: Name, name: Name) -> str:
 
 def change_branches(project: Name) -> str:
     """Return how the references of all change requests of a project begin."""
-    return f"{BRANCHES}change/{project}/"
+    return f"{CHANGE_BRANCHES}{project}/"
 
 
 def change_branch(project: Name, change: str) -> str:

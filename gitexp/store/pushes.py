@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from gitexp.documents import layout
 from gitexp.errors import InvalidInput, PushRejected, RemoteUnavailable
 from gitexp.ids import ObjectId, is_object_id
 from gitexp.store.model import PushUpdate
@@ -44,6 +45,7 @@ def refuse_rewrites(
 ) -> None:
     """Refuse a push that would take something out of a branch, before anything is sent.
 
+    Only the branch of a change request may: it is put on top of an environment that has moved.
     `descends(old, new)` tells whether `new` has `old` in its history.
 
     Raises:
@@ -52,7 +54,8 @@ def refuse_rewrites(
     reasons = {
         update.ref: NOT_A_DESCENDANT
         for update in updates
-        if update.ref.startswith("refs/heads/")
+        if update.ref.startswith(layout.BRANCHES)
+        and not update.ref.startswith(layout.CHANGE_BRANCHES)
         and update.old is not None
         and update.new is not None
         and update.old != update.new

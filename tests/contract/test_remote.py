@@ -168,6 +168,18 @@ def test_outside_the_branches_a_reference_may_move_anywhere(
     assert place.refs() == {pin: line["s"]}
 
 
+def test_the_branch_of_a_change_request_may_move_anywhere_by_compare_and_swap(
+    place: Place, ada: Person, line: dict[str, ObjectId]
+) -> None:
+    branch = "refs/heads/change/bot/20260102-aaaaaaaa"
+    ada.remote.push([move(branch, None, line["c"])])
+    ada.remote.push([move(branch, line["c"], line["s"]), move(X, None, line["a"])])
+    assert place.refs() == {branch: line["s"], X: line["a"]}
+    with pytest.raises(PushRejected):
+        ada.remote.push([move(branch, line["c"], line["b"])])
+    assert place.refs()[branch] == line["s"]
+
+
 def test_a_new_value_that_is_not_here_is_refused(place: Place, ada: Person) -> None:
     with pytest.raises(MissingObject) as caught:
         ada.remote.push([move(X, None, ABSENT)])

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from gitexp.documents import layout
 from gitexp.errors import Conflict, MissingObject, PushRejected
@@ -17,11 +14,9 @@ from gitexp.runs.recording.recounting import recounted
 from gitexp.store.history import merge_base
 from gitexp.store.model import PushUpdate, TreeId
 from gitexp.store.protocol import Store
+from gitexp.store.races import Refusals, back_off
 from gitexp.store.transaction import Transaction, transact
 from gitexp.store.trees import merge_trees, tree_of
-
-_MOST_RACES = 25
-_MOST_UNMOVED = 3
 
 
 def fetch(workspace: Workspace) -> None:
@@ -57,7 +52,7 @@ def push(
         PushRejected: the remote refuses for another reason than a race.
         RemoteUnavailable: it cannot be reached.
     """
-    refusals = _Refusals()
+    refusals = Refusals()
     while True:
         updates = _plan(workspace, names)
         if not updates:
@@ -66,35 +61,15 @@ def push(
         try:
             workspace.remote().push(updates)
         except PushRejected as exc:
-            (pause or _back_off)(refusals.count)
+            (pause or back_off)(refusals.count)
             fetch(workspace)
             refusals.add(exc, moved=any(_moved(workspace, update) for update in updates))
         else:
             return tuple(RefChange(ref=u.ref, old=u.old, new=u.new) for u in updates)
 
 
-@dataclass
-class _Refusals:
-    """The pushes that were refused: a race is worth many attempts, anything else only a few."""
-
-    count: int = 0
-    unmoved: int = 0
-
-    def add(self, refusal: PushRejected, *, moved: bool) -> None:
-        """Count a refusal, and raise it when there were enough of them."""
-        self.count += 1
-        # A reference that another push holds locked is refused too, before it moves.
-        self.unmoved = 0 if moved else self.unmoved + 1
-        if self.count >= _MOST_RACES or self.unmoved >= _MOST_UNMOVED:
-            raise refusal
-
-
 def _moved(workspace: Workspace, update: PushUpdate) -> bool:
     return workspace.store.ref(workspace.tracking(update.ref)) != update.old
-
-
-def _back_off(failures: int) -> None:
-    time.sleep(random.uniform(0, min(0.5, 0.02 * 2**failures)))
 
 
 def _plan(workspace: Workspace, names: Sequence[str] | None) -> tuple[PushUpdate, ...]:
