@@ -42,9 +42,10 @@ def environment_argument(name: str = "environment", **attributes: Any) -> Decora
     )
 
 
-def side_argument(name: str) -> Decorator:
+def side_argument(name: str, **attributes: Any) -> Decorator:
     """Return an argument that names one side of a comparison."""
-    return click.argument(name, metavar=name.upper(), shell_complete=complete_either)
+    optional = f"[{name.upper()}]" if attributes.get("required") is False else name.upper()
+    return click.argument(name, metavar=optional, shell_complete=complete_either, **attributes)
 
 
 set_option = click.option(

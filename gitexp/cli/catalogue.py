@@ -18,7 +18,7 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("commit", commit="Save a version of an experiment's parameters"),
         **entries("versions", versions="List the versions of an experiment"),
         **entries("show", show="Show a version and its values"),
-        **entries("diff", diff="Compare two versions or environments value by value"),
+        **entries("diff", diff="Compare versions, environments or revisions value by value"),
     },
     "Share": {
         **entries("share", share="Send an experiment to the shared remote"),

@@ -7,14 +7,22 @@ from typing import TYPE_CHECKING
 import click
 
 from gitexp.cli.arguments import side_argument
-from gitexp.cli.changes import change_table, fenced, text_diffs
+from gitexp.cli.diff_views import (
+    difference_table,
+    lines_for_people,
+    names_of,
+    notes_of,
+    results_table,
+    rows_of,
+    text_lines,
+)
 from gitexp.cli.failures import AnswerIsNo
 from gitexp.cli.groups import command
 from gitexp.cli.output import Output, output_options
 from gitexp.cli.safety import visible
 
 if TYPE_CHECKING:
-    from gitexp.environments.diffing import Diff
+    from gitexp.review.diffing.model import ProjectDiff
 
 exit_code_option = click.option(
     "--exit-code", is_flag=True, help="Exit with 3 when there are differences"
@@ -25,34 +33,63 @@ exit_code_option = click.option(
     "diff",
     examples=[
         "gitexp diff tone@latest~1 tone",
-        "gitexp diff env:staging env:production",
-        "gitexp diff tone env:production --exit-code",
+        "gitexp diff env:production",
+        "gitexp diff main...exp/bot/tone",
+        "gitexp diff --merge-base origin/main origin/pull/12/head --format md",
+        "gitexp diff env:staging env:production --exit-code",
     ],
 )
-@side_argument("a")
-@side_argument("b")
+@side_argument("a", required=False)
+@side_argument("b", required=False)
+@click.option("--merge-base", is_flag=True, help="Compare what B changed since it left A")
+@click.option("--no-results", is_flag=True, help="Leave out the results of runs")
 @exit_code_option
 @output_options
-def diff_command(output: Output, a: str, b: str, exit_code: bool) -> None:
-    """Compare two versions or environments value by value
+def diff_command(
+    output: Output,
+    a: str | None,
+    b: str | None,
+    merge_base: bool,
+    no_results: bool,
+    exit_code: bool,
+) -> None:
+    """Compare versions, environments or revisions value by value
 
-    Each side is EXPERIMENT, EXPERIMENT@REVISION, env:ENVIRONMENT, or a commit.
+    A side is EXPERIMENT, EXPERIMENT@REVISION, env:ENVIRONMENT, or a revision: a commit, a branch,
+    a tag, REMOTE/pull/12/head. A...B compares B with where it left A. Without B, a revision or an
+    experiment is compared with the working tree, a version or an environment with the latest
+    version; without A, the working tree with HEAD.
     """
-    diff = output.session.repository.diff(a, b)
+    repository = output.session.repository
+    diff = repository.diff(a, b, merge_base=merge_base, results=not no_results)
+    repository.flush()
     show_diff(output, diff)
-    if exit_code and diff.changes:
+    if exit_code and not diff.same:
         raise AnswerIsNo
 
 
-def show_diff(output: Output, diff: Diff) -> None:
-    """Write a comparison; long texts follow the table as unified diffs."""
-    labels = (visible(diff.a.label), visible(diff.b.label))
-    table = change_table(diff.changes, note="" if diff.changes else "no differences")
-    output.listing(diff.changes, table, ids=[change.name for change in diff.changes], document=diff)
+def show_diff(output: Output, diff: ProjectDiff) -> None:
+    """Write a comparison; long texts and results follow the table."""
+    items = [*diff.changes] if diff.of_values else [*rows_of(diff)]
+    output.listing(items, difference_table(diff), ids=names_of(diff), document=diff)
     if output.quiet or output.format not in ("table", "md"):
         return
-    for name, text in text_diffs(diff.changes, labels):
+    _show_texts(output, diff)
+    results = results_table(diff)
+    if results.rows:
+        output.data("\n") if output.format == "md" else output.text("\n")
+        output.table(results)
+    for note in notes_of(diff):
+        output.session.say(visible(note))
+
+
+def _show_texts(output: Output, diff: ProjectDiff) -> None:
+    from gitexp.review.reporting.escaping import markdown_block, markdown_code
+
+    for name, lines in text_lines(diff):
         if output.format == "md":
-            output.data(f"\n`{name}`\n\n{fenced(text)}")
+            block = markdown_block(lines, language="diff")
+            output.data(f"\n{markdown_code(name)}\n\n{block}\n")
         else:
-            output.text(f"\n{text}")
+            heads = [f"--- {diff.a.label} {name}", f"+++ {diff.b.label} {name}"]
+            output.text("\n" + lines_for_people([*heads, *lines]))

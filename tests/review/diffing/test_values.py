@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gitexp.environments.diffing import diff
+from gitexp.review.diffing.comparing import compare as diff
 from gitexp.environments.promotion import promote, unbind
 from gitexp.errors import InvalidInput, NotBound, NotFound
 from gitexp.experiments.changes import same_value, value_changes
