@@ -24,6 +24,7 @@ from gitexp.errors import (
     RemoteUnavailable,
     StoreError,
 )
+from gitexp.evaluation.datasets import fetching
 from gitexp.evaluation.datasets.loading import Dataset, load
 from gitexp.project.workspace import Workspace
 from gitexp.store.lfs.pointers import Pointer
@@ -434,6 +435,22 @@ def test_other_bytes_than_those_pinned_are_refused_and_not_kept(
     )
     assert workspace.directory is not None
     assert list((workspace.directory / ".git" / "gitexp" / "datasets").iterdir()) == []
+
+
+def test_an_address_without_an_end_is_given_up(
+    workspace: Workspace, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "MAX_FETCHED_BYTES", len(DATA) - 1)
+    url, files = web
+    files.contents["/q.jsonl"] = DATA
+    pin(workspace, f"{url}/q.jsonl")
+    with pytest.raises(InvalidInput) as caught:
+        read(workspace)
+    most = f"more than {len(DATA) - 1:,} bytes, the most that are fetched"
+    assert str(caught.value) == f"{url}/q.jsonl has {most}"
+    assert list(fetching.copies(workspace).iterdir()) == []
+    monkeypatch.setattr(fetching, "MAX_FETCHED_BYTES", len(DATA))
+    assert len(read(workspace)) == 3
 
 
 def test_a_damaged_copy_is_fetched_again(workspace: Workspace, web: Web) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +43,9 @@ from gitexp.store.urls import sanitize
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
+
+MAX_FETCHED_BYTES = 32 * 2**30
+"""The most bytes that are fetched, so that an address without an end fills no disk."""
 
 _FSSPEC = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory")
 SCHEMES = ("https", "http", "file", *_FSSPEC)
@@ -97,7 +100,8 @@ def fetch(workspace: Workspace, url: str, *, expected: str | None = None) -> Pat
         DamagedObject: the bytes are not those that were expected; nothing was kept.
         NotFound: nothing is there.
         RemoteError: it cannot be read.
-        InvalidInput: the address cannot be used, or what it needs is not installed.
+        InvalidInput: the address cannot be used, it holds more than is fetched, or what it needs
+            is not installed.
         StoreError: the copy cannot be written.
     """
     if fault := url_fault(url):
@@ -109,7 +113,7 @@ def fetch(workspace: Workspace, url: str, *, expected: str | None = None) -> Pat
         _clear(directory, workspace.surroundings.clock.now())
         try:
             with contextlib.closing(_pieces(workspace, url)) as pieces:
-                passing = Hashed(pieces)
+                passing = Hashed(_bounded(url, pieces))
                 create_file(str(draft), passing)
             _require(url, passing.oid, expected)
             replace_file(str(draft), str(directory / passing.oid))
@@ -117,6 +121,19 @@ def fetch(workspace: Workspace, url: str, *, expected: str | None = None) -> Pat
             remove_file(str(draft))
         sync_directory(str(directory))
     return directory / passing.oid
+
+
+def _bounded(url: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield pieces as long as there are not too many bytes in all."""
+    left = MAX_FETCHED_BYTES
+    for piece in pieces:
+        left -= len(piece)
+        if left < 0:
+            raise InvalidInput(
+                f"{url} has more than {MAX_FETCHED_BYTES:,} bytes, the most that are fetched",
+                hint="Divide it into several files, and describe each.",
+            )
+        yield piece
 
 
 def _clear(directory: Path, now: datetime) -> None:
