@@ -9,21 +9,20 @@ clone, which is completed by the `git` program (module `promises`).
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from gitexp.clock import SystemClock
 from gitexp.errors import GitexpError, InvalidInput, MissingObject, StoreError
 from gitexp.ids import ObjectId
 from gitexp.store import locations
 from gitexp.store.files import write_errors
 from gitexp.store.gitconfig import GitConfig, Place
 from gitexp.store.locks import GIT_WAIT, LOCK_WAIT, RepositoryLock
-from gitexp.store.model import Head, ObjectKind, RawObject, RefUpdate
+from gitexp.store.model import Head, NewObject, ObjectKind, RawObject, RefUpdate
 from gitexp.store.objectfiles import ObjectFiles
 from gitexp.store.refs import RefFiles
 from gitexp.store.sharing import Sharing
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
     from gitexp.store.promises import Promises
     from gitexp.store.reflogs import Reflogs
     from gitexp.store.refupdates import RefUpdates
+
+T = TypeVar("T")
 
 _PRIVATE_NAME = "gitexp"
 _PRUNED = "the change was made, but objects of it may have been removed by `git prune`"
@@ -160,13 +161,20 @@ class DiskStore:
 
         What a partial clone left out is fetched, when the environment has the `git` program.
         """
+        return self._brought(object_id, lambda: self._objects.read(object_id, limit=limit))
+
+    def pieces(self, object_id: ObjectId, *, limit: int | None = None) -> Iterator[bytes]:
+        """Return the bytes of an object in pieces; raises as `Store` says."""
+        return self._brought(object_id, lambda: self._objects.pieces(object_id, limit=limit))
+
+    def _brought(self, object_id: ObjectId, look: Callable[[], T]) -> T:
         try:
-            return self._objects.read(object_id, limit=limit)
+            return look()
         except MissingObject as exc:
             missing = exc
         try:
             if self._promises.keep(object_id):
-                return self._objects.read(object_id, limit=limit)
+                return look()
         except MissingObject as exc:
             missing = exc
         raise MissingObject(missing.message, hint=self._missing_hint(object_id)) from missing
@@ -250,7 +258,7 @@ class DiskStore:
                 recover(str(self.private_dir), root=str(self.common_dir))
             yield
 
-    def apply(self, objects: Sequence[RawObject], updates: Sequence[RefUpdate]) -> None:
+    def apply(self, objects: Sequence[NewObject], updates: Sequence[RefUpdate]) -> None:
         """Make objects durable, then move references, all or none; raises as `Store` says."""
         from gitexp.store.durable import ObjectWriter
         from gitexp.store.pending import Pending
@@ -298,7 +306,7 @@ class DiskStore:
         return RepositoryLock(self.private_dir, wait=self._lock_wait, sharing=self._sharing)
 
     def _prepare(
-        self, objects: Sequence[RawObject], moves: RefUpdates, pending: Pending
+        self, objects: Sequence[NewObject], moves: RefUpdates, pending: Pending
     ) -> list[Checkout]:
         """Make ready what is to be moved; return the working trees that move along."""
         places = self._checkouts(dict(moves.moved))
@@ -314,7 +322,7 @@ class DiskStore:
     def _follow(
         self,
         places: Sequence[Checkout],
-        objects: Sequence[RawObject],
+        objects: Sequence[NewObject],
         moved: Mapping[str, RefUpdate],
         pending: Pending,
     ) -> None:
@@ -340,7 +348,7 @@ class DiskStore:
         found = checkouts(self.common_dir, main, self._hash_length)
         return [place for place in found if place.branch in names]
 
-    def _check_targets(self, objects: Sequence[RawObject], updates: Sequence[RefUpdate]) -> None:
+    def _check_targets(self, objects: Sequence[NewObject], updates: Sequence[RefUpdate]) -> None:
         """Check that what references are to point at exists, and is a commit for a branch."""
         kinds = {raw.id: raw.kind for raw in objects}
         for update in updates:
@@ -361,17 +369,18 @@ class DiskStore:
             ) from exc
 
     def _log(
-        self, objects: Sequence[RawObject], moves: RefUpdates, places: Sequence[Checkout]
+        self, objects: Sequence[NewObject], moves: RefUpdates, places: Sequence[Checkout]
     ) -> None:
         """Write reflogs: of every reference that moved, and of the HEADs that moved with it."""
-        from gitexp.store.reflogs import committer_line
+        from gitexp.store.reflogs import committer_line, identity_line
 
         staged = {raw.id: raw.data for raw in objects if raw.kind == "commit"}
         logs = self._reflogs(self.git_dir)
         heads = {self.git_dir: self._refs.resolve("HEAD")}
         heads.update((Path(place.git_dir), place.branch) for place in places)
         for name, update in moves.moved:
-            who = committer_line(staged.get(update.new or ObjectId(""), b"")) or self._identity()
+            who = committer_line(staged.get(update.new or ObjectId(""), b""))
+            who = who or identity_line(self._environ, self.config)
             logs.append(name, update, who=who)
             for git_dir, branch in heads.items():
                 if branch == name:
@@ -388,11 +397,3 @@ class DiskStore:
             policy=self.config("core.logallrefupdates"),
             bare=self.worktree is None,
         )
-
-    def _identity(self) -> bytes:
-        """Return who moves a reference now, for a reflog."""
-        name = self._environ.get("GIT_COMMITTER_NAME") or self.config("user.name") or "gitexp"
-        email = self._environ.get("GIT_COMMITTER_EMAIL") or self.config("user.email") or ""
-        plain = "".join(c for c in f"{name}\n{email}" if c not in "<>\0\r").split("\n")
-        stamp = f"{SystemClock().now().timestamp():.0f} +0000"
-        return f"{plain[0]} <{plain[-1]}> {stamp}".encode("utf-8", "replace")

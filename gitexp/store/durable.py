@@ -23,10 +23,11 @@ import os
 import secrets
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from gitexp.store.files import create_file, make_directories, replace_file, sync_directory
-from gitexp.store.model import RawObject
+from gitexp.store.model import NewObject
 from gitexp.store.objectfiles import ObjectFiles, loose_path
 from gitexp.store.pending import Pending
 from gitexp.store.sharing import PRIVATE, Sharing
@@ -46,6 +47,7 @@ _ATTEMPTS = 5
 _TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
 _LEVEL = 1
 _LARGE_OFFSET = 1 << 31
+_PART = 1 << 18
 
 
 class ObjectWriter:
@@ -54,9 +56,9 @@ class ObjectWriter:
     def __init__(self, objects: ObjectFiles, *, sharing: Sharing = PRIVATE) -> None:
         self._objects = objects
         self._sharing = sharing
-        self._exposed: list[RawObject] = []
+        self._exposed: list[NewObject] = []
 
-    def write(self, objects: Sequence[RawObject], pending: Pending) -> None:
+    def write(self, objects: Sequence[NewObject], pending: Pending) -> None:
         """Make objects durable; a pack is kept from `git repack` until `pending` is closed.
 
         Raises:
@@ -93,14 +95,14 @@ class ObjectWriter:
             2, "objects vanish as often as they are written", self._objects.path
         )
 
-    def _write_loose(self, objects: Sequence[RawObject], pending: Pending) -> None:
+    def _write_loose(self, objects: Sequence[NewObject], pending: Pending) -> None:
         top = self._objects.path
         directory = os.path.join(top, "pack")
         drafts = [_draft(directory, f"{pending.token}-{n}") for n in range(len(objects))]
         pending.temporary(*drafts)
         make_directories(directory)
         for raw, draft in zip(objects, drafts, strict=True):
-            create_file(draft, [_loose(raw)], mode=_MODE)
+            create_file(draft, _loose(raw), mode=_MODE)
             self._sharing.adjust(draft)
         directories: dict[str, None] = {}
         for raw, draft in zip(objects, drafts, strict=True):
@@ -126,7 +128,7 @@ class ObjectWriter:
                 return changed
         raise FileNotFoundError(2, "vanishes as often as it is made", directory)
 
-    def _write_pack(self, objects: Sequence[RawObject], pending: Pending) -> None:
+    def _write_pack(self, objects: Sequence[NewObject], pending: Pending) -> None:
         directory = os.path.join(self._objects.path, "pack")
         entries = _Entries(objects, self._objects.hash_length)
         draft = _draft(directory, f"{pending.token}-pack")
@@ -162,7 +164,7 @@ class _Entries:
         checksum: the hash of the pack's bytes, once they were all produced.
     """
 
-    def __init__(self, objects: Sequence[RawObject], hash_length: int) -> None:
+    def __init__(self, objects: Sequence[NewObject], hash_length: int) -> None:
         self._objects = objects
         self._new_hash = functools.partial(
             hashlib.sha256 if hash_length == 64 else hashlib.sha1, usedforsecurity=False
@@ -176,11 +178,13 @@ class _Entries:
         hasher, offset = self._new_hash(header), len(header)
         yield header
         for raw in self._objects:
-            entry = _entry_header(raw) + zlib.compress(raw.data, _LEVEL)
-            self._rows.append((bytes.fromhex(raw.id), zlib.crc32(entry), offset))
-            hasher.update(entry)
-            offset += len(entry)
-            yield entry
+            start, crc = offset, 0
+            for part in _deflated(raw.pieces(), begin=_entry_header(raw)):
+                crc = zlib.crc32(part, crc)
+                hasher.update(part)
+                offset += len(part)
+                yield part
+            self._rows.append((bytes.fromhex(raw.id), crc, start))
         self.checksum = hasher.digest()
         yield self.checksum
 
@@ -215,20 +219,31 @@ def _fanout(names: Sequence[bytes]) -> list[int]:
     return counts
 
 
-def _header(raw: RawObject) -> bytes:
-    return b"%s %d\0" % (raw.kind.encode(), len(raw.data))
+def _header(raw: NewObject) -> bytes:
+    return b"%s %d\0" % (raw.kind.encode(), raw.size)
 
 
-def _loose(raw: RawObject) -> bytes:
-    """Return the content of a loose object's file; put together first, it would be there twice."""
+def _loose(raw: NewObject) -> Iterator[bytes]:
+    """Yield the content of a loose object's file; put together first, it would be there twice."""
+    return _deflated(chain([_header(raw)], raw.pieces()))
+
+
+def _deflated(pieces: Iterable[bytes], *, begin: bytes = b"") -> Iterator[bytes]:
+    """Yield what stands before pieces, and the pieces compressed; a small object in one part."""
     packer = zlib.compressobj(_LEVEL)
-    parts = [packer.compress(_header(raw)), packer.compress(raw.data), packer.flush()]
-    return b"".join(parts)
+    parts, size = [begin], 0
+    for piece in pieces:
+        parts.append(packer.compress(piece))
+        size += len(parts[-1])
+        if size > _PART:
+            yield b"".join(parts)
+            parts, size = [], 0
+    yield b"".join([*parts, packer.flush()])
 
 
-def _entry_header(raw: RawObject) -> bytes:
+def _entry_header(raw: NewObject) -> bytes:
     """Return type and size: four bits of the size, then seven at a time, least first."""
-    size = len(raw.data)
+    size = raw.size
     byte, size = _TYPES[raw.kind] << 4 | size & 15, size >> 4
     encoded = bytearray()
     while size:

@@ -16,7 +16,7 @@ from gitexp.errors import (
     StoreError,
 )
 from gitexp.ids import ObjectId
-from gitexp.store.model import Head, RawObject, RefUpdate
+from gitexp.store.model import Head, NewObject, RawObject, RefUpdate
 from gitexp.store.objects import hash_object
 from gitexp.store.refnames import ref_name_fault
 
@@ -70,6 +70,10 @@ class MemoryStore:
         if hash_object(raw.kind, raw.data, hash_length=self._hash_length) != object_id:
             raise DamagedObject(f"the bytes of object {object_id} are not what its name says")
         return raw
+
+    def pieces(self, object_id: ObjectId, *, limit: int | None = None) -> Iterator[bytes]:
+        """Return the bytes of an object in one piece; raises as `Store` says."""
+        return self.read(object_id, limit=limit).pieces()
 
     def has(self, object_id: ObjectId) -> bool:
         """Return whether an object is in this store."""
@@ -144,11 +148,11 @@ class MemoryStore:
             self._holder = None
             self._lock.release()
 
-    def apply(self, objects: Sequence[RawObject], updates: Sequence[RefUpdate]) -> None:
+    def apply(self, objects: Sequence[NewObject], updates: Sequence[RefUpdate]) -> None:
         """Add objects, then move references, all or none; raises as `Store` says."""
         if self._holder != threading.get_ident():
             raise RuntimeError("apply() needs the lock that exclusive() holds")
-        added = {raw.id: raw for raw in objects}
+        added = {new.id: RawObject(id=new.id, kind=new.kind, data=new.data) for new in objects}
         moved: dict[str, ObjectId | None] = {}
         for update in updates:
             name = self._check(update, added)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NewType
+from typing import Literal, NewType, Protocol
 
 from gitexp.ids import ObjectId
 
@@ -27,6 +27,43 @@ class RawObject:
     id: ObjectId
     kind: ObjectKind
     data: bytes
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        return len(self.data)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes."""
+        yield self.data
+
+
+class NewObject(Protocol):
+    """An object to be written; its bytes may be made piece by piece."""
+
+    @property
+    def id(self) -> ObjectId:
+        """Its id."""
+        ...
+
+    @property
+    def kind(self) -> ObjectKind:
+        """Its kind."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        ...
+
+    @property
+    def data(self) -> bytes:
+        """All bytes together."""
+        ...
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes; the same ones each time."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

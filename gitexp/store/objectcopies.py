@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import os
 import zlib
-from typing import Protocol
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol
 
 from gitexp.errors import DamagedObject
 from gitexp.store.files import read_error, read_present, sync_directory, sync_file
 from gitexp.store.model import ObjectKind
 from gitexp.store.packs import Content, Pack
 
+if TYPE_CHECKING:
+    from zlib import _Decompress as Inflater
+
 FSCK = "`git fsck` lists what is damaged; a clone or the remote may have it whole."
 _LONGEST_HEADER = 32
 _HEADER_BYTES = 512
 _SMALL_FILE = 1 << 16
+_PIECE = 1 << 18
 _KINDS: dict[bytes, ObjectKind] = {
     b"blob": "blob",
     b"tree": "tree",
@@ -39,6 +44,10 @@ class Copy(Protocol):
 
     def content(self) -> Content:
         """Return kind and bytes of the object, not yet checked against its id."""
+        ...
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes of the object, a large one's piece by piece; not yet checked either."""
         ...
 
     def refresh(self) -> None:
@@ -73,6 +82,30 @@ class LooseCopy:
         if not inflater.eof or inflater.unused_data or len(data) != begin + size:
             raise self._damage("it does not have the size that it states")
         return kind, data[begin:]
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes of the object."""
+        _, left, skipped = self._header()
+        inflater = zlib.decompressobj()
+        for data in self._inflated(inflater):
+            piece = data[skipped:]
+            skipped = max(0, skipped - len(data))
+            left -= len(piece)
+            yield piece
+        if left or not inflater.eof or inflater.unused_data:
+            raise self._damage("it does not have the size that it states")
+
+    def _inflated(self, inflater: Inflater) -> Iterator[bytes]:
+        try:
+            with open(self._path, "rb", buffering=0) as file:
+                while not inflater.eof and (data := inflater.unconsumed_tail or file.read(_PIECE)):
+                    yield inflater.decompress(data, _PIECE)
+        except zlib.error as exc:
+            raise self._damage(str(exc)) from exc
+        except FileNotFoundError:
+            raise
+        except OSError as exc:
+            raise read_error(exc, self._path) from exc
 
     def refresh(self) -> None:
         """Make durable what another program may have left in memory, and young for `git prune`."""
@@ -133,6 +166,10 @@ class UnreadableCopy:
         """Return kind and bytes of the object."""
         raise self._damage
 
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes of the object."""
+        raise self._damage
+
     def refresh(self) -> None:
         """Make the copy durable and young."""
         raise self._damage
@@ -156,6 +193,10 @@ class PackedCopy:
     def content(self) -> Content:
         """Return kind and bytes of the object."""
         return self._pack.read_at(self._offset)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes of the object."""
+        return self._pack.pieces_at(self._offset)
 
     def refresh(self) -> None:
         """Make the copy durable and young."""

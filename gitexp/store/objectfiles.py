@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from gitexp.errors import DamagedObject, InvalidInput, MissingObject, StoreError
@@ -17,7 +18,7 @@ from gitexp.ids import ObjectId, is_object_id
 from gitexp.store.files import lstat_or_none, read_error, read_file
 from gitexp.store.model import ObjectKind, RawObject
 from gitexp.store.objectcopies import FSCK, Copy, LooseCopy, PackedCopy, UnreadableCopy
-from gitexp.store.objects import hash_object
+from gitexp.store.objects import hash_object, hash_pieces
 from gitexp.store.packs import Content, Pack
 
 _DEEPEST_ALTERNATE = 5
@@ -149,6 +150,31 @@ class ObjectFiles:
                 damage = damage or exc
         raise damage or MissingObject(f"object {object_id} is not in this repository")
 
+    def pieces(self, object_id: ObjectId, *, limit: int | None = None) -> Iterator[bytes]:
+        """Return the bytes of an object in pieces; raises as `Store.pieces` says."""
+        damage: StoreError | None = None
+        for copy in self._copies(object_id):
+            try:
+                self._check_size(object_id, copy, limit)
+                if copy.size() <= _RECENT_OBJECT_BYTES:
+                    return self._checked(object_id, copy).pieces()
+                return self._checked_pieces(object_id, copy)
+            except FileNotFoundError:
+                continue
+            except DamagedObject as exc:
+                damage = damage or exc
+        raise damage or MissingObject(f"object {object_id} is not in this repository")
+
+    def _checked_pieces(self, object_id: ObjectId, copy: Copy) -> Iterator[bytes]:
+        """Return the pieces of a copy, once all of them were read and found to be right."""
+        kind, size = copy.kind(), copy.size()
+        found = hash_pieces(kind, size, copy.pieces(), hash_length=self.hash_length)
+        if found != object_id:
+            raise _other_bytes(object_id)
+        again = copy.pieces()
+        # What is open stays there, though somebody moves the object to another place.
+        return chain([next(again, b"")], again)
+
     def content(self, object_id: ObjectId) -> Content:
         """Return kind and bytes of an object."""
         raw = self.read(object_id)
@@ -244,9 +270,7 @@ class ObjectFiles:
         except RecursionError as exc:
             raise DamagedObject(f"object {object_id} is a delta without an end") from exc
         if hash_object(kind, data, hash_length=self.hash_length) != object_id:
-            raise DamagedObject(
-                f"the bytes of object {object_id} are not what its name says", hint=FSCK
-            )
+            raise _other_bytes(object_id)
         return RawObject(id=object_id, kind=kind, data=data)
 
     def _directories(self) -> list[_Directory]:
@@ -255,6 +279,11 @@ class ObjectFiles:
             _add_alternates(self.path, paths, _DEEPEST_ALTERNATE)
             self._all = [_Directory(path, self) for path in paths]
         return self._all
+
+
+def _other_bytes(object_id: ObjectId) -> DamagedObject:
+    message = f"the bytes of object {object_id} are not what its name says"
+    return DamagedObject(message, hint=FSCK)
 
 
 def loose_path(directory: str, object_id: ObjectId) -> str:

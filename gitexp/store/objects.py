@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import NamedTuple
@@ -32,12 +32,25 @@ def make_object(kind: ObjectKind, data: bytes, *, hash_length: int = 40) -> RawO
 
 def hash_object(kind: ObjectKind, data: bytes, *, hash_length: int = 40) -> ObjectId:
     """Return the id that Git gives to an object of these bytes."""
-    header = b"%s %d\0" % (kind.encode(), len(data))
     # Put together, header and data would stand in memory twice.
-    digest = hashlib.sha256() if hash_length == 64 else hashlib.sha1(usedforsecurity=False)
-    digest.update(header)
-    digest.update(data)
-    return ObjectId(digest.hexdigest())
+    return hash_pieces(kind, len(data), [data], hash_length=hash_length)
+
+
+def hash_pieces(
+    kind: ObjectKind, size: int, pieces: Iterable[bytes], *, hash_length: int = 40
+) -> ObjectId:
+    """Return the id that Git gives to an object of so many bytes."""
+    hasher = hasher_of(kind, size, hash_length=hash_length)
+    for piece in pieces:
+        hasher.update(piece)
+    return ObjectId(hasher.hexdigest())
+
+
+def hasher_of(kind: ObjectKind, size: int, *, hash_length: int = 40) -> hashlib._Hash:
+    """Return what makes the id of an object of so many bytes, once it was given these."""
+    hasher = hashlib.sha256() if hash_length == 64 else hashlib.sha1(usedforsecurity=False)
+    hasher.update(b"%s %d\0" % (kind.encode(), size))
+    return hasher
 
 
 # --- commits and tags -----------------------------------------------------------------------

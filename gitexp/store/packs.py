@@ -13,11 +13,12 @@ import struct
 import threading
 import weakref
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from gitexp.errors import DamagedObject
 from gitexp.ids import ObjectId
+from gitexp.store.deltas import apply_delta, varint
 from gitexp.store.files import read_error
 from gitexp.store.model import ObjectKind
 
@@ -27,6 +28,7 @@ _V2_MAGIC = b"\377tOc\0\0\0\2"
 _FANOUT_BYTES = 1024
 _LONGEST_HEADER = 64
 _CHUNK = 1 << 14
+_PIECE = 1 << 18
 _CACHED_BYTES = 16 << 20
 _READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
@@ -156,7 +158,7 @@ class Pack:
             return entry.size
         begin = self._inflate(entry, at_most=_LONGEST_HEADER)
         try:
-            return _varint(begin, _varint(begin, 0)[1])[0]
+            return varint(begin, varint(begin, 0)[1])[0]
         except IndexError as exc:
             raise self._damage(offset, "its delta is cut short") from exc
 
@@ -191,6 +193,14 @@ class Pack:
             found = (found[0], apply_delta(found[1], delta))
             self._keep(place, found)
         return found
+
+    def pieces_at(self, offset: int) -> Iterator[bytes]:
+        """Yield the bytes of the object that begins at an offset; a delta's result at once."""
+        entry = self._entry(offset)
+        if entry.base is None:
+            yield from self._inflated(entry, _PIECE)
+        else:
+            yield self.read_at(offset)[1]
 
     def _keep(self, offset: int, content: Content) -> None:
         if self._cached > _CACHED_BYTES:
@@ -238,25 +248,32 @@ class Pack:
 
     def _inflate(self, entry: _Entry, *, at_most: int | None = None) -> bytes:
         """Return the bytes of an entry, or only the first ones; their number is checked."""
-        inflater = zlib.decompressobj()
         parts: list[bytes] = []
+        size = 0
+        for part in self._inflated(entry, 1 << 62):
+            parts.append(part)
+            size += len(part)
+            if at_most is not None and size >= min(at_most, entry.size):
+                return b"".join(parts)[:at_most]
+        return b"".join(parts)
+
+    def _inflated(self, entry: _Entry, piece: int) -> Iterator[bytes]:
+        """Yield the bytes of an entry in pieces of at most a size; their number is checked."""
+        inflater = zlib.decompressobj()
         room, position, pending = entry.size + 1, entry.data_at, b""
         try:
             while not inflater.eof and room > 0:
                 if not pending:
                     pending = self._read(position, _CHUNK)
                     position += len(pending)
-                part = inflater.decompress(pending, room)
+                part = inflater.decompress(pending, min(room, piece))
                 pending = inflater.unconsumed_tail
-                parts.append(part)
                 room -= len(part)
-                if at_most is not None and entry.size + 1 - room >= min(at_most, entry.size):
-                    return b"".join(parts)[:at_most]
+                yield part
         except zlib.error as exc:
             raise self._damage(entry.data_at, str(exc)) from exc
         if room != 1:
             raise self._damage(entry.data_at, "it does not have the size that it states")
-        return b"".join(parts)
 
     def _read(self, offset: int, size: int) -> bytes:
         try:
@@ -284,71 +301,6 @@ class Pack:
             f"the entry at {offset} of {self.path} is damaged: {why}",
             hint="`git fsck` lists what is damaged; a clone or the remote may have it whole.",
         )
-
-
-def apply_delta(base: bytes, delta: bytes) -> bytes:
-    """Return what a delta makes of its base.
-
-    Raises:
-        DamagedObject: the delta is malformed, or made for another base.
-    """
-    try:
-        return _apply_delta(base, delta)
-    except IndexError as exc:
-        raise DamagedObject("a delta ends in the middle of an instruction") from exc
-
-
-def _apply_delta(base: bytes, delta: bytes) -> bytes:
-    base_size, at = _varint(delta, 0)
-    size, at = _varint(delta, at)
-    if base_size != len(base):
-        raise DamagedObject(f"a delta is for {base_size} bytes and its base has {len(base)}")
-    parts: list[bytes] = []
-    made = 0
-    while at < len(delta):
-        code = delta[at]
-        at += 1
-        if code & 0x80:
-            start, length, at = _copy_range(delta, at, code)
-            part = base[start : start + length]
-        elif code:
-            length = code
-            part = delta[at : at + length]
-            at += length
-        else:
-            raise DamagedObject("a delta has an instruction that is reserved")
-        made += len(part)
-        if len(part) != length or made > size:
-            raise DamagedObject("a delta reaches beyond its base or its size")
-        parts.append(part)
-    if made != size:
-        raise DamagedObject(f"a delta makes {made} bytes and states {size}")
-    return b"".join(parts)
-
-
-def _copy_range(delta: bytes, at: int, code: int) -> tuple[int, int, int]:
-    """Return start, length and the position after them: the bits of the code say which bytes."""
-    start = length = 0
-    for bit in range(4):
-        if code & 1 << bit:
-            start |= delta[at] << 8 * bit
-            at += 1
-    for bit in range(3):
-        if code & 0x10 << bit:
-            length |= delta[at] << 8 * bit
-            at += 1
-    return start, length or 0x10000, at
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            return value, at
 
 
 def _offset_varint(data: bytes, at: int) -> tuple[int, int]:

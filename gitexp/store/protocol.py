@@ -7,13 +7,13 @@ implementation to this page.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
 from gitexp.ids import ObjectId
-from gitexp.store.model import Head, PushUpdate, RawObject, RefUpdate
+from gitexp.store.model import Head, NewObject, PushUpdate, RawObject, RefUpdate
 
 MAX_DOCUMENT_BYTES = 10 * 2**20
 """The largest blob that is read as a document; a larger one is an error, not an allocation."""
@@ -40,6 +40,16 @@ class Store(Protocol):
                 repack moves objects).
             DamagedObject: it is here and damaged or empty.
             InvalidInput: its size, known before it is inflated, exceeds `limit` bytes.
+        """
+        ...
+
+    def pieces(self, object_id: ObjectId, *, limit: int | None = None) -> Iterator[bytes]:
+        """Return the bytes of an object in pieces, all of them checked before this returns.
+
+        Of a large one only a piece is in memory, unless it is stored as a difference to another.
+
+        Raises:
+            MissingObject, DamagedObject, InvalidInput: as `read`.
         """
         ...
 
@@ -89,7 +99,7 @@ class Store(Protocol):
         """
         ...
 
-    def apply(self, objects: Sequence[RawObject], updates: Sequence[RefUpdate]) -> None:
+    def apply(self, objects: Sequence[NewObject], updates: Sequence[RefUpdate]) -> None:
         """Make objects durable, then move references, all or none; the caller holds `exclusive`.
 
         When this returns, objects, references and their directories were fsynced. Checked-out

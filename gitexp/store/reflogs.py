@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections.abc import Callable, Mapping
 
+from gitexp.clock import SystemClock
 from gitexp.store.files import (
     make_directories,
     remove_empty_parents,
@@ -81,3 +83,12 @@ def committer_line(commit: bytes) -> bytes | None:
     """Return identity and moment of a commit's committer, as a reflog has them, or None."""
     found = _COMMITTER.search(commit.split(b"\n\n", 1)[0])
     return found[1] if found else None
+
+
+def identity_line(environ: Mapping[str, str], config: Callable[[str], str | None]) -> bytes:
+    """Return who moves a reference now, as a reflog names them."""
+    name = environ.get("GIT_COMMITTER_NAME") or config("user.name") or "gitexp"
+    email = environ.get("GIT_COMMITTER_EMAIL") or config("user.email") or ""
+    plain = "".join(c for c in f"{name}\n{email}" if c not in "<>\0\r").split("\n")
+    stamp = f"{SystemClock().now().timestamp():.0f} +0000"
+    return f"{plain[0]} <{plain[-1]}> {stamp}".encode("utf-8", "replace")

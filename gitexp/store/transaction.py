@@ -15,6 +15,7 @@ from gitexp.store.model import (
     MODE_FILE,
     MODE_TREE,
     Head,
+    NewObject,
     ObjectKind,
     RawObject,
     RefUpdate,
@@ -44,13 +45,13 @@ class Transaction:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._objects: dict[ObjectId, RawObject] = {}
+        self._objects: dict[ObjectId, NewObject] = {}
         self._updates: dict[str, RefUpdate] = {}
 
     # What is staged.
 
     @property
-    def objects(self) -> Sequence[RawObject]:
+    def objects(self) -> Sequence[NewObject]:
         """The staged objects, each after those it names."""
         return tuple(self._objects.values())
 
@@ -168,12 +169,21 @@ class Transaction:
 
     def read(self, object_id: ObjectId, *, limit: int | None = None) -> RawObject:
         """Return an object, a staged one first; raises as the store does."""
-        raw = self._objects.get(object_id)
-        if raw is None:
+        new = self._staged(object_id, limit)
+        if new is None:
             return self._store.read(object_id, limit=limit)
-        if limit is not None and len(raw.data) > limit:
-            raise InvalidInput(f"object {object_id} holds {len(raw.data)} bytes, over {limit}")
-        return raw
+        return RawObject(id=new.id, kind=new.kind, data=new.data)
+
+    def pieces(self, object_id: ObjectId, *, limit: int | None = None) -> Iterator[bytes]:
+        """Return the bytes of an object in pieces; raises as the store does."""
+        new = self._staged(object_id, limit)
+        return self._store.pieces(object_id, limit=limit) if new is None else new.pieces()
+
+    def _staged(self, object_id: ObjectId, limit: int | None) -> NewObject | None:
+        new = self._objects.get(object_id)
+        if new is not None and limit is not None and new.size > limit:
+            raise InvalidInput(f"object {object_id} holds {new.size} bytes, over {limit}")
+        return new
 
     def has(self, object_id: ObjectId) -> bool:
         """Return whether an object is staged or in the store."""
@@ -221,7 +231,7 @@ class Transaction:
         """Do nothing: whoever applies this transaction holds the lock."""
         yield
 
-    def apply(self, objects: Sequence[RawObject], updates: Sequence[RefUpdate]) -> None:
+    def apply(self, objects: Sequence[NewObject], updates: Sequence[RefUpdate]) -> None:
         """Stage objects and updates, all or none.
 
         Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,9 +18,10 @@ from gitexp.errors import (
     StoreError,
 )
 from gitexp.ids import ObjectId
-from gitexp.store.model import Head, RawObject, RefUpdate, TreeId
+from gitexp.store.model import Head, NewObject, RawObject, RefUpdate, TreeId
 from gitexp.store.objects import encode_commit, make_object
 from gitexp.store.protocol import Store
+from gitexp.store.streamed import StreamedBlob
 from gitexp.store.transaction import Transaction, transact
 from gitexp.store.treebytes import encode_tree
 from gitexp.store.trees import blob_at, read_commit
@@ -30,7 +32,7 @@ MAIN = "refs/heads/main"
 SIDE = "refs/heads/side"
 
 
-def apply(store: Store, updates: Sequence[RefUpdate], objects: Sequence[RawObject] = ()) -> None:
+def apply(store: Store, updates: Sequence[RefUpdate], objects: Sequence[NewObject] = ()) -> None:
     with store.exclusive():
         store.apply(objects, updates)
 
@@ -115,6 +117,56 @@ def test_writing_an_object_again_changes_nothing(store: Store) -> None:
     blob = put(store, b"hello\n")
     assert put(store, b"hello\n") == blob
     assert store.read(blob).data == b"hello\n"
+
+
+def test_a_blob_is_written_piece_by_piece(store: Store) -> None:
+    pieces = [b"%d\n" % number * 10_000 for number in range(30)]
+    blob = StreamedBlob(lambda: pieces, hash_length=store.hash_length)
+    whole = make_object("blob", b"".join(pieces), hash_length=store.hash_length)
+    assert (blob.id, blob.size) == (whole.id, whole.size)
+    apply(store, [], [blob])
+    assert store.read(blob.id) == whole
+
+
+def test_many_blobs_are_written_piece_by_piece(store: Store) -> None:
+    blobs = [
+        StreamedBlob(lambda n=n: (b"%d %d\n" % (n, i) for i in range(n)))  # type: ignore[misc]
+        for n in range(30)
+    ]
+    apply(store, [], blobs)
+    assert [store.read(blob.id).data for blob in blobs] == [blob.data for blob in blobs]
+
+
+def test_a_blob_whose_pieces_change_meanwhile_is_not_written(store: Store) -> None:
+    passes = iter([b"one", b"one", b"two"])
+    blob = StreamedBlob(lambda: [next(passes)], hash_length=store.hash_length)
+    with pytest.raises(DamagedObject, match=f"^the bytes of object {blob.id} changed"):
+        apply(store, [], [blob])
+    assert not store.has(blob.id)
+
+
+@pytest.mark.parametrize("size", [0, 10, 1 << 16, 3 << 20])
+@pytest.mark.parametrize("among", [1, 20])
+def test_an_object_is_read_piece_by_piece(store: Store, size: int, among: int) -> None:
+    data = random.Random(size).randbytes(size // 2) + bytes(size - size // 2)
+    blobs = [make_object("blob", data + b"%d" % number) for number in range(among)]
+    apply(store, [], blobs)
+    for blob in blobs:
+        assert b"".join(store.pieces(blob.id)) == blob.data
+    with pytest.raises(InvalidInput, match=f"^object {blobs[0].id} holds {size + 1} bytes, over 0"):
+        store.pieces(blobs[0].id, limit=0)
+
+
+def test_a_missing_object_has_no_pieces(store: Store) -> None:
+    with pytest.raises(MissingObject):
+        store.pieces(ObjectId("1" * 40))
+
+
+def test_a_damaged_object_has_no_pieces(store: Store, tampering: Tampering) -> None:
+    blob = put(store, b"hello\n" * 100_000)
+    tampering.change(blob)
+    with pytest.raises(DamagedObject):
+        store.pieces(blob)
 
 
 def test_a_missing_object_is_an_error(store: Store) -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from gitexp.errors import DamagedObject
 from gitexp.ids import ObjectId
-from gitexp.store.packs import PackIndex, apply_delta
+from gitexp.store.deltas import apply_delta
+from gitexp.store.packs import PackIndex
 
 
 def varint(value: int) -> bytes:

@@ -15,7 +15,8 @@ import stat
 import threading
 import zlib
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -101,8 +102,10 @@ class Sides:
                     yield at, line[_HEAD:-1]
                 at += len(line)
 
-    def in_order(self, suffix: Suffix, number: Callable[[bytes], int | None]) -> Iterator[bytes]:
-        """Yield the content of every line that has a number, in the order of the numbers.
+    def in_order(
+        self, suffix: Suffix, number: Callable[[bytes], int | None]
+    ) -> Callable[[], Iterator[bytes]]:
+        """Return what yields the content of every line that has a number, in their order.
 
         Of several with one number, the last counts. It takes some bytes of memory a line.
 
@@ -116,12 +119,17 @@ class Sides:
                 numbers.append(found)
                 places.append(place)
         order = sorted(range(len(numbers)), key=numbers.__getitem__)
+        chosen = array("Q")
+        for rank, index in enumerate(order):
+            if rank + 1 == len(order) or numbers[order[rank + 1]] != numbers[index]:
+                chosen.append(places[index])
+        return partial(self._at, suffix, chosen)
+
+    def _at(self, suffix: Suffix, places: Iterable[int]) -> Iterator[bytes]:
         with self._opened(suffix) as source:
-            for rank, index in enumerate(order):
-                if rank + 1 < len(order) and numbers[order[rank + 1]] == numbers[index]:
-                    continue
+            for place in places:
                 assert source is not None  # a line of it was read
-                source.seek(places[index])
+                source.seek(place)
                 yield self._line(suffix, source)[_HEAD:-1]
 
     def put_aside_damaged(self) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -17,23 +16,17 @@ from gitexp.experiments.headers import listed_header
 from gitexp.experiments.homes import all_homes, find_home
 from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
-from gitexp.runs import texts
 from gitexp.runs.events import Event
 from gitexp.runs.journalling import gates, journals
 from gitexp.runs.journalling.journals import Contents, Journal
 from gitexp.runs.journalling.side_files import ROWS, Sides
 from gitexp.runs.recording import ledger
-from gitexp.runs.recording.records import counted, record_of
-from gitexp.runs.recording.results import (
-    last_finished,
-    recorded_parts,
-    recorded_rows,
-    rows_of,
-    totals_of,
-)
+from gitexp.runs.recording.filing import new_record, new_segment_files
+from gitexp.runs.recording.filing import shared_files as shared_files
+from gitexp.runs.recording.results import last_finished, rows_of, totals_of
 from gitexp.runs.recording.segments import dump_events as dump_events
 from gitexp.runs.recording.segments import last_segment
-from gitexp.runs.recording.spans import archived_spans, recorded_spans
+from gitexp.runs.recording.spans import archived_spans
 from gitexp.runs.rows import Failure
 from gitexp.runs.run import Run
 from gitexp.store.filelocks import lock_file_now, unlock_file
@@ -99,14 +92,10 @@ def _record(
     run = contents.state.run()
     files = shared_files(workspace, contents, experiment, sides)
     if contents.segment is None:
-        made = _record_of(workspace, run, contents, sides)
-        run, files = made.run, made.contents() | files
-    elif events := contents.unshared():
-        last = last_segment(contents)
-        files[layout.segment_path(run.id, last)] = events
-        files |= recorded_parts(run.id, sides, [*contents.checkpoints], last)
-        if spans := recorded_spans(sides):
-            files[layout.spans_path(run.id, last)] = spans
+        run, new = new_record(workspace, run, contents, sides)
+    else:
+        new = new_segment_files(workspace, contents, experiment, sides)
+    files |= new
     message = f"run {experiment}: {run.id} {run.status}"
     ledger.write(workspace, experiment, files, message=message, author=author)
     return run
@@ -124,55 +113,6 @@ def name_now(workspace: Workspace, run: Run) -> str:
         if listed_header(workspace, other).id == run.experiment_id:
             return other.name
     return run.experiment if home is None else run.experiment_id
-
-
-def _record_of(workspace: Workspace, run: Run, contents: Contents, sides: Sides) -> ledger.Record:
-    history = contents.state.history
-    files = {layout.METRICS_FILE: history.dump() if history is not None else b""}
-    run = replace(run, segments=tuple(contents.checkpoints))
-    if sides.size(ROWS):
-        files[layout.RESULTS_FILE], tally = recorded_rows(sides)
-        files[layout.SPANS_FILE] = recorded_spans(sides)
-        run = counted(run, tally)
-    return record_of(run, files=files, texts=texts.of_run(workspace, run))
-
-
-def shared_files(
-    workspace: Workspace, contents: Contents, experiment: str, sides: Sides
-) -> dict[str, bytes]:
-    """Return the files of the checkpoints and the artifacts of a run that are not recorded yet.
-
-    A file that is recorded never changes, so nothing of it is read again.
-    """
-    run = contents.state.run()
-    is_recorded = ledger.recorded_files(workspace, experiment, run.id)
-    segments = {layout.segment_path(run.id, name): name for name in contents.checkpoints}
-    files = {
-        path: contents.checkpointed(name)
-        for path, name in segments.items()
-        if not is_recorded(path)
-    }
-    if segments and sides.size(ROWS):
-        parts = recorded_parts(run.id, sides, [*contents.checkpoints], "")
-        files |= {path: data for path, data in parts.items() if not is_recorded(path)}
-    if run.artifacts:
-        files |= _artifact_files(workspace, run, is_recorded)
-    return files
-
-
-def _artifact_files(
-    workspace: Workspace, run: Run, is_recorded: Callable[[str], bool]
-) -> dict[str, bytes]:
-    from gitexp.runs.artifacts.kept import contents_of
-    from gitexp.runs.artifacts.large_files import LFS_DIR
-
-    kept = [f"{layout.run_dir(run.id)}/{name}" for name in (layout.ARTIFACTS_DIR, LFS_DIR)]
-    new = [
-        artifact
-        for artifact in run.artifacts
-        if not any(is_recorded(f"{directory}/{artifact.path}") for directory in kept)
-    ]
-    return contents_of(workspace, replace(run, artifacts=tuple(new)))
 
 
 # --- what was left behind -------------------------------------------------------------------

@@ -35,17 +35,17 @@ from gitexp.runs.recording.places import (
     Ledger,
     Place,
     all_ledgers,
+    entry_beside,
     find,
     ledgers_of,
     newest_first,
 )
-from gitexp.runs.recording.records import Record, record_of
+from gitexp.runs.recording.records import Content, Record, blob_of, record_of
 from gitexp.runs.recording.segments import Segment, events_in, segments_at
 from gitexp.runs.run import Run
-from gitexp.store.model import Signature, TreeId
-from gitexp.store.objects import hash_object
+from gitexp.store.model import MODE_FILE, Signature, TreeEntry, TreeId
 from gitexp.store.transaction import Transaction, transact
-from gitexp.store.trees import blob_at, entry_at, tree_of
+from gitexp.store.trees import entry_at, tree_of
 
 __all__ = ["Record", "append", "get", "has", "metric_history", "read", "record_of"]
 
@@ -74,7 +74,7 @@ def append(
 
     See `write`.
     """
-    contents: dict[str, bytes] = {}
+    contents: dict[str, Content] = {}
     for record in records:
         contents |= record.contents()
     message = _message(experiment, [f"{record.run.id} {record.run.status}" for record in records])
@@ -84,7 +84,7 @@ def append(
 def write(
     workspace: Workspace,
     experiment: str,
-    contents: Mapping[str, bytes],
+    contents: Mapping[str, Content],
     *,
     message: str,
     author: Signature | None = None,
@@ -122,14 +122,16 @@ def write(
 
 
 def _not_yet_there(
-    tx: Transaction, branch: str, base: TreeId | None, contents: Mapping[str, bytes]
-) -> dict[str, bytes]:
-    new: dict[str, bytes] = {}
-    for path, data in contents.items():
+    tx: Transaction, branch: str, base: TreeId | None, contents: Mapping[str, Content]
+) -> dict[str, TreeEntry]:
+    new: dict[str, TreeEntry] = {}
+    for path, content in contents.items():
         entry = entry_at(tx, base, path) if base else None
+        blob = blob_of(content, tx.hash_length)
         if entry is None:
-            new[path] = data
-        elif entry.id != hash_object("blob", data, hash_length=tx.hash_length):
+            tx.apply([blob], ())
+            new[path] = TreeEntry(name="", mode=MODE_FILE, id=blob.id)
+        elif entry.id != blob.id:
             raise Conflict(
                 f"{layout.branch_name(branch)} holds another {path} already",
                 hint="A recorded run is never changed. Run it again, which makes a new run.",
@@ -281,13 +283,10 @@ def segments_of(workspace: Workspace, run_id: str) -> list[str]:
 
 def file_beside(workspace: Workspace, places: Sequence[Place], name: str) -> tuple[Place, bytes]:
     """Return a file that stands beside a record, empty where there is none."""
-    for place in places:
-        if place.beside is not None:
-            directory = TreeId(place.beside.id)
-            data = blob_at(workspace.store, directory, name, limit=MAX_BESIDE_BYTES)
-            if data is not None:
-                return place, data
-    return places[0], b""
+    found = entry_beside(workspace.store, places, name)
+    if found is None:
+        return places[0], b""
+    return found[0], workspace.store.read(found[1].id, limit=MAX_BESIDE_BYTES).data
 
 
 def metric_history(workspace: Workspace, run_id: str, metric: str) -> list[MetricPoint]:

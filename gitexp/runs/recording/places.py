@@ -21,7 +21,7 @@ TAMPERED = (
 )
 
 MAX_BESIDE_BYTES = 512 * 2**20
-"""The largest file beside a record that is read."""
+"""The largest file beside a record that is read at once."""
 
 _LEVELS = 4  # year, month, day, minute
 
@@ -102,6 +102,34 @@ def find(store: Store, ledgers: Iterable[Ledger], run_id: RunId) -> list[Place]:
     """Return the places of one run."""
     found = [_place_of(store, ledger, run_id) for ledger in ledgers]
     return [place for place in found if place is not None]
+
+
+def entry_beside(
+    store: Store, places: Iterable[Place], name: str
+) -> tuple[Place, TreeEntry] | None:
+    """Return a file that stands beside a record, and where; None where there is none."""
+    for place in places:
+        if place.beside is not None:
+            entry = entry_at(store, TreeId(place.beside.id), name)
+            if entry is not None and entry.is_file:
+                return place, entry
+    return None
+
+
+def lines_of_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the lines, without their ends, of what comes in pieces.
+
+    Raises:
+        StoreError: a line is longer than any that is recorded.
+    """
+    rest = b""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from lines
+        if len(rest) > MAX_BESIDE_BYTES:
+            raise StoreError(f"a line is longer than {MAX_BESIDE_BYTES} bytes", hint=TAMPERED)
+    if rest:
+        yield rest
 
 
 def _place_of(store: Store, ledger: Ledger, run_id: RunId) -> Place | None:

@@ -11,6 +11,12 @@ from gitexp.runs.metrics import MetricPoint, NamedPoint, dump_points, in_order, 
 from gitexp.runs.rows import ResultRow
 from gitexp.runs.run import Run
 from gitexp.runs.tallies import Tally, tally_of
+from gitexp.store.model import NewObject
+from gitexp.store.objects import make_object
+from gitexp.store.streamed import StreamedBlob
+
+Content = bytes | StreamedBlob
+"""What stands in a file beside a record."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +30,10 @@ class Record:
     """
 
     run: Run
-    files: Mapping[str, bytes] = field(default_factory=dict)
+    files: Mapping[str, Content] = field(default_factory=dict)
     texts: Mapping[str, bytes] = field(default_factory=dict)
 
-    def contents(self) -> dict[str, bytes]:
+    def contents(self) -> dict[str, Content]:
         """Return the bytes of every file by its path on the runs branch."""
         directory = layout.run_dir(self.run.id)
         beside = {f"{directory}/{name}": data for name, data in self.files.items() if data}
@@ -38,12 +44,19 @@ class Record:
         }
 
 
+def blob_of(content: Content, hash_length: int) -> NewObject:
+    """Return the object that a content is."""
+    if isinstance(content, bytes):
+        return make_object("blob", content, hash_length=hash_length)
+    return content
+
+
 def record_of(
     run: Run,
     rows: Sequence[ResultRow] = (),
     points: Sequence[NamedPoint] = (),
     *,
-    files: Mapping[str, bytes] | None = None,
+    files: Mapping[str, Content] | None = None,
     texts: Mapping[str, bytes] | None = None,
 ) -> Record:
     """Return the record of a run that is over.
@@ -56,7 +69,7 @@ def record_of(
     run = counted(run, tally_of(rows)) if rows else run
     if points:
         run = replace(run, metrics=_latest(run, points))
-    own = {
+    own: dict[str, Content] = {
         layout.RESULTS_FILE: dump_jsonl(row.to_dict() for row in rows),
         layout.METRICS_FILE: dump_points(in_order(points)),
     }

@@ -6,7 +6,7 @@ and recorded behind what both added, with the verdicts that the scores of both c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from gitexp.documents import layout
@@ -94,7 +94,7 @@ def _judged_again(run: Run, row: ResultRow) -> ResultRow | None:
     )
 
 
-def _evaluators(workspace: Workspace, run_id: RunId) -> Mapping[str, Any]:
+def _evaluators(workspace: Workspace, run_id: RunId) -> dict[str, Any]:
     """Return what is to be set of the evaluators: all that either side named, each as last."""
     places = find(workspace.store, all_ledgers(workspace), run_id)
     segments = segments_at(workspace.store, places)

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from io import BytesIO
+from functools import partial
+from itertools import chain, groupby
 from typing import Any
 
 from gitexp.documents import layout
@@ -23,13 +24,24 @@ from gitexp.project.workspace import Workspace
 from gitexp.runs.journalling.files import paths_of
 from gitexp.runs.journalling.side_files import ROWS, Sides
 from gitexp.runs.recording import ledger
-from gitexp.runs.recording.places import MAX_BESIDE_BYTES, Place, all_ledgers, find
+from gitexp.runs.recording.later_lines import LaterLines
+from gitexp.runs.recording.places import (
+    MAX_BESIDE_BYTES,
+    Place,
+    all_ledgers,
+    entry_beside,
+    find,
+    lines_of_pieces,
+)
 from gitexp.runs.recording.segments import segments_at
-from gitexp.runs.rows import ResultRow, RowKey
+from gitexp.runs.rows import ResultRow
 from gitexp.runs.tallies import Tally, tally_of
+from gitexp.store.model import TreeEntry
+from gitexp.store.streamed import StreamedBlob
 
 _REPEATS = 2**32
 _LAST = 2**62
+_END = 2**64
 _MARK = b'{"checkpoint":'
 _DEPTH = 4
 """How deep the output of a task stands in a row."""
@@ -50,13 +62,14 @@ def unmarked(sides: Sides) -> bool:
 # --- recording ------------------------------------------------------------------------------
 
 
-def recorded_rows(sides: Sides) -> tuple[bytes, Tally]:
+def recorded_rows(sides: Sides, *, hash_length: int = 40) -> tuple[StreamedBlob, Tally]:
     """Return the rows of a journal as the lines of a file, in order, and what they add up to."""
-    tally, lines = Tally(), BytesIO()
-    for payload in sides.in_order(ROWS, _number):
-        tally.add(ResultRow.from_dict(json.loads(payload)))
-        lines.write(payload + b"\n")
-    return lines.getvalue(), tally
+    in_order = sides.in_order(ROWS, _number)
+    tally = tally_of(ResultRow.from_dict(json.loads(payload)) for payload in in_order())
+    lines = StreamedBlob(
+        lambda: (payload + b"\n" for payload in in_order()), hash_length=hash_length
+    )
+    return lines, tally
 
 
 def _number(payload: bytes) -> int | None:
@@ -64,31 +77,52 @@ def _number(payload: bytes) -> int | None:
 
 
 def recorded_parts(
-    run_id: RunId, sides: Sides, known: Sequence[str], last: str
-) -> dict[str, bytes]:
+    run_id: RunId,
+    sides: Sides,
+    known: Sequence[str],
+    last: str,
+    *,
+    is_recorded: Callable[[str], bool],
+    hash_length: int = 40,
+) -> dict[str, StreamedBlob]:
     """Return the rows of a journal as files by their paths, a part for each checkpoint.
 
     Args:
         known: the checkpoints that the journal names.
         last: the name for what no checkpoint holds; empty to leave that out.
+        is_recorded: says of a path whether that part is left out.
     """
+    parts = (
+        (layout.results_part_path(run_id, name), start, end)
+        for name, start, end in _parts(sides, known, last)
+    )
     return {
-        layout.results_part_path(run_id, name): b"".join(line + b"\n" for line in lines)
-        for name, lines in _parts(sides, known, last)
+        path: StreamedBlob(partial(_lines, sides, start, end), hash_length=hash_length)
+        for path, start, end in parts
+        if not is_recorded(path)
     }
 
 
-def _parts(sides: Sides, known: Sequence[str], last: str) -> Iterator[tuple[str, list[bytes]]]:
-    lines: list[bytes] = []
-    for _, payload in sides.payloads(ROWS):
-        name = json.loads(payload)["checkpoint"] if payload.startswith(_MARK) else None
-        if name is None:
-            lines.append(payload)
-        elif name in known and lines:
-            yield name, lines
-            lines = []
-    if last and lines:
-        yield last, lines
+def _parts(sides: Sides, known: Sequence[str], last: str) -> Iterator[tuple[str, int, int]]:
+    """Yield the names of the parts that hold rows, and between which places these begin."""
+    start, end = 0, 0
+    for place, payload in sides.payloads(ROWS):
+        if not payload.startswith(_MARK):
+            end = place + 1
+        elif (name := json.loads(payload)["checkpoint"]) in known and end > start:
+            yield name, start, end
+            start = end = place
+    if last and end > start:
+        yield last, start, end
+
+
+def _lines(sides: Sides, start: int, end: int) -> Iterator[bytes]:
+    """Yield the rows that begin between two places, as lines."""
+    for place, payload in sides.payloads(ROWS, start=start):
+        if place >= end:
+            return
+        if not payload.startswith(_MARK):
+            yield payload + b"\n"
 
 
 def last_finished(sides: Sides) -> datetime | None:
@@ -125,31 +159,42 @@ def rows_of(
     """
     known = parse_run_id(run_id)
     live = [beside] if beside is not None else [Sides(path) for path in paths_of(workspace, known)]
-    # Read in this order, a run that is recorded meanwhile is seen twice, not missed.
-    going_on = [row for sides in live for row in _kept(sides)]
-    places = find(workspace.store, all_ledgers(workspace), known)
-    if not places and not live:
-        places = ledger.places_of(workspace, known)
-    later = _later(workspace, known, places, going_on)
-    return _joined(_first(workspace, known, places), later)
+    with LaterLines() as later:
+        # Read in this order, a run that is recorded meanwhile is seen twice, not missed.
+        for payload in chain.from_iterable(map(_kept, live)):
+            later.add(_order_of(json.loads(payload)), payload)
+        going_on = len(later)
+        places = find(workspace.store, all_ledgers(workspace), known)
+        if not places and not live:
+            places = ledger.places_of(workspace, known)
+        for line, data in _added_lines(workspace, known, places):
+            later.add(_order_of(data), line)
+        later.sort(last=going_on)
+        yield from _joined(_first(workspace, known, places), later)
 
 
-def _joined(first: Iterable[ResultRow], later: dict[RowKey, ResultRow]) -> Iterator[ResultRow]:
+def _joined(first: Iterable[ResultRow], later: LaterLines) -> Iterator[ResultRow]:
     """Yield the rows of the first file as later lines make them, new ones between them."""
-    left = dict(later)
-    new = deque(sorted(later.values(), key=_order))
-    for row in first:
-        while new and _order(new[0]) < _order(row):
-            yield from _added(new.popleft(), left)
-        change = left.pop(row.key, None)
-        yield row if change is None else updated(row, change)
-    for row in new:
-        yield from _added(row, left)
+    for order, rows in groupby(first, key=_order):
+        for _, lines in later.take(below=order):
+            yield from _folded((), lines)
+        yield from _folded(rows, [line for _, lines in later.take(order + 1) for line in lines])
+    for _, lines in later.take(below=_END):
+        yield from _folded((), lines)
 
 
-def _added(row: ResultRow, left: dict[RowKey, ResultRow]) -> Iterator[ResultRow]:
-    if left.pop(row.key, None) is not None and not row.rescored:
-        yield row
+def _folded(rows: Iterable[ResultRow], lines: Iterable[bytes]) -> Iterable[ResultRow]:
+    """Return rows of one place as later lines make them."""
+    if not lines:
+        return rows
+    found = {row.key: row for row in rows}
+    for line in lines:
+        later = ResultRow.from_dict(json.loads(line))
+        if later.key in found:
+            found[later.key] = updated(found[later.key], later)
+        elif not later.rescored:
+            found[later.key] = later
+    return found.values()
 
 
 def _order(row: ResultRow) -> int:
@@ -162,7 +207,7 @@ def _order_of(data: Mapping[str, Any]) -> int:
 
 def _place(position: int | None, repeat: int) -> int:
     """Return the place of a row among all rows of a run: by its position, then by its repeat."""
-    return (_LAST if position is None else position * _REPEATS) + repeat
+    return min(_LAST if position is None else position * _REPEATS, _LAST) + repeat
 
 
 def updated(row: ResultRow, later: ResultRow) -> ResultRow:
@@ -173,42 +218,37 @@ def updated(row: ResultRow, later: ResultRow) -> ResultRow:
 
 
 def _first(workspace: Workspace, run_id: RunId, places: Sequence[Place]) -> Iterator[ResultRow]:
-    if places:
-        place, data = ledger.file_beside(workspace, places, layout.RESULTS_FILE)
-        yield from _rows_in(data, place.name_of(layout.results_path(run_id)))
+    found = entry_beside(workspace.store, places, layout.RESULTS_FILE)
+    if found is not None:
+        place, entry = found
+        name = place.name_of(layout.results_path(run_id))
+        for _, data in _lines_in(workspace, entry, name):
+            yield ResultRow.from_dict(data)
 
 
-def _later(
-    workspace: Workspace, run_id: RunId, places: Sequence[Place], going_on: Iterable[ResultRow]
-) -> dict[RowKey, ResultRow]:
-    found: dict[RowKey, ResultRow] = {}
+def _added_lines(
+    workspace: Workspace, run_id: RunId, places: Sequence[Place]
+) -> Iterator[tuple[bytes, Any]]:
+    """Yield the lines of all later parts, and what they say."""
     parts = segments_at(workspace.store, places, layout.RESULTS_DIR)
     for name in sorted(parts):
         place, entry = parts[name]
-        data = workspace.store.read(entry.id, limit=MAX_BESIDE_BYTES).data
-        for row in _rows_in(data, place.name_of(layout.results_part_path(run_id, name))):
-            _take(found, row)
-    for row in going_on:
-        _take(found, row)
-    return found
+        path = place.name_of(layout.results_part_path(run_id, name))
+        yield from _lines_in(workspace, entry, path)
 
 
-def _kept(sides: Sides) -> Iterator[ResultRow]:
+def _kept(sides: Sides) -> Iterator[bytes]:
     """Yield the rows beside a journal, as they were finished."""
     for _, payload in sides.payloads(ROWS):
         if not payload.startswith(_MARK):
-            yield ResultRow.from_dict(json.loads(payload))
+            yield payload
 
 
-def _take(found: dict[RowKey, ResultRow], row: ResultRow) -> None:
-    earlier = found.get(row.key)
-    found[row.key] = row if earlier is None else updated(earlier, row)
-
-
-def _rows_in(data: bytes, file: str) -> Iterator[ResultRow]:
-    for number, line in enumerate(BytesIO(data), start=1):
+def _lines_in(workspace: Workspace, entry: TreeEntry, file: str) -> Iterator[tuple[bytes, Any]]:
+    pieces = workspace.store.pieces(entry.id)
+    for number, line in enumerate(lines_of_pieces(pieces), start=1):
         if line.strip():
-            yield ResultRow.from_dict(_checked(line, f"{file}:{number}"))
+            yield line, _checked(line, f"{file}:{number}")
 
 
 def _checked(line: bytes, place: str) -> Any:

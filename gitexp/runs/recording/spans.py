@@ -32,6 +32,7 @@ from gitexp.runs.recording import ledger
 from gitexp.runs.recording.places import MAX_BESIDE_BYTES, TAMPERED, all_ledgers, find
 from gitexp.runs.recording.segments import segments_at
 from gitexp.runs.run import Run
+from gitexp.store.streamed import StreamedBlob
 
 HEAD = b'{"resourceSpans":'
 """How the line begins that opens a TracesData."""
@@ -75,11 +76,12 @@ def _kept(sides: Sides) -> Iterator[bytes]:
     return span_lines(payload for _, payload in sides.payloads(SPANS))
 
 
-def recorded_spans(sides: Sides) -> bytes:
+def recorded_spans(sides: Sides, *, hash_length: int = 40) -> StreamedBlob:
     """Return the spans of a journal as the lines of a file; nothing where they are too many."""
-    if sides.size(SPANS) > LARGE:
-        return b""
-    return b"".join(line + b"\n" for line in _kept(sides))
+    few = sides.size(SPANS) <= LARGE
+    return StreamedBlob(
+        lambda: (line + b"\n" for line in _kept(sides)) if few else (), hash_length=hash_length
+    )
 
 
 def archived_spans(

@@ -111,14 +111,14 @@ def test_lines_come_in_the_order_of_their_numbers_the_last_of_each(sides: Sides)
     for payload in (b"3 a", b"1 a", b"2 a", b"1 b"):
         sides.append(ROWS, payload)
     ordered = sides.in_order(ROWS, lambda payload: int(payload[:1]))
-    assert list(ordered) == [b"1 b", b"2 a", b"3 a"]
+    assert [*ordered()] == [*ordered()] == [b"1 b", b"2 a", b"3 a"]
 
 
 def test_lines_without_a_number_are_left_out_of_the_order(sides: Sides) -> None:
     for payload in (b"0 a", b"mark", b"1 a"):
         sides.append(ROWS, payload)
     ordered = sides.in_order(ROWS, lambda payload: None if payload == b"mark" else int(payload[:1]))
-    assert list(ordered) == [b"0 a", b"1 a"]
+    assert list(ordered()) == [b"0 a", b"1 a"]
 
 
 def test_whole_lines_that_cannot_be_read_are_kept_for_a_person(

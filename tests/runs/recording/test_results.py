@@ -93,7 +93,7 @@ def test_the_first_row_counts_when_a_checkpoint_came_behind_it(
     add_row(journal, 1, "b", status="failed")
     assert checkpoint(workspace, journal)
     data, tally = recorded_rows(journal.sides)
-    assert (data.count(b"\n"), tally.stats) == (2, Stats(passed=1, failed=1))
+    assert (data.data.count(b"\n"), tally.stats) == (2, Stats(passed=1, failed=1))
     run = close(workspace, journal, ENDING)
     assert run.stats == Stats(passed=1, failed=1)
     assert samples(workspace) == [("a", 0, "passed"), ("b", 0, "failed")]
