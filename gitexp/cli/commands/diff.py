@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from gitexp.cli.arguments import side_argument
+from gitexp.cli.diff_rows import rows_of
 from gitexp.cli.diff_views import (
     difference_table,
     lines_for_people,
     names_of,
     notes_of,
     results_table,
-    rows_of,
     text_lines,
 )
 from gitexp.cli.failures import AnswerIsNo

@@ -105,8 +105,9 @@ def _is_environment(workspace: Workspace, text: str) -> bool:
         return True
     try:
         return text in current_project(workspace).environments
-    except NotFound:
-        return False  # a shallow checkout of another branch need not hold the trunk
+    except (NotFound, InvalidInput):
+        # A shallow checkout of another branch need not hold the trunk, which may be broken, too.
+        return False
 
 
 def revision(workspace: Workspace, text: str) -> Operand:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from gitexp.review.diffing.comparing import compare as diff
 from gitexp.environments.promotion import promote, unbind
 from gitexp.errors import InvalidInput, NotBound, NotFound
 from gitexp.experiments.changes import same_value, value_changes
 from gitexp.project.workspace import Workspace
+from gitexp.review.diffing.comparing import compare as diff
 from tests.environments.conftest import promoted, saved
 
 
