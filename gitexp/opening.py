@@ -5,18 +5,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gitexp.documents import layout
 from gitexp.errors import InvalidInput, NotFound
 from gitexp.ids import Name
 from gitexp.project.finding import definitions
-from gitexp.project.workspace import Seal, Workspace
+from gitexp.project.workspace import Workspace
 from gitexp.store.cache import DerivedCache
 from gitexp.store.disk import DiskStore
 from gitexp.store.protocol import Remote, RemoteOpener
 from gitexp.store.signing import Sign
 from gitexp.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from gitexp.environments.binding import Binding
+    from gitexp.environments.planning import Proposal
+    from gitexp.store.transaction import Transaction
 
 _INIT_HINT = "Make one here with `gitexp init`."
 _PUSH_HINT = "Push a trunk to it that holds a project, which `gitexp init` makes in a clone."
@@ -75,20 +80,22 @@ def _workspace(
         open_remote=remote_opener(store, surroundings),
         surroundings=surroundings,
         cache=cache,
-        seal=_sealing(store, surroundings),
+        guard=_guard,
         sign=commit_signing(store, surroundings),
     )
 
 
-def _sealing(store: DiskStore, surroundings: Surroundings) -> Seal:
-    """Return what signs promotion records as the user's configuration says."""
+def _guard(tx: Transaction, workspace: Workspace, proposal: Proposal) -> Binding:
+    """Ask the policies, where there are any; without them, and unsigned, nothing is imported."""
+    from gitexp.project.in_force import policies_in_force
+    from gitexp.store.gitconfig import parse_bool
 
-    def sealed(document: Mapping[str, Any]) -> str | None:
-        from gitexp.review.signatures.promotions import seal
+    signs = parse_bool(workspace.store.config("gitexp.sign") or "false", False)
+    if not signs and not policies_in_force(workspace, proposal.move.environment, reader=tx):
+        return proposal.binding
+    from gitexp.review.policies.guard import guard
 
-        return seal(store.config, surroundings, document)
-
-    return sealed
+    return guard(tx, workspace, proposal)
 
 
 def commit_signing(store: DiskStore, surroundings: Surroundings) -> Sign:

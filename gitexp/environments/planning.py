@@ -35,6 +35,7 @@ class Move:
         signature: who moves it, and when.
         reason: why, in their words.
         change: the change request that it comes from.
+        bypass: why policies are to be passed over; None where all of them are asked.
         there: references of the shared remote, of which the pins are looked at.
     """
 
@@ -42,6 +43,7 @@ class Move:
     signature: Signature
     reason: str | None = None
     change: str | None = None
+    bypass: str | None = None
     there: Mapping[str, ObjectId]
 
     def binding(self, workspace: Workspace, action: Action, **what: Any) -> Binding:
@@ -74,15 +76,15 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """A move that is staged and not pushed, as the policies of its environment are asked about it.
+    """A move that is about to be written, as the policies of its environment are asked about it.
 
     Attributes:
-        plan: the binding that it writes, and the references to push.
+        binding: what would be written; it names the commit that the environment stands at.
         values: the values that would be live.
         move: who moves the environment, and why.
     """
 
-    plan: Plan
+    binding: Binding
     values: Mapping[str, Any]
     move: Move
 
@@ -165,8 +167,10 @@ def _staged(
     tip = tip_of(workspace, move.environment, reader=tx)
     nonce = new_nonce(workspace.surroundings.random_bits)
     binding = replace(binding, previous=tip, nonce=nonce)
-    if workspace.seal is not None:
-        binding = replace(binding, signature=workspace.seal(binding.signed_document()))
+    if workspace.guard is not None:
+        binding = workspace.guard(
+            tx, workspace, Proposal(binding=binding, values=values, move=move)
+        )
     files = {
         layout.BINDING_FILE: binding.encode(),
         layout.PARAMETERS_FILE: dump_yaml(values, schema="parameters"),
@@ -179,13 +183,10 @@ def _staged(
         sign=workspace.commit_sign(),
     )
     update = PushUpdate(ref=branch_of(workspace, move.environment), old=tip, new=commit)
-    plan = Plan(
+    return Plan(
         binding=replace(binding, commit=commit),
         updates=(update, *_pin(tx, binding, move.there)),
     )
-    if workspace.guard is not None:
-        workspace.guard(tx, workspace, Proposal(plan=plan, values=values, move=move))
-    return plan
 
 
 def _require_role(tx: Transaction, workspace: Workspace, binding: Binding) -> None:

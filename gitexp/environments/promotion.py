@@ -2,51 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 
 from gitexp.documents import layout
 from gitexp.environments.binding import UNREADABLE, Binding
-from gitexp.environments.branches import (
-    environment_name,
-    fetch_branch,
-    synchronize,
-    tip_of,
-)
-from gitexp.environments.history import bring_history, chosen_target, rollback_target
+from gitexp.environments.branches import fetch_branch
 from gitexp.environments.live import (
     bound_environments,
     environments_by_experiment,
     live_snapshot,
 )
-from gitexp.environments.locating import find_experiment
-from gitexp.environments.planning import (
-    Move,
-    Plan,
-    binding_plan,
-    restoring_plan,
-    unbinding_plan,
+from gitexp.environments.orders import (
+    Order,
+    gather,
+    refuse_deleted_experiment,
+    staged_plan,
 )
-from gitexp.errors import (
-    Conflict,
-    NotAllowed,
-    NotBound,
-    PushRejected,
-    RemoteError,
-)
-from gitexp.experiments.headers import Header, read_header
+from gitexp.environments.planning import Plan, binding_plan, unbinding_plan
+from gitexp.errors import Conflict, PushRejected, RemoteError
+from gitexp.experiments.headers import read_header
 from gitexp.experiments.publishing import PlanPromotion
-from gitexp.experiments.refusals import refuse_former_name
-from gitexp.experiments.sharing import is_shared
-from gitexp.experiments.versions import Version, resolve_version
+from gitexp.experiments.versions import Version
 from gitexp.ids import Name, ObjectId
 from gitexp.project.reading import current_project
 from gitexp.project.workspace import Workspace
-from gitexp.store.model import PushUpdate, Signature
-from gitexp.store.transaction import Transaction, transact
+from gitexp.store.model import PushUpdate
+from gitexp.store.transaction import Transaction
 
 __all__ = [
     "bound_environments",
+    "carry_out",
     "environments_by_experiment",
     "plan_promotion",
     "plan_publication",
@@ -61,26 +46,6 @@ _ATTEMPTS = 5
 """How often a push is planned again because a pin, which others may set too, was in its way."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Order:
-    """What was asked for: the environment, the experiment where one is named, and the words."""
-
-    environment: Name
-    experiment: str | None = None
-    reason: str | None = None
-    change: str | None = None
-    signature: Signature
-
-    def move(self, there: Mapping[str, ObjectId]) -> Move:
-        return Move(
-            environment=self.environment,
-            signature=self.signature,
-            reason=self.reason,
-            change=self.change,
-            there=there,
-        )
-
-
 def promote(
     workspace: Workspace,
     experiment: str,
@@ -89,6 +54,7 @@ def promote(
     version: str | None = None,
     reason: str | None = None,
     change: str | None = None,
+    bypass: str | None = None,
 ) -> Binding:
     """Return the binding that makes a version live; `created` tells whether it is new.
 
@@ -96,8 +62,12 @@ def promote(
 
     Args:
         version: a revision of the experiment; the latest version when None.
+        bypass: why policies are passed over, by somebody whom they name.
 
     Raises:
+        ApprovalRequired: a policy asks for people's approval first; nothing was changed.
+        Refused: a policy forbids it; nothing was changed.
+        Forbidden: a policy is not to be passed over by whoever asks.
         NotFound: no such environment, experiment or version, or no shared remote.
         NotAllowed: the experiment is deleted or has another name now, or the version is not
             shared.
@@ -106,24 +76,17 @@ def promote(
         PushRejected: the remote refused the push; nothing was changed.
         RemoteUnavailable: the remote cannot be reached.
     """
-    order = _Order(
-        environment=environment_name(environment),
+    order = Order.of(
+        workspace,
+        "promote",
+        environment,
         experiment=experiment,
+        version=version,
         reason=reason,
         change=change,
-        signature=workspace.signature(),
+        bypass=bypass,
     )
-
-    def plan(tx: Transaction, move: Move) -> Plan:
-        current_project(workspace, reader=tx).environment(environment)
-        header = read_header(workspace, experiment, reader=tx)
-        refuse_former_name(workspace, experiment, reader=tx)
-        _refuse_deleted(header)
-        chosen = resolve_version(workspace, experiment, version or "latest", reader=tx)
-        shared = _shared(tx, workspace, experiment, chosen.checked())
-        return binding_plan(tx, workspace, move, header, shared)
-
-    return _carry_out(workspace, order, plan)
+    return carry_out(workspace, order)
 
 
 def rollback(
@@ -133,6 +96,7 @@ def rollback(
     to: str | None = None,
     reason: str | None = None,
     change: str | None = None,
+    bypass: str | None = None,
 ) -> Binding:
     """Return the binding that makes an earlier one live again.
 
@@ -149,54 +113,33 @@ def rollback(
         NotBound: nothing was ever bound.
         NotFound: there is no earlier binding, or none that fits `to`; or no such environment.
         NotAllowed: the earlier binding's experiment is deleted.
-        Conflict, PushRejected, RemoteUnavailable: as `promote` says.
+        ApprovalRequired, Refused, Forbidden, Conflict, PushRejected, RemoteUnavailable: as
+            `promote` says.
     """
-    order = _Order(
-        environment=environment_name(environment),
-        reason=reason,
-        change=change,
-        signature=workspace.signature(),
+    order = Order.of(
+        workspace, "rollback", environment, to=to, reason=reason, change=change, bypass=bypass
     )
-    synchronize(workspace, order.environment)
-    bring_history(workspace, order.environment)
-
-    def plan(tx: Transaction, move: Move) -> Plan:
-        target = (
-            chosen_target(workspace, move.environment, to, tx)
-            if to
-            else rollback_target(workspace, move.environment, tx)
-        )
-        header = find_experiment(workspace, target.binding)
-        if header:
-            _refuse_deleted(header)
-        name = header.name if header else target.binding.experiment
-        return restoring_plan(tx, workspace, move, target, str(name))
-
-    return _carry_out(workspace, order, plan)
+    return carry_out(workspace, order)
 
 
-def unbind(workspace: Workspace, environment: str, *, reason: str | None = None) -> Binding:
+def unbind(
+    workspace: Workspace,
+    environment: str,
+    *,
+    reason: str | None = None,
+    change: str | None = None,
+    bypass: str | None = None,
+) -> Binding:
     """Return the binding that says that nothing is live; no commit when that is so already.
 
     Raises:
         NotFound: there is no such environment.
         NotBound: nothing was ever bound.
-        Conflict, PushRejected, RemoteUnavailable: as `promote` says.
+        ApprovalRequired, Refused, Forbidden, Conflict, PushRejected, RemoteUnavailable: as
+            `promote` says.
     """
-    order = _Order(
-        environment=environment_name(environment), reason=reason, signature=workspace.signature()
-    )
-
-    def plan(tx: Transaction, move: Move) -> Plan:
-        if tip_of(workspace, move.environment, reader=tx) is None:
-            current_project(workspace, reader=tx).environment(environment)
-            raise NotBound(
-                f"no version was ever bound to environment {environment!r}",
-                hint=f"Bind one with `gitexp promote EXPERIMENT {environment}`.",
-            )
-        return unbinding_plan(tx, workspace, move)
-
-    return _carry_out(workspace, order, plan)
+    order = Order.of(workspace, "unbind", environment, reason=reason, change=change, bypass=bypass)
+    return carry_out(workspace, order)
 
 
 def plan_publication(environment: str, *, reason: str | None = None) -> PlanPromotion:
@@ -241,14 +184,10 @@ def plan_promotion(
         NotAllowed: the experiment is deleted.
         InvalidInput: the version's values are not valid, or the reason cannot be stored.
     """
-    order = _Order(
-        environment=environment_name(environment),
-        reason=reason,
-        signature=workspace.signature(),
-    )
+    order = Order.of(workspace, "promote", environment, reason=reason)
     current_project(workspace, reader=tx).environment(environment)
     header = read_header(workspace, experiment, reader=tx)
-    _refuse_deleted(header)
+    refuse_deleted_experiment(header)
     return list(binding_plan(tx, workspace, order.move(there), header, version).updates)
 
 
@@ -260,11 +199,7 @@ def plan_unbind(
     Raises:
         InvalidInput: the reason cannot be stored.
     """
-    order = _Order(
-        environment=environment_name(environment),
-        reason=reason,
-        signature=workspace.signature(),
-    )
+    order = Order.of(workspace, "unbind", environment, reason=reason)
     updates = unbinding_plan(tx, workspace, order.move({})).updates
     return updates[0] if updates else None
 
@@ -282,36 +217,13 @@ def unbind_everywhere(
     return [update for update in updates if update is not None]
 
 
-def _refuse_deleted(header: Header) -> None:
-    if header.lifecycle == "deleted":
-        raise NotAllowed(
-            f"experiment {header.name!r} is deleted",
-            hint=f"Bring it back with `gitexp experiment restore {header.name}`.",
-        )
+def carry_out(workspace: Workspace, order: Order) -> Binding:
+    """Return the binding that an order comes to, once it is on the shared remote.
 
-
-def _shared(tx: Transaction, workspace: Workspace, experiment: str, version: Version) -> Version:
-    """Return the version under a hash that is on the shared remote.
-
-    Raises:
-        NotAllowed: it is not shared under any of its hashes.
+    It is planned again where another one's pin was in the way. Raises as `promote` says.
     """
-    for known in (version.version, *version.aliases):
-        if is_shared(workspace, experiment, known, reader=tx):
-            return version if known == version.version else replace(version, version=known)
-    raise NotAllowed(
-        f"version {version.version[:10]} of experiment {experiment!r} is not shared",
-        hint=f"Share it first with `gitexp share {experiment}`.",
-    )
-
-
-def _carry_out(
-    workspace: Workspace, order: _Order, plan: Callable[[Transaction, Move], Plan]
-) -> Binding:
-    """Plan and push, and plan again where another one's pin was in the way."""
     for attempts_left in reversed(range(_ATTEMPTS)):
-        there = synchronize(workspace, order.environment, order.experiment)
-        planned = _planned(workspace, order.move(there), plan)
+        planned = staged_plan(workspace, order, gather(workspace, order))
         try:
             if planned.updates:
                 workspace.remote().push(planned.updates)
@@ -322,10 +234,6 @@ def _carry_out(
             if not attempts_left or not _pin_was_set(planned, exc):
                 raise
     return planned.binding
-
-
-def _planned(workspace: Workspace, move: Move, plan: Callable[[Transaction, Move], Plan]) -> Plan:
-    return transact(workspace.store, lambda tx: plan(tx, move))
 
 
 def _arrived(workspace: Workspace, environment: Name, planned: Plan, refused: PushRejected) -> bool:

@@ -29,6 +29,7 @@ from gitexp.ids import ObjectId, new_experiment_id, parse_name
 from gitexp.project.reading import current_project
 from gitexp.project.workspace import Workspace
 from gitexp.store.model import PushUpdate, Signature
+from gitexp.store.staging import stage
 from gitexp.store.transaction import Transaction, transact
 from gitexp.store.trees import blob_at, tree_of
 
@@ -217,9 +218,7 @@ def delete(
             pushes that they need.
     """
     signature = workspace.signature()
-    plan = transact(
-        workspace.store, lambda tx: _plan_deletion(tx, workspace, name, unbind, signature)
-    )
+    plan = stage(workspace.store, lambda tx: _plan_deletion(tx, workspace, name, unbind, signature))
     if plan is None:
         return False
     home, commit, updates = plan

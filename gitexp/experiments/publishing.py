@@ -14,6 +14,7 @@ from gitexp.experiments.versions import Version
 from gitexp.ids import ObjectId
 from gitexp.project.workspace import Workspace
 from gitexp.store.model import PushUpdate
+from gitexp.store.staging import stage
 from gitexp.store.transaction import Transaction, transact
 
 
@@ -57,9 +58,7 @@ def publish(
     """
     fetch_project(workspace)
     edit = Edit(patch=values) if patch else Edit(values=values)
-    plan = transact(
-        workspace.store, lambda tx: _planned(tx, workspace, new, edit, message, promote)
-    )
+    plan = stage(workspace.store, lambda tx: _planned(tx, workspace, new, edit, message, promote))
     if plan.updates:
         push(workspace, plan.updates, what=f"publishing {new.name!r}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gitexp.documents import layout
 from gitexp.documents.problems import shell_word
@@ -17,15 +17,16 @@ from gitexp.store.protocol import Remote, RemoteOpener, Store
 from gitexp.surroundings import Surroundings
 
 if TYPE_CHECKING:
+    from gitexp.environments.binding import Binding
     from gitexp.environments.planning import Proposal
     from gitexp.store.signing import Sign
     from gitexp.store.transaction import Transaction
 
-Guard = Callable[["Transaction", "Workspace", "Proposal"], None]
-"""Asks the policies about a staged move of an environment, and raises where they say no."""
+Guard = Callable[["Transaction", "Workspace", "Proposal"], "Binding"]
+"""Asks the policies about a move of an environment, and raises where they say no.
 
-Seal = Callable[[Mapping[str, Any]], "str | None"]
-"""Returns a signature of a promotion record, None where the user does not sign them."""
+It returns the binding to write: signed, and with the policies that were passed over, if any.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +43,7 @@ class Workspace:
         open_remote: opens a remote by name or URL.
         surroundings: time, randomness, environment variables.
         cache: parsed documents and other derived data, by content.
-        guard: asked about every move of an environment before anything is pushed.
-        seal: signs promotion records; None where they are not signed.
+        guard: asked about every move of an environment before anything of it is written.
         sign: signs commits; None where they are never signed.
     """
 
@@ -57,7 +57,6 @@ class Workspace:
     surroundings: Surroundings = field(default_factory=Surroundings)
     cache: DerivedCache = field(default_factory=lambda: DerivedCache(None))
     guard: Guard | None = None
-    seal: Seal | None = None
     sign: Sign | None = None
 
     @property

@@ -29,12 +29,12 @@ def approvals_requirement(
 ) -> Requirement:
     """Return what a policy's approvals come to for a subject."""
     ballot = evidence.ballot(move, subject)
-    requester = ballot.requested_by if ballot is not None else move.actor.identity
+    requesters = ballot.requesters if ballot is not None else [move.actor.identity]
     owner = evidence.owner(move)
     counted = _counting(policy, rule, ballot, owner, evidence) if ballot is not None else []
     given = [vote.by for vote in counted if vote.decision == "approve"]
     rejected = next((vote for vote in counted if vote.decision == "reject"), None)
-    excluded = [*given, *([] if rule.self_approval else [requester])]
+    excluded = [*given, *([] if rule.self_approval else requesters)]
     outcome, text = _outcome(rule, ballot, given, rejected)
     who = _approvers(rule, owner, evidence.groups, excluded) if outcome == "missing" else ()
     if outcome == "missing":
@@ -73,7 +73,7 @@ def _counting(
 def _counts(
     policy: Policy, rule: Approvals, ballot: Ballot, vote: Vote, owner: str, evidence: Evidence
 ) -> bool:
-    is_own = same_person(vote.by, ballot.requested_by)
+    is_own = any(same_person(vote.by, requester) for requester in ballot.requesters)
     if is_own and vote.decision == "approve" and not rule.self_approval:
         return False
     if not may_approve(rule, vote.by, owner=owner, groups=evidence.groups):

@@ -43,13 +43,11 @@ class Ballot:
     """The votes for one subject, at most one of each person, and who asked for them.
 
     Attributes:
-        requested_by: the identity of whoever asked for the change.
-        requested_at: when; None where that is not known.
+        requesters: the identities of those who asked for the change, or renewed it.
         closed: why the change takes no votes any more, such as `cancelled`; empty while it does.
     """
 
-    requested_by: str
-    requested_at: datetime | None = None
+    requesters: Sequence[str]
     votes: Sequence[Vote] = ()
     closed: str = ""
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
-from gitexp.documents.canonical import canonical_json
+from gitexp.documents.canonical import digest_of
 from gitexp.environments.binding import Action, Binding, Snapshot
-from gitexp.ids import Name, ObjectId
+from gitexp.ids import Digest, Name, ObjectId
 from gitexp.project.groups import Actor
 from gitexp.project.policies import Policy
 
@@ -53,10 +52,10 @@ class Move:
 
 def policy_digest(policies: Sequence[Policy]) -> str:
     """Return what tells the policies of an environment from any others: order and names count."""
-    return _digest([policy.document for policy in policies])
+    return digest_of([policy.document for policy in policies])
 
 
-def subject_of(move: Move, policies: Sequence[Policy]) -> str:
+def subject_of(move: Move, policies: Sequence[Policy]) -> Digest:
     """Return what a vote on a move is for.
 
     Anything that makes it another move makes it another subject: another project or
@@ -68,7 +67,7 @@ def subject_of(move: Move, policies: Sequence[Policy]) -> str:
         policies: all policies of the environment, whether they apply to this move or not.
     """
     after = move.after
-    return _digest(
+    return digest_of(
         {
             "project": move.project,
             "environment": move.environment,
@@ -81,7 +80,3 @@ def subject_of(move: Move, policies: Sequence[Policy]) -> str:
             "policy": policy_digest(policies),
         }
     )
-
-
-def _digest(data: Any) -> str:
-    return "sha256:" + sha256(canonical_json(data)).hexdigest()

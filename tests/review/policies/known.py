@@ -128,7 +128,7 @@ class Known:
         self.asked.append("ballot")
         if self.votes is None:
             return None
-        return Ballot(requested_by=self.requested_by, votes=self.votes, closed=self.closed)
+        return Ballot(requesters=[self.requested_by], votes=self.votes, closed=self.closed)
 
     def gate(self, rule: GateRule, move: Move) -> GateFinding:
         self.asked.append("gate")

@@ -31,7 +31,7 @@ from tests.review.policies.known import (
 
 COOL, WARM = {"temperature": 0.2}, {"temperature": 0.9}
 TWO = {"approvals": {"count": 2, "users": ["bea@example.com"], "groups": ["leads"]}}
-ONE = {"approvals": {}}
+ONE: dict[str, Any] = {"approvals": {}}
 
 
 def test_without_policies_everything_is_allowed_and_nothing_is_asked() -> None:
