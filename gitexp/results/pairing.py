@@ -13,9 +13,11 @@ is that of the clustered t test.
 from __future__ import annotations
 
 import math
+import sys
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from gitexp.errors import InvalidInput
 from gitexp.experiments.headers import Direction
@@ -28,6 +30,7 @@ from gitexp.stats.student import t_upper
 
 PASS_RATE = "pass_rate"
 _LEAST_MOVE = 1e-12
+_ROUNDING = 4 * sys.float_info.epsilon
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +183,7 @@ class _Work:
         assert means[0] is not None
         assert means[1] is not None
         test, p_value = _tested(found, difference, verdicts=verdicts and not weights)
-        interval = difference.interval
+        interval = difference.interval if test is not None else None
         if verdicts:
             interval = _adjusted(found, weights, difference.samples, self._confidence)
         yield PairedMeasure(
@@ -286,7 +289,11 @@ class _Pairs:
 def _tested(
     pairs: _Pairs, difference: Estimate, *, verdicts: bool
 ) -> tuple[Test | None, float | None]:
-    """Return the test of no difference, and its p-value."""
+    """Return the test of no difference, and its p-value.
+
+    None where there is but one difference, or all are the same and not 0: nothing says then how
+    sure they are.
+    """
     if verdicts and not pairs.repeated:
         return "mcnemar", mcnemar_p_value(pairs.falls, pairs.rises)
     error = difference.standard_error
@@ -294,8 +301,9 @@ def _tested(
         return None, None
     if not difference.mean:
         return "t", 1.0
-    statistic = abs(difference.mean) / error if error else math.inf
-    return "t", min(1.0, 2 * t_upper(statistic, difference.samples - 1))
+    if error <= _ROUNDING * max(map(abs, chain(pairs.before, pairs.after))):
+        return None, None
+    return "t", min(1.0, 2 * t_upper(abs(difference.mean) / error, difference.samples - 1))
 
 
 def mcnemar_p_value(only_before: int, only_after: int) -> float:

@@ -107,6 +107,20 @@ def test_numbers_are_compared_by_the_paired_t_test() -> None:
     assert found.to_dict()["increased"][0]["sample"] == "s2"
 
 
+@pytest.mark.parametrize("shift", [0.1, 1 / 3, 1.0, 1e-9])
+def test_differences_that_are_all_the_same_say_nothing_of_how_sure_they_are(shift: float) -> None:
+    before = [0.1, 0.7, 0.4, 0.9, 0.3]
+    found = measure(paired(grades(before), grades([value + shift for value in before])))
+    assert found.difference == pytest.approx(shift)
+    assert (found.test, found.p_value, found.interval) == (None, None, None)
+    assert not found.is_clear
+
+
+def test_numbers_that_are_all_equal_do_not_differ() -> None:
+    found = measure(paired(grades([0.1, 0.7]), grades([0.1, 0.7])))
+    assert (found.difference, found.p_value, found.interval) == (0.0, 1.0, (0.0, 0.0))
+
+
 def test_a_declared_direction_says_what_is_better() -> None:
     found = measure(paired(grades([3.0, 2.0]), grades([1.0, 4.0]), directions={"m": "minimize"}))
     assert [moved.sample for moved in found.better or ()] == ["s0"]
