@@ -273,6 +273,13 @@ def test_usage_of_a_line_is_read_and_priced() -> None:
     assert answer.usage == Usage(input_tokens=1000000, cost=2.0)
 
 
+def test_parts_of_tokens_of_a_line_are_whole_in_what_is_recorded() -> None:
+    body = "print(json.dumps({'id': q['id'], 'output': 1, 'usage': {'input_tokens': 3.5}}))"
+    found = run(Asker().ask(lines(body))).usage
+    assert found == Usage(input_tokens=3)
+    assert isinstance(found.input_tokens, int)
+
+
 @pytest.mark.parametrize(
     ("error", "kind", "retryable", "message"),
     [

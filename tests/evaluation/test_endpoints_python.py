@@ -67,6 +67,38 @@ def test_a_function_may_say_what_it_used_up(tmp_path: Path) -> None:
     assert found.attributes == {"a": 1}
 
 
+def test_what_a_function_used_up_is_priced(tmp_path: Path) -> None:
+    code = (
+        "from gitexp.evaluation.answers import Answer, Usage\n"
+        "def answer(given, parameters):\n"
+        "    return Answer(output=1, usage=Usage(input_tokens=2_000_000, output_tokens=1.5))\n"
+    )
+    price = {"input_per_million": 3, "output_per_million": 0}
+    found = answer(tmp_path, code, price=price).usage
+    assert found == Usage(input_tokens=2_000_000, output_tokens=1, cost=6.0)
+    assert isinstance(found.output_tokens, int)
+
+
+@pytest.mark.parametrize(
+    ("usage", "shown"),
+    [
+        ("Usage(cost=float('nan'))", '{"cost": NaN}'),
+        ("Usage(cost='free')", '{"cost": "free"}'),
+        ("Usage(input_tokens=-5)", '{"input_tokens": -5}'),
+        ("[1]", "[1]"),
+    ],
+)
+def test_a_usage_that_cannot_be_recorded_is_an_error(
+    tmp_path: Path, usage: str, shown: str
+) -> None:
+    code = (
+        "from gitexp.evaluation.answers import Answer, Usage\n"
+        f"def answer(given, parameters):\n    return Answer(output=1, usage={usage})\n"
+    )
+    exc = fails(tmp_path, code)
+    assert (str(exc), exc.kind) == (f"the usage is no mapping of numbers: {shown}", "BadResponse")
+
+
 def test_a_function_may_change_its_input(tmp_path: Path) -> None:
     given = {"a": [1]}
     code = "def answer(given, parameters):\n    given['a'].append(2)\n    return given\n"

@@ -25,6 +25,7 @@ from gitexp.errors import InvalidInput
 from gitexp.evaluation.answers import Answer, Asking, CallFailed
 
 if TYPE_CHECKING:
+    from gitexp.evaluation.endpoints.loading import Price
     from gitexp.evaluation.running.calls import CallThreads
 
 Function = Callable[..., Any]
@@ -231,14 +232,22 @@ class PythonCaller:
     Args:
         what: what it is called in messages.
         timeout: the seconds after which a call is given up; None for never.
+        price: of the tokens that it names; None where it has none.
     """
 
     def __init__(
-        self, function: Function, *, what: str, timeout: float | None, threads: CallThreads
+        self,
+        function: Function,
+        *,
+        what: str,
+        timeout: float | None,
+        threads: CallThreads,
+        price: Price | None = None,
     ) -> None:
         self._function = function
         self._what = what
         self._timeout = timeout
+        self._price = price
         self._call = _calling(function, threads)
         self._takes_asking = takes_asking(function)
         # A thread's call cannot cancel itself; then it needs no task of its own.
@@ -246,7 +255,7 @@ class PythonCaller:
 
     async def call(self, asking: Asking) -> Answer:
         """Return the answer of the function; see `Caller.call`."""
-        from gitexp.evaluation.endpoints.responses import checked_output
+        from gitexp.evaluation.endpoints.responses import checked_output, usage_of, with_cost
         from gitexp.evaluation.running.calls import within
 
         call = partial(self._function, _own(asking.input), asking.parameters)
@@ -260,7 +269,9 @@ class PythonCaller:
         if not isinstance(result, Answer):
             return Answer(output=checked_output(result))
         return Answer(
-            output=checked_output(result.output), usage=result.usage, attributes=result.attributes
+            output=checked_output(result.output),
+            usage=with_cost(usage_of(result.usage), self._price),
+            attributes=dict(result.attributes or {}),
         )
 
     async def close(self) -> None:

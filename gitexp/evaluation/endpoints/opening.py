@@ -85,7 +85,11 @@ def _python(endpoint: Endpoint, given: Surrounding, stack: AsyncExitStack) -> Ca
         imported_function(endpoint.options["callable"], given.directory, what=endpoint.what)
     )
     return PythonCaller(
-        function, what=endpoint.what, timeout=endpoint.timeout, threads=given.threads
+        function,
+        what=endpoint.what,
+        timeout=endpoint.timeout,
+        threads=given.threads,
+        price=endpoint.price,
     )
 
 

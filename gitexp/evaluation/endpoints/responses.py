@@ -99,8 +99,7 @@ class Reader:
 
     def _usage_of(self, value: Any) -> Usage:
         numbers = {key: _number(find(value)) for key, find in self._usage.items()}
-        usage = Usage(**{key: _KINDS[key](number) for key, number in numbers.items()})
-        return with_cost(usage, self._price)
+        return with_cost(_usage(numbers), self._price)
 
 
 _NONE = Usage()
@@ -113,6 +112,25 @@ _KINDS: Mapping[str, Callable[[float | None], Any]] = {
 
 def _number(value: Any) -> float | None:
     return value if is_amount(value) else None
+
+
+def _usage(numbers: Mapping[str, float | None]) -> Usage:
+    return Usage(**{key: _KINDS[key](number) for key, number in numbers.items()})
+
+
+def usage_of(data: Any) -> Usage:
+    """Return the usage that a program or a function names, as it can be recorded.
+
+    Raises:
+        CallFailed: it is no mapping of numbers.
+    """
+    if data is None:
+        return _NONE
+    named = data.to_dict() if isinstance(data, Usage) else data
+    numbers = {key: named.get(key) for key in _KINDS} if isinstance(named, Mapping) else None
+    if numbers is None or not all(n is None or is_amount(n) for n in numbers.values()):
+        raise bad_response(f"the usage is no mapping of numbers: {shown(named, _SHOWN)}")
+    return _usage(numbers)
 
 
 def with_cost(usage: Usage, price: Price | None) -> Usage:

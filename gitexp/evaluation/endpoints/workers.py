@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gitexp.documents.problems import shown
-from gitexp.evaluation.answers import Answer, Asking, CallFailed, Usage, is_amount
+from gitexp.evaluation.answers import Answer, Asking, CallFailed
 from gitexp.evaluation.endpoints.commands import STDERR_BYTES, listen, spoken
 from gitexp.evaluation.endpoints.loading import Endpoint
 from gitexp.evaluation.endpoints.processes import Program, Start, ending, started
@@ -25,6 +25,7 @@ from gitexp.evaluation.endpoints.responses import (
     excerpt,
     json_of,
     text_of,
+    usage_of,
     with_cost,
 )
 from gitexp.evaluation.endpoints.secrets import Secrets
@@ -93,7 +94,7 @@ class WorkersCaller:
             )
         try:
             output, _ = self._reader.found_in(reply["output"])
-            usage = _usage(reply.get("usage"))
+            usage = usage_of(reply.get("usage"))
         except CallFailed as exc:
             raise self._failed(str(exc), kind=exc.kind) from exc
         return Answer(
@@ -219,14 +220,3 @@ def _reply(line: bytes, sample_id: str) -> Mapping[str, Any]:
             f"the answer is to {shown(reply.get('id'))}, and {shown(sample_id)} was asked"
         )
     return reply
-
-
-def _usage(data: Any) -> Usage:
-    if data is None:
-        return Usage()
-    known = ("input_tokens", "output_tokens", "cost")
-    if not isinstance(data, dict) or not all(
-        data.get(name) is None or is_amount(data[name]) for name in known
-    ):
-        raise bad_response(f"the usage is no mapping of numbers: {shown(data, 300)}")
-    return Usage.from_dict(data)
