@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 SignatureKind = Literal["ssh", "gpg"]
@@ -29,12 +29,21 @@ class Unverified:
     Attributes:
         reason: why, as the end of a sentence that begins with what should be signed.
         signed: whether there is a signature at all.
+        broken: whether it is one that nobody made for this: what it signs was changed, or the
+            signature was. Other ones are good, by a key that does not count (any more).
     """
 
     reason: str
     signed: bool = True
+    broken: bool = field(default=False, compare=False)
 
 
 Answer = Verified | Unverified
+
+CHANGED = "what it signs was changed afterwards"
+MALFORMED = "the signature is malformed"
+SEVERAL = "it carries several signatures"
+BROKEN = frozenset([CHANGED, MALFORMED, SEVERAL])
+"""The reasons of a signature that nobody made for this."""
 
 UNSIGNED = Unverified(reason="it is not signed", signed=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gitexp.ids import ObjectId
-from gitexp.review.signatures.answers import UNSIGNED, Answer, Unverified
+from gitexp.review.signatures.answers import SEVERAL, UNSIGNED, Answer, Unverified
 from gitexp.review.signatures.keys import Config, signing_key
 from gitexp.review.signatures.signers import COMMITS, Check
 from gitexp.store.objects import parse_commit
@@ -41,6 +41,6 @@ def commit_answer(check: Check, store: Store, commit: ObjectId) -> Answer:
     if not signed.signatures:
         return UNSIGNED
     if len(signed.signatures) > 1:
-        return Unverified(reason="it carries several signatures")
+        return Unverified(reason=SEVERAL, broken=True)
     (signature,) = signed.signatures
     return check.answer(signed.payload, signature, namespace=COMMITS, claimed=committer)

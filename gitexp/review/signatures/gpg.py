@@ -14,7 +14,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from gitexp.errors import InvalidInput
-from gitexp.review.signatures.answers import Answer, Unverified, Verified
+from gitexp.review.signatures.answers import (
+    BROKEN,
+    CHANGED,
+    MALFORMED,
+    SEVERAL,
+    Answer,
+    Unverified,
+    Verified,
+)
 from gitexp.review.signatures.programs import Outcome, bare_environment, run_program
 
 BEGIN = b"-----BEGIN PGP SIGNATURE-----"
@@ -29,9 +37,9 @@ _REASONS = (
     ("REVKEYSIG", "its key is revoked"),
     ("EXPKEYSIG", "its key has expired"),
     ("EXPSIG", "the signature has expired"),
-    ("BADSIG", "what it signs was changed afterwards"),
+    ("BADSIG", CHANGED),
     ("NO_PUBKEY", "its key is none of the allowed keys"),
-    ("NODATA", "the signature is malformed"),
+    ("NODATA", MALFORMED),
 )
 
 
@@ -58,7 +66,8 @@ class GpgKeys:
         )
         status = _status(outcome)
         if (key := _valid_key(status)) is None:
-            return Unverified(reason=_reason(status))
+            reason = _reason(status)
+            return Unverified(reason=reason, broken=reason in BROKEN)
         known = self._addresses(key, moment)
         if not known:
             return Unverified(reason="its key names nobody's address")
@@ -105,7 +114,7 @@ def _valid_key(status: Mapping[str, list[list[str]]]) -> str | None:
 
 def _reason(status: Mapping[str, list[list[str]]]) -> str:
     if len(status.get("NEWSIG", ())) > 1:
-        return "it carries several signatures"
+        return SEVERAL
     for keyword, reason in _REASONS:
         if keyword in status:
             return reason

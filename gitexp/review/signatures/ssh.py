@@ -13,7 +13,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from gitexp.errors import InvalidInput
-from gitexp.review.signatures.answers import Answer, Unverified, Verified
+from gitexp.review.signatures.answers import (
+    BROKEN,
+    CHANGED,
+    MALFORMED,
+    Answer,
+    Unverified,
+    Verified,
+)
 from gitexp.review.signatures.programs import Outcome, bare_environment, run_program
 
 BEGIN = b"-----BEGIN SSH SIGNATURE-----"
@@ -55,7 +62,8 @@ class SshSigners:
             outcome = call.verified(identity, revoked=self.revoked)
             if outcome.code == 0 and (key := _GOOD.search(outcome.out)):
                 return Verified(identity=identity, key=key[1].decode(), kind="ssh")
-        return Unverified(reason=call.reason(claimed))
+        reason = call.reason(claimed)
+        return Unverified(reason=reason, broken=reason in BROKEN)
 
 
 @dataclass(frozen=True)
@@ -106,14 +114,14 @@ class _Check:
 
 
 _REASONS = (
-    ("incorrect signature", "what it signs was changed afterwards"),
+    ("incorrect signature", CHANGED),
     ("namespace does not match", "it was made for another purpose"),
     ("not permitted for use in signature namespace", "its key may not sign this kind of thing"),
     ("key has expired", "its key has expired"),
     ("key is not yet valid", "its key is not valid yet"),
-    ("Couldn't parse signature", "the signature is malformed"),
-    ("incomplete message", "the signature is malformed"),
-    ("invalid format", "the signature is malformed"),
+    ("Couldn't parse signature", MALFORMED),
+    ("incomplete message", MALFORMED),
+    ("invalid format", MALFORMED),
 )
 
 

@@ -1,0 +1,1 @@
+"""Checking a repository against itself, and mending what is safe to mend."""

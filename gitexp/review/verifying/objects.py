@@ -1,0 +1,115 @@
+"""Whether everything that a branch needs can be read, and is what its name says.
+
+Every commit is compared with its first parent, so what it brought is read once, and what cannot
+be read is named with the commit and the path that brought it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import NamedTuple
+
+from gitexp.errors import MissingObject, StoreError
+from gitexp.ids import ObjectId
+from gitexp.review.verifying.examination import (
+    READ_ERRORS,
+    SEE_DOCTOR,
+    Branch,
+    Examination,
+    one_line,
+)
+from gitexp.store.model import MODE_GITLINK, TreeEntry, TreeId
+from gitexp.store.objects import tree_and_parents
+from gitexp.store.trees import MAX_TREE_BYTES, MAX_TREE_DEPTH, read_tree
+
+
+def check_objects(look: Examination, branches: list[Branch]) -> None:
+    """Note the objects of branches that are missing or damaged, each once."""
+    reader = _Reader(look)
+    for branch in branches:
+        look.since_then("objects", branch, reader.branch)
+
+
+class _Place(NamedTuple):
+    """Where an object was come to."""
+
+    branch: str
+    commit: ObjectId
+
+
+class _Reader:
+    """Reads objects, none of them twice."""
+
+    def __init__(self, look: Examination) -> None:
+        self._look = look
+        self._seen: set[ObjectId] = set()
+        self._partial = _is_partial(look)
+
+    def branch(self, branch: Branch, since: ObjectId | None) -> None:
+        """Read what a branch brought since a commit."""
+        if since is not None:
+            with contextlib.suppress(*READ_ERRORS):
+                for commit in self._look.commits(branch, since):
+                    self._commit(branch, commit, [])
+                return
+        waiting = [branch.tip]
+        while waiting:
+            self._commit(branch, waiting.pop(), waiting)
+
+    def _commit(self, branch: Branch, commit: ObjectId, waiting: list[ObjectId]) -> None:
+        """Read a commit and what it holds; its parents wait, where it was not read before."""
+        if commit in self._seen:
+            return
+        self._seen.add(commit)
+        with self._look.reading("objects", branch=branch.name, commit=commit):
+            links = tree_and_parents(self._look.store.read(commit, limit=MAX_TREE_BYTES))
+            self._look.looked_at["commits"] += 1
+            self._tree(links.tree, _Place(branch.name, commit), "", 0)
+            waiting.extend(self._look.history.parents(commit))
+
+    def _tree(self, tree: TreeId, place: _Place, path: str, depth: int) -> None:
+        if ObjectId(tree) in self._seen or depth > MAX_TREE_DEPTH:
+            return
+        self._seen.add(ObjectId(tree))
+        if self._left_out(ObjectId(tree)):
+            return
+        entries: list[TreeEntry] = []
+        with self._look.reading("objects", branch=place.branch, commit=place.commit, path=path):
+            entries = read_tree(self._look.store, tree)
+            self._look.looked_at["objects"] += 1
+        for entry in entries:
+            below = f"{path}/{entry.name}" if path else entry.name
+            if entry.is_tree:
+                self._tree(TreeId(entry.id), place, below, depth + 1)
+            elif entry.mode != MODE_GITLINK:
+                self._blob(entry.id, place, below)
+
+    def _blob(self, blob: ObjectId, place: _Place, path: str) -> None:
+        if blob in self._seen or self._left_out(blob):
+            return
+        self._seen.add(blob)
+        try:
+            self._look.store.pieces(blob)
+            self._look.looked_at["objects"] += 1
+        except StoreError as exc:
+            gone = isinstance(exc, MissingObject)
+            message = f"its content, object {blob}, is not here" if gone else one_line(exc)
+            self._look.add(
+                "objects",
+                message,
+                SEE_DOCTOR,
+                branch=place.branch,
+                commit=place.commit,
+                path=path,
+            )
+
+    def _left_out(self, object_id: ObjectId) -> bool:
+        """Return whether a partial clone left an object out; reading it would fetch it."""
+        return self._partial and not self._look.is_here(object_id)
+
+
+def _is_partial(look: Examination) -> bool:
+    config = look.store.config
+    return bool(
+        config("extensions.partialclone") or config(f"remote.{look.workspace.remote_name}.promisor")
+    )
