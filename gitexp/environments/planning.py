@@ -134,6 +134,24 @@ def restoring_plan(
     return _staged(tx, workspace, move, binding, target.values)
 
 
+def requested_plan(tx: Transaction, workspace: Workspace, move: Move, wanted: Snapshot) -> Plan:
+    """Return the plan of a move that was asked for before, as its change request holds it.
+
+    Whoever moves now is the one who did it, and the values are those that were asked for.
+    """
+    asked = wanted.binding
+    binding = move.binding(
+        workspace,
+        asked.action,
+        experiment_id=asked.experiment_id,
+        experiment=asked.experiment,
+        version=asked.version,
+        digest=asked.digest,
+        types=asked.types,
+    )
+    return _staged(tx, workspace, move, binding, wanted.values)
+
+
 def unbinding_plan(tx: Transaction, workspace: Workspace, move: Move) -> Plan:
     """Return the plan that binds nothing; no updates when nothing is bound."""
     live = _readable(tx, workspace, move.environment)
