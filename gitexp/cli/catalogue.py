@@ -49,7 +49,10 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("job", job="Create jobs, work on them, and change where they stand"),
     },
     "Review": {
+        **entries("report", report="Report on a change for those who review it"),
+        **entries("hook", hook="Enforce the rules where people push to"),
         **entries("group", group="Say who may read, write, approve and administer"),
+        **entries("verify", verify="Check that a repository is whole and agrees with itself"),
     },
     "Shell": {
         **entries("completion", completion="Print a completion script for a shell"),

@@ -14,7 +14,7 @@ from gitexp.errors import InvalidInput, NotFound
 from gitexp.ids import ObjectId, parse_name
 from gitexp.project.workspace import Workspace
 from gitexp.store.model import MODE_LINK, TreeId
-from gitexp.store.protocol import MAX_DOCUMENT_BYTES
+from gitexp.store.protocol import MAX_DOCUMENT_BYTES, Store
 from gitexp.store.revisions import resolve_revision
 from gitexp.store.trees import blob_at, entry_at, list_dir, tree_of, walk_files
 
@@ -95,18 +95,49 @@ def revision_source(workspace: Workspace, revision: str, paths: Sequence[str | P
     wanted = {str(p): _inside(top, around / p) if top else str(p) for p in paths}
     chosen = _chosen(found, wanted, f" in {revision}")
 
-    def read(path: str) -> bytes | None:
-        limit = MAX_TABLE_BYTES if path.endswith(_TABLES) else MAX_DOCUMENT_BYTES
-        return blob_at(store, tree, path, limit=limit) if tree else None
-
     return Source(
         place=place,
         commit=commit,
         paths=chosen,
         links=frozenset(path for path in chosen if found[path]),
-        read=read,
+        read=_reader(store, tree),
         shown=lambda path: f"{revision}:{layout.join(root, path)}",
     )
+
+
+def tree_source(
+    workspace: Workspace, commit: ObjectId, paths: Iterable[str], *, place: Place, label: str
+) -> Source:
+    """Return those of some files of a commit that are documents, or look like one.
+
+    Unlike `revision_source` it reads no directory, so it costs as much as there are paths.
+
+    Args:
+        paths: in the project; those that are not in the commit are left out.
+        label: what problems name the commit by.
+    """
+    store = workspace.store
+    root = workspace.root if place == "project" else ""
+    entry = entry_at(store, tree_of(store, commit), root)
+    tree = TreeId(entry.id) if entry is not None and entry.is_tree else None
+    there = {path: found for path in paths if tree and (found := entry_at(store, tree, path))}
+    links = frozenset(path for path, found in there.items() if found.mode == MODE_LINK)
+    return Source(
+        place=place,
+        commit=commit,
+        paths=sorted(p for p in there if _is_document(p, place, is_link=p in links)),
+        links=links,
+        read=_reader(store, tree),
+        shown=lambda path: f"{label}:{layout.join(root, path)}",
+    )
+
+
+def _reader(store: Store, tree: TreeId | None) -> Callable[[str], bytes | None]:
+    def read(path: str) -> bytes | None:
+        limit = MAX_TABLE_BYTES if path.endswith(_TABLES) else MAX_DOCUMENT_BYTES
+        return blob_at(store, tree, path, limit=limit) if tree else None
+
+    return read
 
 
 def _chosen(found: Iterable[str], wanted: Mapping[str, str], where: str = "") -> list[str]:

@@ -1,0 +1,254 @@
+"""What may be pushed to the branch of an environment: moves that its policies allow, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from gitexp.documents import layout
+from gitexp.environments.binding import UNREADABLE, Binding, Snapshot, environment_at, one_line
+from gitexp.errors import Forbidden, GitexpError, InvalidInput, NotAllowed, NotFound
+from gitexp.experiments.headers import Header
+from gitexp.ids import Name, ObjectId
+from gitexp.project.groups import Actor, same_person
+from gitexp.project.reading import project_at, read_document
+from gitexp.review.changes.ledger import change_at
+from gitexp.review.changes.model import address_of
+from gitexp.review.enforcement.moves import Place, RefMove
+from gitexp.review.enforcement.pushes import Push
+from gitexp.review.policies.evidence import GitEvidence
+from gitexp.review.policies.facts import SKEW
+from gitexp.review.policies.guard import refusal
+from gitexp.review.policies.judging import Move, judge
+from gitexp.store.history import is_ancestor
+from gitexp.store.model import Commit, TreeId
+from gitexp.store.trees import list_dir, read_commit, read_tree, tree_of
+
+OLDEST = timedelta(hours=1)
+"""How long ago a commit may have been made that is pushed now."""
+
+_FILES = (layout.BINDING_FILE, layout.PARAMETERS_FILE)
+
+
+def check_environment(push: Push, move: RefMove, place: Place) -> None:
+    """See that a push moves an environment as its policies allow.
+
+    Raises:
+        NotAllowed: the branch would be gone or rewritten, or what it says is not true.
+        ApprovalRequired, Refused: the policies of the environment say no.
+        Forbidden: whoever pushes may not, or says to be somebody else.
+        NotFound: no such environment is declared, or the version is not shared.
+        InvalidDocuments: a commit cannot be read as an environment.
+    """
+    name = Name(place.name)
+    if name not in push.project.environments and move.new is not None:
+        raise NotFound(
+            f"environment {name!r} is not declared on {push.workspace.trunk}",
+            hint=f"Declare it with `gitexp env create {name}`, and push that first.",
+        )
+    if move.new is None or not push.is_forward(move):
+        raise NotAllowed(
+            f"the history of environment {name!r} would be gone",
+            hint=f"Go back with `gitexp env rollback {name}` or `gitexp env unbind {name}`.",
+        )
+    for before, commit in _steps(push, move, name):
+        _Step(push, move, name, before, commit).check()
+
+
+def _steps(push: Push, move: RefMove, name: Name) -> Iterator[tuple[ObjectId | None, Commit]]:
+    """Return the commits of a push with what each of them follows, oldest first.
+
+    Raises:
+        NotAllowed: they do not follow what is there.
+    """
+    assert move.new is not None
+    found: list[tuple[ObjectId | None, Commit]] = []
+    at: ObjectId | None = move.new
+    while at != move.old:
+        commit = read_commit(push.store, at) if at is not None else None
+        if commit is None:
+            raise NotAllowed(
+                f"the push does not follow what environment {name!r} says now",
+                hint="Run `gitexp fetch`, and promote again.",
+            )
+        before = move.old if move.old in commit.parents else next(iter(commit.parents), None)
+        found.append((before, commit))
+        at = before
+    return reversed(found)
+
+
+class _Step:
+    """One commit of an environment's branch that a push adds."""
+
+    def __init__(
+        self, push: Push, move: RefMove, name: Name, before: ObjectId | None, commit: Commit
+    ) -> None:
+        self._push, self._move, self._name = push, move, name
+        self._before, self._commit = before, commit
+
+    def check(self) -> None:
+        """See that the commit says what is true, and that it may say so."""
+        push = self._push
+        if self._before is not None and tree_of(push.store, self._before) == self._commit.tree:
+            return  # a merge commit on top of what it brings
+        after = environment_at(
+            push.store,
+            self._commit.id,
+            environment=self._name,
+            project=push.workspace.project_id,
+        )
+        self._check_files()
+        self._check_origin(after.binding)
+        self._check_moment()
+        if after.binding.bound:
+            self._check_version(after.binding)
+        actor = self._check_actor(after.binding)
+        self._judge(self._snapshot_before(), after, actor)
+
+    def _snapshot_before(self) -> Snapshot | None:
+        if self._before is None:
+            return None
+        try:
+            return environment_at(self._push.store, self._before, environment=self._name)
+        except UNREADABLE:
+            return None
+
+    def _check_files(self) -> None:
+        entries = read_tree(self._push.store, self._commit.tree)
+        strange = [e.name for e in entries if e.name not in _FILES or not e.is_file]
+        if strange:
+            raise NotAllowed(
+                f"the branch of an environment holds {' and '.join(_FILES)} alone, not "
+                f"{', '.join(strange[:5])}",
+                hint="Promote with gitexp, which writes both.",
+            )
+
+    def _check_origin(self, binding: Binding) -> None:
+        if binding.previous != self._before:
+            said = (binding.previous or "nothing")[:10]
+            raise NotAllowed(
+                f"commit {self._commit.id[:10]} was made for environment {self._name!r} at "
+                f"{said}, and it stands at {(self._before or 'nothing')[:10]}",
+                hint="Run `gitexp fetch`, and promote again; `gitexp change renew` renews a "
+                "change request.",
+            )
+
+    def _check_moment(self) -> None:
+        """Refuse what is dated otherwise than now: how long something was live counts from it."""
+        when, now = self._commit.committer.when, self._push.now
+        if not now - OLDEST <= when <= now + SKEW:
+            raise NotAllowed(
+                f"commit {self._commit.id[:10]} is dated {when.isoformat()}, which is not now",
+                hint="Set your clock and promote again; an approved change request is carried "
+                "out with `gitexp change apply`.",
+            )
+
+    def _check_version(self, binding: Binding) -> None:
+        """See that the values are those of a shared version of the experiment, which is kept."""
+        push, version = self._push, binding.version
+        assert version is not None
+        assert binding.experiment is not None
+        if not self._is_shared(version, binding.experiment):
+            raise NotFound(
+                f"version {version[:10]} of {binding.experiment!r} is not on the remote",
+                hint=f"Share it first with `gitexp share {binding.experiment}`.",
+            )
+        if push.after(layout.pin_ref(version)) != version:
+            raise NotAllowed(
+                f"version {version[:10]} is not kept from being removed",
+                hint=f"Push {layout.pin_ref(version)} in the same step, as `gitexp promote` does.",
+            )
+        if self._digest_of(version, binding) != binding.digest:
+            raise NotAllowed(
+                f"the values are not those of version {version[:10]} of {binding.experiment!r}",
+                hint="Save them with `gitexp commit`, and promote that version.",
+            )
+
+    def _is_shared(self, version: ObjectId, experiment: str) -> bool:
+        push = self._push
+        project = push.workspace.project_id
+        own = push.after(layout.experiment_branch(project, Name(experiment)))
+        tips = [own, push.trunk(), push.store.ref(layout.pin_ref(version))]
+        if not push.store.has(version):
+            return False
+        others = push.store.refs(layout.experiment_branches(project)).values()
+        return any(
+            tip is not None and is_ancestor(push.store, version, tip) for tip in (*tips, *others)
+        )
+
+    def _digest_of(self, version: ObjectId, binding: Binding) -> str | None:
+        """Return the digest of a version's values as the project of that time completes them."""
+        from gitexp.documents.canonical import digest_of
+
+        push = self._push
+        tree = tree_of(push.store, version)
+        name = self._name_in(version, tree, binding)
+        if name is None:
+            return None
+        path = layout.parameters_path(push.workspace.root, name)
+        values = read_document(push.workspace, tree, path, "parameters") or {}
+        try:
+            return digest_of(project_at(push.workspace, tree).resolve(values, file=path))
+        except (InvalidInput, NotFound) as exc:
+            raise NotAllowed(
+                f"version {version[:10]} has no valid values: {one_line(exc)}"
+            ) from exc
+
+    def _name_in(self, version: ObjectId, tree: TreeId, binding: Binding) -> Name | None:
+        """Return what an experiment was called in a version; a rename leaves its id."""
+        push = self._push
+        directory = layout.experiments_dir(push.workspace.root)
+        names = [Name(e.name) for e in list_dir(push.store, tree, directory) if e.is_tree]
+        first = sorted(names, key=lambda name: name != binding.experiment)
+        for name in first:
+            header = _header(push, version, name)
+            if header is not None and header.id == binding.experiment_id:
+                return name
+        return None
+
+    def _check_actor(self, binding: Binding) -> Actor:
+        """Return who moves the environment, after seeing that they may and are whom it names."""
+        push = self._push
+        name = binding.experiment
+        header = push.header(push.experiment_tip(name), name) if name else None
+        owner = push.owner_of(header)
+        actor = push.require(self._move, "write", owner, f"move environment {self._name!r}")
+        by = address_of(binding.by)
+        if not same_person(by, actor.identity) and not self._asked(binding, by):
+            raise Forbidden(
+                f"the promotion says that it is by {by}, and {actor} pushes it",
+                hint="Set `git config user.email` to the address that the server knows you by, "
+                "and promote again.",
+            )
+        return actor
+
+    def _asked(self, binding: Binding, by: str) -> bool:
+        """Return whether somebody asked for the change request that a binding comes from."""
+        if binding.change is None:
+            return False
+        ledger = self._push.store.ref(layout.changes_branch(self._push.workspace.project_id))
+        facts = change_at(self._push.store, ledger, binding.change)
+        return facts is not None and any(same_person(by, who) for who in facts.requesters)
+
+    def _judge(self, before: Snapshot | None, after: Snapshot, actor: Actor) -> None:
+        push = self._push
+        move = Move(
+            project=push.workspace.project_id,
+            environment=self._name,
+            before=before,
+            after=after.binding,
+            values=after.values,
+            tip=self._before,
+            actor=actor,
+        )
+        evidence = GitEvidence(push.workspace, trunk=push.trunk(), now=push.now, reader=push.store)
+        judgement = judge(push.project.environments[self._name].policies, move, evidence)
+        if judgement.verdict != "allowed":
+            raise refusal(judgement, move)
+
+
+def _header(push: Push, commit: ObjectId, name: str) -> Header | None:
+    try:
+        return push.header(commit, name)
+    except GitexpError:
+        return None

@@ -1,0 +1,99 @@
+"""One push to one project: what stands on the server, what is asked for, and by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from gitexp.documents import layout
+from gitexp.errors import Forbidden, NotFound
+from gitexp.experiments.headers import Header, header_at
+from gitexp.ids import Name, ObjectId
+from gitexp.project.definition import Project
+from gitexp.project.groups import Actor, Groups, Role
+from gitexp.project.workspace import Workspace
+from gitexp.review.enforcement.identity import Identify
+from gitexp.review.enforcement.moves import RefMove
+from gitexp.store.history import is_ancestor
+from gitexp.store.model import TreeId
+from gitexp.store.protocol import Store
+from gitexp.store.trees import tree_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Push:
+    """A push as one project of the repository sees it.
+
+    Attributes:
+        workspace: the project on the server, its store with the objects of the push.
+        project: its definition on the trunk as it stood before the push.
+        groups: its groups, likewise; where there are none, everybody may do everything.
+        moves: all moves of the push, by reference.
+        identify: tells who asks for a move.
+        now: the present moment.
+    """
+
+    workspace: Workspace
+    project: Project
+    groups: Groups
+    moves: Mapping[str, RefMove]
+    identify: Identify
+    now: datetime
+
+    @property
+    def store(self) -> Store:
+        """The server's objects with those of the push, and its references before it."""
+        return self.workspace.store
+
+    def after(self, ref: str) -> ObjectId | None:
+        """Return where a reference would stand after the push."""
+        move = self.moves.get(ref)
+        return move.new if move is not None else self.store.ref(ref)
+
+    def tree(self, commit: ObjectId | None) -> TreeId | None:
+        """Return the tree of a commit, None without one."""
+        return tree_of(self.store, commit) if commit is not None else None
+
+    def is_forward(self, move: RefMove) -> bool:
+        """Return whether the new commit descends from the old one, or there is no old one."""
+        if move.new is None:
+            return False
+        return move.old is None or is_ancestor(self.store, move.old, move.new)
+
+    def header(self, commit: ObjectId | None, name: str) -> Header | None:
+        """Return an experiment's header in a commit; None where there is none."""
+        try:
+            return header_at(self.workspace, commit, name) if commit is not None else None
+        except NotFound:
+            return None
+
+    def trunk(self) -> ObjectId | None:
+        """Return the tip of the trunk before the push."""
+        return self.store.ref(self.workspace.trunk_ref)
+
+    def experiment_tip(self, name: str) -> ObjectId | None:
+        """Return where an experiment lives on the server before the push."""
+        project = self.workspace.project_id
+        own = self.store.ref(layout.experiment_branch(project, Name(name)))
+        return own if own is not None else self.trunk()
+
+    def owner_of(self, header: Header | None) -> str:
+        """Return the group that owns an experiment; the project's where it names none."""
+        return (header.group if header is not None else "") or self.project.group
+
+    def require(self, move: RefMove, role: Role, group: str, what: str) -> Actor:
+        """Return who asks for a move, after seeing that they have a role in a group.
+
+        Raises:
+            Forbidden: they have not, or it cannot be told who they are.
+        """
+        actor = self.identify(move)
+        if self.groups.may(actor.identity, role, group):
+            return actor
+        people = self.groups.people([group], role=role)
+        asked = f" Ask {', '.join(people[:5])}." if people else ""
+        raise Forbidden(
+            f"{actor} may not {what}: that takes the role {role!r} in group {group!r}",
+            hint=f"Roles stand in groups/{group}.yaml on {self.workspace.trunk}.{asked}",
+        )

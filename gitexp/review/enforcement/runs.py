@@ -1,0 +1,96 @@
+"""What may be pushed to the branch of an experiment's runs: files that are new, and whole."""
+
+from __future__ import annotations
+
+import re
+
+from gitexp.documents import layout
+from gitexp.errors import NotAllowed
+from gitexp.ids import RUN_ID_PATTERN, Name
+from gitexp.project.sources import tree_source
+from gitexp.review.enforcement.documents import refuse_problems
+from gitexp.review.enforcement.moves import Place, RefMove
+from gitexp.review.enforcement.pushes import Push
+from gitexp.review.validating import validate_source
+from gitexp.store.model import TreeEntry
+from gitexp.store.trees import changed_paths
+
+_MOST_NAMED = 5
+_ATTRIBUTES = ".gitattributes"
+_RUN = RUN_ID_PATTERN.strip("^$").removesuffix(r"\Z")
+_HOMES = re.compile(
+    rf"(?:runs/\d{{4}}/\d{{2}}/\d{{2}}/\d{{4}}/(?:{_RUN})(?:\.json|/.+)"
+    rf"|{layout.PACKAGES_DIR}/[^/]+|{layout.DIFFS_DIR}/[^/]+|{re.escape(_ATTRIBUTES)})\Z"
+)
+
+
+def check_runs(push: Push, move: RefMove, place: Place) -> None:
+    """See that a push to a runs branch adds to it and changes nothing.
+
+    Raises:
+        NotAllowed: it removes, rewrites or changes what is recorded, or holds something else.
+        InvalidDocuments: a file breaks its schema.
+        Forbidden: whoever pushes may not write to the experiment.
+    """
+    header = push.header(push.experiment_tip(place.name), place.name)
+    if move.new is None:
+        _check_purge(push, move, place)
+        push.require(move, "write", push.owner_of(header), f"remove runs of {place.name!r}")
+        return
+    push.require(move, "write", push.owner_of(header), f"record runs of {place.name!r}")
+    if not push.is_forward(move):
+        raise NotAllowed(
+            f"runs of {place.name!r} that are recorded would be gone",
+            hint="Join what is there with `gitexp run sync`, which never removes any.",
+        )
+    _check_files(push, move, place)
+
+
+def _check_purge(push: Push, move: RefMove, place: Place) -> None:
+    """Refuse to remove runs, except together with an experiment that was deleted before."""
+    branch = layout.experiment_branch(push.workspace.project_id, Name(place.name))
+    header = push.header(push.store.ref(branch), place.name)
+    deleted = header is None or header.lifecycle == "deleted"
+    if push.after(branch) is None and deleted:
+        return
+    raise NotAllowed(
+        f"the runs of {place.name!r} cannot be removed while the experiment is there",
+        hint=f"Delete it, then purge it: `gitexp experiment delete {place.name}`, "
+        f"`gitexp experiment purge {place.name}`.",
+    )
+
+
+def _check_files(push: Push, move: RefMove, place: Place) -> None:
+    assert move.new is not None
+    before, after = push.tree(move.old), push.tree(move.new)
+    added: list[str] = []
+    changed: list[str] = []
+    strange: list[str] = []
+    for path, old, new in changed_paths(push.store, before, after):
+        if old is not None and not (path == _ATTRIBUTES and new is not None):
+            changed.append(path)
+        elif new is not None and not _belongs(path, new):
+            strange.append(path)
+        else:
+            added.append(path)
+    if changed:
+        raise NotAllowed(
+            f"a recorded run never changes: {_listed(changed)}",
+            hint="Record a new run; tags and deletions are added as events by `gitexp run`.",
+        )
+    if strange:
+        raise NotAllowed(
+            f"on a runs branch there is nothing but runs: {_listed(strange)}",
+            hint="Keep other files on a branch of their own.",
+        )
+    source = tree_source(push.workspace, move.new, added, place="runs", label=move.new[:10])
+    refuse_problems(validate_source(push.workspace, source))
+
+
+def _belongs(path: str, entry: TreeEntry) -> bool:
+    return entry.is_file and _HOMES.match(path) is not None
+
+
+def _listed(paths: list[str]) -> str:
+    shown = ", ".join(paths[:_MOST_NAMED])
+    return f"{shown} and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else shown

@@ -1,0 +1,120 @@
+"""What may be pushed to the branch of an experiment's runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.review.enforcement.serving import Person, Server
+
+BRANCH = "runs/bot/tone"
+
+
+@pytest.fixture
+def carol(server: Server) -> Person:
+    """Somebody who shared an experiment with one run."""
+    carol = server.person("carol")
+    experiment = carol.repository.experiments.create("tone")
+    experiment.share()
+    record(carol)
+    carol.repository.push()
+    return carol
+
+
+def record(person: Person) -> None:
+    with person.repository.experiments.get("tone").start_run() as run:
+        run.log_metric("score", 0.5)
+
+
+def tamper(person: Person, **files: str | None) -> None:
+    """Leave the runs branch checked out, with some files changed by hand."""
+    person.git("switch", "--quiet", BRANCH)
+    person.git.commit({path.replace("__", "/"): text for path, text in files.items()})
+
+
+def run_file(person: Person) -> str:
+    listed = person.git("ls-tree", "-r", "--name-only", BRANCH).splitlines()
+    return next(path for path in listed if path.startswith("runs/") and path.endswith(".json"))
+
+
+def test_runs_are_added(server: Server, carol: Person) -> None:
+    before = server.tip(BRANCH)
+    record(carol)
+    carol.repository.push()
+    assert server.tip(BRANCH) != before
+
+
+def test_two_people_add_runs(server: Server, carol: Person) -> None:
+    bob = server.person("bob")
+    bob.repository.fetch()
+    record(bob)
+    record(carol)
+    carol.repository.push()
+    bob.repository.push()
+    listed = server.git("ls-tree", "-r", "--name-only", BRANCH).splitlines()
+    assert sum(path.endswith(".json") and path.startswith("runs/") for path in listed) == 3
+
+
+def test_tags_and_deletions_of_ended_runs_are_added(server: Server, carol: Person) -> None:
+    run = carol.repository.experiments.get("tone").runs()[0]
+    carol.repository.runs.set_tags(run.id, {"best": "yes"})
+    carol.repository.runs.delete(run.id)
+    before = server.tip(BRANCH)
+    carol.repository.push()
+    assert server.tip(BRANCH) != before
+
+
+def test_a_run_that_ended_is_never_changed(server: Server, carol: Person) -> None:
+    path = run_file(carol)
+    text = carol.git("show", f"{BRANCH}:{path}")
+    tamper(carol, **{path: text.replace("0.5", "0.9")})
+    assert f"a recorded run never changes: {path}" in carol.refused(BRANCH)
+
+
+def test_a_run_is_never_removed(server: Server, carol: Person) -> None:
+    path = run_file(carol)
+    tamper(carol, **{path: None})
+    assert "a recorded run never changes" in carol.refused(BRANCH)
+    assert "cannot be removed while the experiment is there" in carol.refused("--delete", BRANCH)
+
+
+def test_the_branch_is_not_rewritten(server: Server, carol: Person) -> None:
+    record(carol)
+    carol.repository.push()
+    carol.git("switch", "--quiet", BRANCH)
+    carol.git("reset", "--quiet", "--hard", "HEAD~1")
+    carol.git("commit", "--quiet", "--allow-empty", "--message", "other")
+    assert "would be gone" in carol.refused("--force", BRANCH)
+
+
+@pytest.mark.parametrize(
+    "path", ["gitexp.yaml", "notes.txt", "runs/notes.json", "environment.yaml"]
+)
+def test_other_files_do_not_belong_there(server: Server, carol: Person, path: str) -> None:
+    tamper(carol, **{path: "{}\n"})
+    assert "on a runs branch there is nothing but runs" in carol.refused(BRANCH)
+
+
+def test_a_record_that_breaks_its_schema_is_refused(server: Server, carol: Person) -> None:
+    path = run_file(carol)
+    other = path.rsplit("-", 1)[0] + "-aaaaaaaa.json"
+    tamper(carol, **{other: '{"format": 1}\n'})
+    assert other in carol.refused(BRANCH)
+
+
+def test_readers_record_nothing(server: Server, carol: Person) -> None:
+    dave = server.person("dave")
+    dave.git("fetch", "--quiet")
+    path = run_file(carol)
+    dave.git("switch", "--quiet", BRANCH)
+    text = dave.git("show", f"{BRANCH}:{path}")
+    other = path.rsplit("-", 1)[0] + "-aaaaaaaa.json"
+    dave.git.commit({other: text})
+    assert "dave <dave@example.com> may not record runs of 'tone'" in dave.refused(BRANCH)
+
+
+def test_purging_takes_the_runs_along(server: Server, carol: Person) -> None:
+    carol.repository.experiments.get("tone").delete()
+    carol.repository.push()
+    carol.repository.experiments.get("tone").purge()
+    assert server.tip(BRANCH) is None
+    assert server.tip("exp/bot/tone") is None
