@@ -1,0 +1,163 @@
+"""Applying change requests: what was approved becomes the environment's newest commit, once.
+
+What is applied is what the change's branch holds, as a new commit of whoever applies it: its
+values, checked against the digest that was voted on. It goes through the same guard as every
+other move, and is pushed together with the fact that it was applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from gitexp.documents import layout
+from gitexp.environments.binding import UNREADABLE, Binding, environment_at, one_line
+from gitexp.environments.locating import find_experiment
+from gitexp.environments.orders import refuse_deleted_experiment
+from gitexp.environments.planning import Move, Plan, requested_plan
+from gitexp.errors import ApprovalRequired, GitexpError, NotAllowed, RemoteError
+from gitexp.ids import Name, ObjectId
+from gitexp.project.workspace import Workspace
+from gitexp.review.changes.branches import branch_of_change, head_of
+from gitexp.review.changes.ledger import closing_file
+from gitexp.review.changes.model import ChangeFacts, Closing
+from gitexp.review.changes.reading import Change, find_facts, looked_at, wanted_snapshot
+from gitexp.review.changes.recording import Entry, record
+from gitexp.review.changes.refusals import refuse_ended, refuse_stale
+from gitexp.store.model import PushUpdate
+from gitexp.store.transaction import Transaction
+
+
+def apply(workspace: Workspace, change: str, *, bypass: str | None = None) -> Binding:
+    """Return the binding that a change request was applied by; `created` tells whether just now.
+
+    One that is applied already, by anybody or by a forge, stays as it is.
+
+    Args:
+        bypass: why policies are passed over, by somebody whom they name.
+
+    Raises:
+        ApprovalRequired: approvals are missing.
+        Refused: something else that a policy asks is missing; it may come yet.
+        NotAllowed: the change request is over, or its experiment is deleted.
+        Conflict: it is stale.
+        Forbidden: whoever asks may not move the environment.
+        NotFound: there is no such change request, or no shared remote.
+        PushRejected, RemoteUnavailable: it could not be pushed; nothing was changed.
+    """
+    facts, binding = record(workspace, lambda tx, there: _entry(tx, workspace, change, bypass))
+    remove_branch(workspace, facts)
+    return binding
+
+
+def _entry(
+    tx: Transaction, workspace: Workspace, change: str, bypass: str | None
+) -> Entry[tuple[ChangeFacts, Binding]]:
+    facts = find_facts(workspace, change, reader=tx)
+    found = looked_at(workspace, facts, reader=tx)
+    if found.where.applied is not None:
+        return _applied_before(tx, workspace, found, found.where.applied)
+    refuse_ended(found)
+    refuse_stale(found)
+    plan = _planned(tx, workspace, found, bypass)
+    end = closing_of(workspace, facts, plan.binding.commit)
+    return Entry(
+        result=(facts, plan.binding),
+        files=closing_file(end),
+        message=f"change {facts.id}: applied by {end.by}\n",
+        updates=plan.updates,
+    )
+
+
+def _applied_before(
+    tx: Transaction, workspace: Workspace, change: Change, commit: ObjectId
+) -> Entry[tuple[ChangeFacts, Binding]]:
+    """Return what is live since then, and write down that it is where nobody has."""
+    request = change.request
+    snapshot = environment_at(
+        tx, commit, environment=request.environment, project=request.project, cache=workspace.cache
+    )
+    result = (change.facts, replace(snapshot.binding, created=False))
+    if change.closing is not None:
+        return Entry(result=result)
+    end = closing_of(workspace, change.facts, commit)
+    return Entry(
+        result=result, files=closing_file(end), message=f"change {change.id}: was applied\n"
+    )
+
+
+def closing_of(workspace: Workspace, facts: ChangeFacts, commit: ObjectId | None) -> Closing:
+    """Return the end of a change request that an environment's commit holds."""
+    signature = workspace.signature()
+    return Closing(
+        change=facts.id,
+        state="applied",
+        by=str(signature),
+        at=signature.when.replace(microsecond=0),
+        commit=commit,
+    )
+
+
+def _planned(tx: Transaction, workspace: Workspace, change: Change, bypass: str | None) -> Plan:
+    """Return the plan that makes live what is asked for, once the guard has let it through."""
+    request = change.request
+    try:
+        wanted = wanted_snapshot(workspace, change.facts, reader=tx)
+    except UNREADABLE as exc:
+        raise NotAllowed(
+            f"change request {change.id} cannot be applied: {one_line(exc)}",
+            hint=f"Ask anew, and give this one up with `gitexp change cancel {change.id}`.",
+        ) from exc
+    header = find_experiment(workspace, wanted.binding) if wanted.binding.bound else None
+    if header is not None:
+        refuse_deleted_experiment(header)
+    move = Move(
+        environment=Name(request.environment),
+        signature=workspace.signature(),
+        reason=request.opened.reason,
+        change=change.id,
+        bypass=bypass,
+        there=_pinned(tx, workspace, change),
+    )
+    try:
+        return requested_plan(tx, workspace, move, wanted)
+    except ApprovalRequired as required:
+        required.change = change.id
+        required.hint = f"See what is missing with `gitexp change show {change.id}`."
+        raise
+
+
+def _pinned(tx: Transaction, workspace: Workspace, change: Change) -> Mapping[str, ObjectId]:
+    """Return the pin that was pushed when the change request was opened."""
+    version = change.request.version
+    return {layout.pin_ref(version): version} if version else {}
+
+
+def remove_branch(workspace: Workspace, facts: ChangeFacts) -> None:
+    """Take the branch of a change request that is over off the shared remote, if that is let.
+
+    What was asked stays written down, and what was applied is in the environment's branch.
+    """
+    head = head_of(workspace, facts)
+    if head is None:
+        return
+    branch = branch_of_change(workspace, facts.id)
+    with suppress(RemoteError):
+        workspace.remote().push([PushUpdate(ref=branch, old=head, new=None)])
+
+
+def apply_if_possible(workspace: Workspace, change: str) -> tuple[Binding | None, str]:
+    """Return the binding that a change request was applied by, else why it was not, in a line.
+
+    Raises:
+        RemoteUnavailable, PushRejected: the remote cannot be used.
+    """
+    try:
+        return apply(workspace, change), ""
+    except RemoteError:
+        raise
+    except ApprovalRequired as required:
+        return None, "; ".join(required.missing) or required.message
+    except GitexpError as exc:
+        return None, one_line(exc)
