@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gitexp.review.diffing.model import ProjectDiff
     from gitexp.review.groups.collection import ProjectGroups
     from gitexp.review.validating import ValidationReport
+    from gitexp.review.verifying.findings import Verification
     from gitexp.status import Status
     from gitexp.tracker import Runs
 
@@ -216,6 +217,19 @@ class Repository:
         from gitexp.review.validating import validate
 
         return validate(self.workspace, paths, revision=revision)
+
+    def verify(self, *checks: str, signatures: bool = False, full: bool = False) -> Verification:
+        """Return what is wrong with the repository, as far as it is here.
+
+        Args:
+            checks: what to look at: `objects`, `documents`, `versions`, `environments`, `runs`,
+                `changes`, `signatures`; without any, everything but signatures.
+            signatures: look at the signatures of versions and promotions too.
+            full: look again at what an earlier verification found in order.
+        """
+        from gitexp.review.verifying.verification import verify
+
+        return verify(self.workspace, checks, signatures=signatures, full=full)
 
     def fetch(self) -> FetchReport:
         """Bring experiments, environments, runs and the trunk over from the shared remote."""

@@ -53,6 +53,7 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("hook", hook="Enforce the rules where people push to"),
         **entries("group", group="Say who may read, write, approve and administer"),
         **entries("verify", verify="Check that a repository is whole and agrees with itself"),
+        **entries("verify", verify="Check that a repository is whole and agrees with itself"),
     },
     "Shell": {
         **entries("completion", completion="Print a completion script for a shell"),
