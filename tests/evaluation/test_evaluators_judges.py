@@ -176,6 +176,19 @@ def test_several_answers_come_to_one_score(
 def test_one_answer_of_several_that_cannot_be_read_is_an_error() -> None:
     found = judged(verdict(passed=True), said("?"), verdict(passed=True), repeat=3)
     assert "the judge's answer holds no verdict" in found.error
+    assert found.usage == {"input_tokens": 3000, "output_tokens": 300}
+
+
+def test_an_answer_that_cannot_be_read_was_paid_for_all_the_same() -> None:
+    found = judged(said("?"), price={"input_per_million": 2, "output_per_million": 10})
+    assert found.error.startswith("Unreadable: the judge's answer holds no verdict")
+    assert found.usage == {"input_tokens": 1000, "output_tokens": 100, "cost": 0.003}
+
+
+def test_answers_were_paid_for_though_another_one_did_not_come() -> None:
+    found = judged(verdict(passed=True), Reply(status=400, body=b""), repeat=2)
+    assert found.error.startswith("HTTP 400")
+    assert found.usage == {"input_tokens": 1000, "output_tokens": 100}
 
 
 # --- what is asked ---------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import statistics
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gitexp.documents.problems import MISSING, Problem
@@ -19,14 +19,20 @@ from gitexp.evaluation.evaluators.json_texts import NoJson, find_object, read_js
 from gitexp.evaluation.evaluators.prompts import Prompt, verdict_schema
 from gitexp.evaluation.evaluators.scales import Scale, scale_of
 from gitexp.evaluation.evaluators.servers import Server, connected, server_of
-from gitexp.evaluation.evaluators.verdicts import brief
+from gitexp.evaluation.evaluators.verdicts import brief, broken
 from gitexp.runs.rows import Score
 
 _MAX_CONTENT = 100_000
 
 
 class Unreadable(Exception):
-    """A judge's answer holds no verdict."""
+    """A judge's answer holds no verdict.
+
+    Attributes:
+        usage: what the answer used up all the same.
+    """
+
+    usage = Usage()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +87,7 @@ class _Judge:
             async def judge(case: Case) -> Score:
                 question = self._question(case)
                 asked = [self._asked(server, case.sample, question, n) for n in range(self._repeat)]
-                return self._together(_all_of(await asyncio.gather(*asked, return_exceptions=True)))
+                return self._scored(await asyncio.gather(*asked, return_exceptions=True))
 
             yield judge
 
@@ -100,7 +106,21 @@ class _Judge:
     async def _asked(
         self, server: Server, sample: Sample, question: Mapping[str, Any], time: int
     ) -> Verdict:
-        return self._verdict(await server.ask(sample, question, time=time))
+        answer = await server.ask(sample, question, time=time)
+        try:
+            return self._verdict(answer)
+        except Unreadable as exc:
+            exc.usage = answer.usage
+            raise
+
+    def _scored(self, answers: Sequence[Verdict | BaseException]) -> Score:
+        """Return what verdicts come to; the first question that failed speaks for all of them."""
+        for answer in answers:
+            if isinstance(answer, Exception):
+                return replace(broken(answer), usage=_used(answers))
+            if isinstance(answer, BaseException):
+                raise answer
+        return self._together([answer for answer in answers if isinstance(answer, Verdict)])
 
     def _verdict(self, answer: Answer) -> Verdict:
         said = _find(self._scale, _content(answer.output))
@@ -116,7 +136,7 @@ class _Judge:
         )
 
     def _together(self, verdicts: Sequence[Verdict]) -> Score:
-        usage = sum((verdict.usage for verdict in verdicts), Usage()).to_dict() or None
+        usage = _used(verdicts)
         if len(verdicts) == 1:
             return Score(value=verdicts[0].value, reason=verdicts[0].reason, usage=usage)
         said = ", ".join(brief(verdict.value) for verdict in verdicts)
@@ -135,12 +155,10 @@ class _Judge:
         return str(self._described.get("combine", "mean"))
 
 
-def _all_of(answers: Sequence[Verdict | BaseException]) -> list[Verdict]:
-    """Return the verdicts; the first question that failed raises for all of them."""
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            raise answer
-    return [answer for answer in answers if isinstance(answer, Verdict)]
+def _used(answers: Sequence[Verdict | BaseException]) -> dict[str, Any] | None:
+    """Return what answers used up together, those that cannot be read too."""
+    used = [answer.usage for answer in answers if isinstance(answer, (Verdict, Unreadable))]
+    return sum(used, Usage()).to_dict() or None
 
 
 def _majority(verdicts: Sequence[Verdict]) -> bool | str | None:
