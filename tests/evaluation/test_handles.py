@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from gitexp.evaluation.running.progress import Progress
 from gitexp.evaluation.running.requests import Limits
 from gitexp.evaluation.running.runner import evaluate
 from gitexp.ids import RunId
+from gitexp.runs.journalling.journals import live
 from gitexp.runs.tallies import Stats
 from gitexp.runs.tracking.resuming import go_on_with
 from tests.evaluation.projects import Project, request
@@ -100,6 +102,23 @@ def test_it_is_cancelled_by_anybody_here(waiting: Project) -> None:
     assert run.error is not None
     assert run.error.message == "cancelled by Ada Example <ada@example.org>"
     assert 0 < run.stats.passed < 400
+
+
+def test_it_is_cancelled_as_long_as_it_is_not_over(on_disk: Project) -> None:
+    """What was acknowledged is done, even when all rows are there and spans are sent last."""
+
+    def cancel(message: str) -> None:
+        [run] = live(on_disk.workspace)
+        EvaluationHandle(on_disk.workspace, RunId(run.id)).cancel("enough")
+
+    before = on_disk.workspace.surroundings
+    nobody = {**before.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
+    told = replace(before, environ=nobody, notice=cancel)
+    workspace = replace(on_disk.workspace, surroundings=told)
+    run = evaluate(workspace, request(enable_tracing=True))
+    assert (run.status, run.stats) == ("killed", Stats(passed=4))
+    assert run.error is not None
+    assert run.error.message.endswith(": enough")
 
 
 def test_one_that_is_over_cannot_be_cancelled(on_disk: Project) -> None:

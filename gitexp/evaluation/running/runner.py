@@ -23,6 +23,7 @@ from gitexp.evaluation.running.stopping import CANCELLED, CancelWatch, limit_rea
 from gitexp.evaluation.tracing.sinks import open_spans
 from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
+from gitexp.runs.events import Event
 from gitexp.runs.journalling.journals import Journal, create_journal
 from gitexp.runs.journalling.side_files import ROWS, SPANS
 from gitexp.runs.masking import secrets_of
@@ -177,7 +178,7 @@ class Evaluation:
             except BaseException as exc:
                 self._record(*ending_of(exc))
                 raise
-            return self._record(*self._ending())
+            return self._record(*self._ending(), late=self._cancels.asked)
 
     def _require_order(self, done: Done) -> None:
         """Raise `Conflict` where samples stand elsewhere in the dataset than their rows say."""
@@ -269,16 +270,33 @@ class Evaluation:
         if self._progress is not None:
             self._progress(progress_of(self._tally.stats, self._plan.total))
 
-    def _record(self, status: RunStatus, error: Failure | None = None) -> Run:
+    def _record(
+        self,
+        status: RunStatus,
+        error: Failure | None = None,
+        *,
+        late: Callable[[], Failure | None] = lambda: None,
+    ) -> Run:
+        """Return the run, recorded with its end.
+
+        Args:
+            late: returns who cancelled it, asked when nobody can do that any more.
+        """
         self._over.set()
         self._sides.close()
-        seconds = round(self._seconds(), 6)
-        if error is not None:
-            secrets = secrets_of(self._plan.recipe.parameters)
-            error = replace(error, message=masked(error.message, secrets))
-        fields = ending_fields(status, self._clock.now(), seconds, error=error)
+        seconds, at = round(self._seconds(), 6), self._clock.now()
+        secrets = secrets_of(self._plan.recipe.parameters)
+
+        def ending() -> Event:
+            cancelled = late()
+            why = cancelled or error
+            if why is not None:
+                why = replace(why, message=masked(why.message, secrets))
+            said = "killed" if cancelled is not None else status
+            return {"set": ending_fields(said, at, seconds, error=why)}
+
         try:
-            return close(self._workspace, self._journal, {"set": fields})
+            return close(self._workspace, self._journal, ending)
         except BaseException:
             self._journal.close()  # whoever reaps finds it left behind, with its rows
             raise

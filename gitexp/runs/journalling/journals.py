@@ -27,6 +27,7 @@ from typing import Any
 
 from gitexp.errors import NotAllowed, StoreError
 from gitexp.project.workspace import Workspace
+from gitexp.runs.events import Event
 from gitexp.runs.journalling import gates, syncing
 from gitexp.runs.journalling.contents import Contents as Contents
 from gitexp.runs.journalling.contents import begun, encoded, line_of
@@ -237,8 +238,11 @@ class Journal:
     def _between(self, start: int, end: int) -> bytes:
         return self.read(start)[: end - start]
 
-    def end(self, event: Mapping[str, Any]) -> bytes:
+    def end(self, event: Event | Callable[[], Event]) -> bytes:
         """Append the last event and return the whole journal; nobody can append after that.
+
+        Args:
+            event: the event, or what returns it when nobody else can append any more.
 
         Raises:
             NotAllowed: the run was ended elsewhere.
@@ -249,11 +253,11 @@ class Journal:
                 raise _is_over(self.name)
             with self._at_the_gate() as gate:
                 if gate is None or self._descriptor is None:
-                    self._put(line_of(encoded(event)))
+                    self._put(line_of(encoded(event() if callable(event) else event)))
                     self._closed = True
                     return self.read()
                 with gates.shut(gate):
-                    self._put(line_of(encoded(event)))
+                    self._put(line_of(encoded(event() if callable(event) else event)))
                 self._closed = True
                 with write_errors("the run is recorded later"):
                     os.ftruncate(gate, self._size())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,11 @@ _SILENT = Failure(
 )
 
 
-def close(workspace: Workspace, journal: Journal, ending: Event) -> Run:
+def close(workspace: Workspace, journal: Journal, ending: Event | Callable[[], Event]) -> Run:
     """Return a run, recorded with its last event, its journal gone.
+
+    Args:
+        ending: the event, or what returns it when nobody else can add to the run any more.
 
     Raises:
         NotAllowed: it is over already.
