@@ -99,6 +99,43 @@ def test_a_usage_that_cannot_be_recorded_is_an_error(
     assert (str(exc), exc.kind) == (f"the usage is no mapping of numbers: {shown}", "BadResponse")
 
 
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("kind=5", ("Error", False, None)),
+        ("kind='k' * 101, retryable='yes'", ("Error", False, None)),
+        ("kind='Busy', retryable=True, retry_after='soon'", ("Busy", True, None)),
+        ("kind='Busy', retryable=True, retry_after=2", ("Busy", True, 2)),
+    ],
+)
+def test_a_failure_that_a_function_makes_can_be_recorded(
+    tmp_path: Path, said: str, found: tuple[str, bool, float | None]
+) -> None:
+    code = (
+        "from gitexp.evaluation.answers import CallFailed\n"
+        f"def answer(given, parameters):\n    raise CallFailed('no', {said})\n"
+    )
+    exc = fails(tmp_path, code)
+    assert (str(exc), exc.kind, exc.retryable, exc.retry_after) == ("no", *found)
+
+
+@pytest.mark.parametrize("said", ["ValueError('m' * 10**7)", "CallFailed('m' * 10**7, kind='x')"])
+def test_a_message_without_an_end_is_cut(tmp_path: Path, said: str) -> None:
+    code = (
+        "from gitexp.evaluation.answers import CallFailed\n"
+        f"def answer(given, parameters):\n    raise {said}\n"
+    )
+    assert str(fails(tmp_path, code)) == "m" * 10_000 + "…"
+
+
+def test_names_of_what_a_trace_says_are_texts(tmp_path: Path) -> None:
+    code = (
+        "from gitexp.evaluation.answers import Answer\n"
+        "def answer(given, parameters):\n    return Answer(output=1, attributes={1: 'a'})\n"
+    )
+    assert answer(tmp_path, code).attributes == {"1": "a"}
+
+
 def test_a_function_may_change_its_input(tmp_path: Path) -> None:
     given = {"a": [1]}
     code = "def answer(given, parameters):\n    given['a'].append(2)\n    return given\n"

@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from gitexp.errors import InvalidInput
-from gitexp.evaluation.answers import Answer, Asking, CallFailed
+from gitexp.evaluation.answers import Answer, Asking, CallFailed, is_amount
 
 if TYPE_CHECKING:
     from gitexp.evaluation.endpoints.loading import Price
@@ -271,26 +271,39 @@ class PythonCaller:
         return Answer(
             output=checked_output(result.output),
             usage=with_cost(usage_of(result.usage), self._price),
-            attributes=dict(result.attributes or {}),
+            attributes={str(name): value for name, value in dict(result.attributes).items()},
         )
 
     async def close(self) -> None:
         """Do nothing; threads are let go by those who gave them."""
 
     def _failed(self, exc: Exception) -> CallFailed:
+        from gitexp.evaluation.endpoints.responses import message_of
         from gitexp.evaluation.running.calls import CallEnded, CallTimeout
         from gitexp.runs.tracking.endings import failure_of
 
         if isinstance(exc, CallFailed):
-            return exc
+            return _checked_failure(exc)
         if isinstance(exc, CallTimeout):
             return CallFailed(f"{self._what}: {exc}", kind="Timeout", retryable=True)
         failure = failure_of(exc.reason if isinstance(exc, CallEnded) else exc)
         return CallFailed(
-            failure.message,
+            message_of(failure.message),
             kind=failure.type,
             retryable=isinstance(exc, (ConnectionError, TimeoutError)),
         )
+
+
+def _checked_failure(exc: CallFailed) -> CallFailed:
+    """Return a failure that a function made, as it can be recorded and waited for."""
+    from gitexp.evaluation.endpoints.responses import kind_of, message_of
+
+    return CallFailed(
+        message_of(str(exc)),
+        kind=kind_of(exc.kind),
+        retryable=exc.retryable is True,
+        retry_after=exc.retry_after if is_amount(exc.retry_after) else None,
+    )
 
 
 def _own(value: Any) -> Any:

@@ -17,6 +17,10 @@ from gitexp.evaluation.running.outputs import plain_output
 MAX_BYTES = 10 * 2**20
 """The most bytes that are read of an answer, unless an endpoint says otherwise."""
 
+MAX_MESSAGE = 10_000
+"""The longest message of a failure that a program or a function names, in characters."""
+
+_LONGEST_KIND = 100
 _SHOWN = 300
 _SLOW_CODECS = frozenset(["punycode", "idna"])
 """Encodings of host names; decoding them takes time that grows with the square of the length."""
@@ -25,6 +29,16 @@ _SLOW_CODECS = frozenset(["punycode", "idna"])
 def bad_response(message: str) -> CallFailed:
     """Return the failure of an answer that cannot be used."""
     return CallFailed(message, kind="BadResponse")
+
+
+def kind_of(named: Any) -> str:
+    """Return the kind of a failure that a program or a function names, else `Error`."""
+    return named if isinstance(named, str) and 0 < len(named) <= _LONGEST_KIND else "Error"
+
+
+def message_of(named: str) -> str:
+    """Return the message of a failure that a program or a function names, cut where it is long."""
+    return named if len(named) <= MAX_MESSAGE else f"{named[:MAX_MESSAGE]}…"
 
 
 def _no_number(name: str) -> Any:

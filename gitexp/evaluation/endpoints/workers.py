@@ -24,6 +24,8 @@ from gitexp.evaluation.endpoints.responses import (
     bad_response,
     excerpt,
     json_of,
+    kind_of,
+    message_of,
     text_of,
     usage_of,
     with_cost,
@@ -34,7 +36,6 @@ from gitexp.runs.masking import masked_text
 
 _ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"), default=dict)
 _END_SECONDS = 2.0
-_LONGEST_KIND = 100
 
 
 class WorkersCaller:
@@ -105,11 +106,12 @@ class WorkersCaller:
 
     def _refused(self, error: Any) -> CallFailed:
         if not isinstance(error, dict):
-            return self._failed(error if isinstance(error, str) else shown(error), kind="Error")
-        kind = masked_text(str(error.get("type") or "Error"), self._secrets.hidden)
+            said = error if isinstance(error, str) else shown(error)
+            return self._failed(message_of(said), kind="Error")
+        kind = masked_text(str(error.get("type") or ""), self._secrets.hidden)
         return self._failed(
-            str(error.get("message", "it gave no reason")),
-            kind=kind if len(kind) <= _LONGEST_KIND else "Error",
+            message_of(str(error.get("message", "it gave no reason"))),
+            kind=kind_of(kind),
             retryable=error.get("retryable") is True,
         )
 
