@@ -13,7 +13,7 @@ from gitexp.review.diffing.comparing import compare
 from gitexp.review.diffing.model import DatasetDiff
 from gitexp.store.lfs.pointers import Pointer
 from gitexp.store.memory import MemoryStore
-from tests.builders import commit_files
+from tests.builders import Files, commit_files
 from tests.runs.making import IDENTITY, workspace_on
 
 GOLDEN = "datasets/golden.jsonl"
@@ -35,7 +35,7 @@ def row(name: str, **fields: Any) -> dict[str, Any]:
     return {"id": name, "input": f"what is {name}?", "expected": name, **fields}
 
 
-def diffs(workspace: Workspace, *states: dict[str, bytes | None]) -> tuple[DatasetDiff, ...]:
+def diffs(workspace: Workspace, *states: Files) -> tuple[DatasetDiff, ...]:
     for files in states:
         commit_files(workspace.store, files)
     return compare(workspace, "main~1", "main").datasets
