@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from itertools import groupby
+from typing import IO, Any
 
 from gitexp.documents import layout
 from gitexp.documents.problems import MISSING
@@ -31,14 +35,21 @@ from gitexp.project.workspace import Workspace
 from gitexp.runs.masking import secrets_of
 from gitexp.runs.recording import ledger
 from gitexp.runs.recording.closing import dump_events, name_now
-from gitexp.runs.recording.results import rows_of, totals_of, updated
+from gitexp.runs.recording.later_lines import LaterLines
+from gitexp.runs.recording.records import Content
+from gitexp.runs.recording.results import order_of, rows_of, totals_of, updated
 from gitexp.runs.recording.segments import new_segment
 from gitexp.runs.references import Reference
 from gitexp.runs.rows import ResultRow, RowKey, Score, status_of
 from gitexp.runs.run import Run
 from gitexp.runs.tallies import Tally
 from gitexp.runs.tracking.starting import find_run, milliseconds_now, refuse_deleted
+from gitexp.store.files import write_errors
+from gitexp.store.streamed import StreamedBlob
 from gitexp.store.trees import tree_of
+
+_IN_MEMORY = 4 << 20
+_PIECE = 1 << 18
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,11 +92,10 @@ def rescore(
     scoring = load_scoring(directory, evaluators, root=workspace.root)
     parameters = _parameters(workspace, run)
     redone = _Redone(run, _workflows(workspace, run, [one.name for one in scoring.evaluators]))
-    found: dict[RowKey, ResultRow] = {}
     tally, total = Tally(), run.stats.rows
 
     def take(row: ResultRow) -> None:
-        found[row.key] = row
+        found.add(order_of(row), encoded_row(row))
         tally.add(row)
         if progress is not None:
             progress(progress_of(tally.stats, total))
@@ -105,8 +115,9 @@ def rescore(
         finally:
             threads.close()
 
-    run_in_thread(work)
-    return _recorded(workspace, redone, found, scoring.references)
+    with LaterLines() as found:
+        run_in_thread(work)
+        return _recorded(workspace, redone, found, scoring.references)
 
 
 def judge(
@@ -123,18 +134,19 @@ def judge(
     known = load_evaluator(project_directory(workspace), evaluator, root=workspace.root)
     redone = _Redone(run, _workflows(workspace, run, [known.name]))
     said = _by_row(judgements)
-    found = {
-        row.key: _judged(redone, row, known, said[row.key])
-        for row in rows_of(workspace, run.id)
-        if row.key in said
-    }
-    missing = sorted(said.keys() - found.keys())
-    if missing:
-        raise NotFound(
-            f"run {run.id} has no rows of {', '.join(_named(key) for key in missing)}",
-            hint=f"See its samples: `gitexp run rows {run.id}`.",
-        )
-    return _recorded(workspace, redone, found, (known.reference,))
+    missing = set(said)
+    with LaterLines() as found:
+        for row in rows_of(workspace, run.id):
+            if row.key in said:
+                line = _judged(redone, row, known, said[row.key])
+                found.add(order_of(row), encoded_row(line))
+                missing.discard(row.key)
+        if missing:
+            raise NotFound(
+                f"run {run.id} has no rows of {', '.join(map(_named, sorted(missing)))}",
+                hint=f"See its samples: `gitexp run rows {run.id}`.",
+            )
+        return _recorded(workspace, redone, found, (known.reference,))
 
 
 def _by_row(judgements: Iterable[Judgement]) -> dict[RowKey, Judgement]:
@@ -291,7 +303,7 @@ class _Redone:
 def _recorded(
     workspace: Workspace,
     redone: _Redone,
-    found: Mapping[RowKey, ResultRow],
+    found: LaterLines,
     evaluators: Sequence[Reference],
 ) -> Run:
     """Record new scores and the totals that they come to, in one commit.
@@ -303,10 +315,12 @@ def _recorded(
         run = _scorable(workspace, redone.run.id)
         known = ledger.segments_of(workspace, run.id)
         name = new_segment(workspace, after=known)
-        files = _files(workspace, replace(redone, run=run), found, evaluators, name)
         experiment = name_now(workspace, run)
         message = f"run {experiment}: {run.id} scored"
-        ledger.write(workspace, experiment, files, message=message)
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
+            again = replace(redone, run=run)
+            files = _files(workspace, again, found, evaluators, name, file)
+            ledger.write(workspace, experiment, files, message=message)
         if set(ledger.segments_of(workspace, run.id)) == {*known, name}:
             return ledger.get(workspace, run.id)
 
@@ -314,27 +328,49 @@ def _recorded(
 def _files(
     workspace: Workspace,
     redone: _Redone,
-    found: Mapping[RowKey, ResultRow],
+    found: LaterLines,
     evaluators: Sequence[Reference],
     name: str,
-) -> dict[str, bytes]:
-    """Return what is recorded of new scores, as the segment with this name."""
-    run, lines = redone.run, list[bytes]()
+    file: IO[bytes],
+) -> dict[str, Content]:
+    """Return what is recorded of new scores, as the segment with this name.
 
-    def rows() -> Iterator[ResultRow]:
-        for row in rows_of(workspace, run.id):
-            if row.key not in found:
-                yield row
-                continue
-            line = redone.row(row, found[row.key].scores)
-            lines.append(encoded_row(line) + b"\n")
-            yield updated(row, line)
-
+    Args:
+        file: holds the lines, as long as what is returned is used.
+    """
+    run_id = redone.run.id
+    rows = _scored(redone, rows_of(workspace, run_id), found, file)
     event = {
-        "set": {**totals_of(rows()), "evaluators": redone.references(evaluators)},
+        "set": {**totals_of(rows), "evaluators": redone.references(evaluators)},
         "at": milliseconds_now(workspace),
     }
     return {
-        layout.segment_path(run.id, name): dump_events([event]),
-        layout.results_part_path(run.id, name): b"".join(lines),
+        layout.segment_path(run_id, name): dump_events([event]),
+        layout.results_part_path(run_id, name): StreamedBlob(
+            partial(_pieces, file), hash_length=workspace.store.hash_length
+        ),
     }
+
+
+def _scored(
+    redone: _Redone, rows: Iterable[ResultRow], found: LaterLines, file: IO[bytes]
+) -> Iterator[ResultRow]:
+    """Yield rows with their new scores, and write the lines that say what is new."""
+    found.sort()
+    for order, together in groupby(rows, key=order_of):
+        lines = [json.loads(line) for _, lines in found.take(order + 1) for line in lines]
+        new = {line.key: line.scores for line in map(ResultRow.from_dict, lines)}
+        for row in together:
+            if row.key not in new:
+                yield row
+                continue
+            line = redone.row(row, new[row.key])
+            with write_errors("the new scores are not recorded"):
+                file.write(encoded_row(line) + b"\n")
+            yield updated(row, line)
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    file.seek(0)
+    while piece := file.read(_PIECE):
+        yield piece

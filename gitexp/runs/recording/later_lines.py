@@ -53,13 +53,14 @@ class LaterLines:
         self._places.append(self._places[-1] + len(line))
 
     def sort(self, *, last: int = 0) -> None:
-        """Make all lines ready to be taken; those with the same number as they were added.
+        """Make all lines ready to be taken, again too; those of one number as they were added.
 
         Args:
             last: how many of those that were added first come last nevertheless.
         """
         added = chain(range(last, len(self)), range(last))
         self._order = array("Q", sorted(added, key=self._numbers.__getitem__))
+        self._taken = 0
 
     def take(self, below: int) -> Iterator[tuple[int, Iterable[bytes]]]:
         """Yield each number below another one that was not taken yet, with its lines."""

@@ -175,7 +175,7 @@ def rows_of(
 
 def _joined(first: Iterable[ResultRow], later: LaterLines) -> Iterator[ResultRow]:
     """Yield the rows of the first file as later lines make them, new ones between them."""
-    for order, rows in groupby(first, key=_order):
+    for order, rows in groupby(first, key=order_of):
         for _, lines in later.take(below=order):
             yield from _folded((), lines)
         yield from _folded(rows, [line for _, lines in later.take(order + 1) for line in lines])
@@ -197,7 +197,8 @@ def _folded(rows: Iterable[ResultRow], lines: Iterable[bytes]) -> Iterable[Resul
     return found.values()
 
 
-def _order(row: ResultRow) -> int:
+def order_of(row: ResultRow) -> int:
+    """Return a number that grows from row to row of a run."""
     return _place(row.position, row.repeat)
 
 
