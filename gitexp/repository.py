@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gitexp.experiments.catalog import LifecycleFilter, Page
     from gitexp.experiments.headers import Direction
     from gitexp.experiments.sharing import FetchReport, PushReport, RefChange, Visibility
+    from gitexp.review.changes.collection import Changes
     from gitexp.review.diffing.model import ProjectDiff
     from gitexp.review.groups.collection import ProjectGroups
     from gitexp.review.validating import ValidationReport
@@ -148,6 +149,13 @@ class Repository:
         from gitexp.evaluation.datasets.collection import Datasets
 
         return Datasets(self.workspace)
+
+    @property
+    def changes(self) -> Changes:
+        """The change requests of the project: what was asked for and waits for approval."""
+        from gitexp.review.changes.collection import Changes
+
+        return Changes(self.workspace)
 
     @property
     def groups(self) -> ProjectGroups:
