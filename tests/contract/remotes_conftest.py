@@ -26,6 +26,7 @@ from gitexp.store.protocol import Remote, Store
 from gitexp.store.remotes import Implementation, open_remote
 
 USER, PASSWORD = "ada", "s3cret-pass"
+_PASSWORDS = {USER: PASSWORD}
 REFSPEC = "+refs/heads/*:refs/remotes/origin/*"
 
 
@@ -182,9 +183,9 @@ def git_daemon(root: Path) -> Iterator[str]:
 
 
 @contextmanager
-def http_server(root: Path) -> Iterator[str]:
-    """Serve the repositories below a directory to those who know the password."""
-    handler = type("Handler", (_GitHandler,), {"root": root})
+def http_server(root: Path, passwords: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Serve the repositories below a directory to those who know their password."""
+    handler = type("Handler", (_GitHandler,), {"root": root, "passwords": passwords or _PASSWORDS})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -202,30 +203,51 @@ class SshServer:
     """A running ssh server: its address, and the command that logs in to it."""
 
     url: str
-    command: str
+    root: Path
+
+    @property
+    def command(self) -> str:
+        """The command of the one user that there is by default."""
+        return self.command_of("user")
+
+    def command_of(self, user: str) -> str:
+        """The command that logs in with the key of a user."""
+        return (
+            f"ssh -F none -i {self.root}/{user} -o IdentitiesOnly=yes "
+            f"-o UserKnownHostsFile={self.root}/known_hosts"
+        )
 
 
 @contextmanager
-def ssh_server(root: Path) -> Iterator[SshServer]:
-    """Serve the machine's files over ssh with a key made for this."""
+def ssh_server(
+    root: Path, options: Mapping[str, str] | None = None, *, accepted: str = "GIT_PROTOCOL"
+) -> Iterator[SshServer]:
+    """Serve the machine's files over ssh with keys made for this.
+
+    Args:
+        options: by user, what stands before the user's key in the file of authorized keys, such
+            as a forced command; one user without any by default.
+        accepted: the variables that a client may send.
+    """
+    users = options or {"user": ""}
     program = sshd_program()
     port = free_port()
     if os.geteuid() == 0:
         # Run by root, sshd wants this empty directory, which a boot makes.
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    for name in ("host", "user"):
+    for name in ("host", *users):
         key = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(root / name)]
         subprocess.run(key, check=True, timeout=30)
-    shutil.copy(root / "user.pub", root / "authorized_keys")
+    lines = [f"{way} {(root / f'{name}.pub').read_text()}".lstrip() for name, way in users.items()]
+    (root / "authorized_keys").write_text("".join(lines), encoding="utf-8")
     host_key = (root / "host.pub").read_text(encoding="utf-8")
     known = root / "known_hosts"
     known.write_text(f"[127.0.0.1]:{port} {host_key}", encoding="utf-8")
     settings = root / "sshd_config"
-    settings.write_text(_SSHD.format(root=root, port=port), encoding="utf-8")
+    settings.write_text(_SSHD.format(root=root, port=port, accepted=accepted), encoding="utf-8")
     command = [program, "-D", "-e", "-f", str(settings)]
-    client = f"ssh -F none -i {root}/user -o IdentitiesOnly=yes -o UserKnownHostsFile={known}"
     with _running(command, "Server listening", environ_for(root)):
-        yield SshServer(url=f"ssh://127.0.0.1:{port}", command=client)
+        yield SshServer(url=f"ssh://127.0.0.1:{port}", root=root)
 
 
 def sshd_program() -> str:
@@ -249,7 +271,7 @@ UsePAM no
 PasswordAuthentication no
 PermitRootLogin yes
 PidFile none
-AcceptEnv GIT_PROTOCOL
+AcceptEnv {accepted}
 """
 
 
@@ -295,7 +317,9 @@ class _GitHandler(BaseHTTPRequestHandler):
     """Answers with `git http-backend`, as a web server with basic authentication does."""
 
     root: Path
+    passwords: Mapping[str, str]
     protocol_version = "HTTP/1.1"
+    user = ""
 
     def do_GET(self) -> None:
         self._answer(b"")
@@ -307,8 +331,11 @@ class _GitHandler(BaseHTTPRequestHandler):
         """Say nothing."""
 
     def _answer(self, body: bytes) -> None:
-        token = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-        if self.headers.get("Authorization") != f"Basic {token}":
+        given = self.headers.get("Authorization", "")
+        tokens = {name: f"{name}:{secret}".encode() for name, secret in self.passwords.items()}
+        known = {f"Basic {base64.b64encode(t).decode()}": name for name, t in tokens.items()}
+        self.user = known.get(given, "")
+        if not self.user:
             self._send(401, [("WWW-Authenticate", 'Basic realm="git"')], b"no\n")
             return
         done = subprocess.run(
@@ -338,7 +365,7 @@ class _GitHandler(BaseHTTPRequestHandler):
             "CONTENT_LENGTH": str(length),
             "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
             "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
-            "REMOTE_USER": USER,
+            "REMOTE_USER": self.user,
             "REMOTE_ADDR": "127.0.0.1",
         }
         return environ_for(self.root) | given
