@@ -16,7 +16,7 @@ from gitexp.environments.binding import UNREADABLE, Binding, environment_at, one
 from gitexp.environments.locating import find_experiment
 from gitexp.environments.orders import refuse_deleted_experiment
 from gitexp.environments.planning import Move, Plan, requested_plan
-from gitexp.errors import ApprovalRequired, GitexpError, NotAllowed, RemoteError
+from gitexp.errors import ApprovalRequired, GitexpError, NotAllowed, Refused, RemoteError
 from gitexp.ids import Name, ObjectId
 from gitexp.project.workspace import Workspace
 from gitexp.review.changes.branches import branch_of_change, head_of
@@ -147,17 +147,20 @@ def remove_branch(workspace: Workspace, facts: ChangeFacts) -> None:
         workspace.remote().push([PushUpdate(ref=branch, old=head, new=None)])
 
 
-def apply_if_possible(workspace: Workspace, change: str) -> tuple[Binding | None, str]:
-    """Return the binding that a change request was applied by, else why it was not, in a line.
+def apply_if_possible(workspace: Workspace, change: str) -> str:
+    """Apply a change request where that can be done; returns why it was not, in one line.
 
     Raises:
         RemoteUnavailable, PushRejected: the remote cannot be used.
     """
     try:
-        return apply(workspace, change), ""
+        apply(workspace, change)
     except RemoteError:
         raise
     except ApprovalRequired as required:
-        return None, "; ".join(required.missing) or required.message
+        return "; ".join(required.missing) or required.message
+    except Refused as refused:
+        return "; ".join(refused.reasons) or one_line(refused)
     except GitexpError as exc:
-        return None, one_line(exc)
+        return one_line(exc)
+    return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitexp.environments.orders import Asked, Order
@@ -98,15 +99,23 @@ class Changes:
         )
         return opening.open_change(self._workspace, order)
 
-    def approve(self, change: str, *, reason: str | None = None) -> Change:
-        """Return a change request that whoever works here has approved; nothing is applied.
+    def approve(self, change: str, *, reason: str | None = None, apply: bool = True) -> Change:
+        """Return a change request that whoever works here has approved.
+
+        Args:
+            apply: apply it at once where it has all approvals. What keeps it from being applied
+                then is told in its `note`; the approval stands all the same.
 
         Raises:
             Forbidden: the policies do not ask for the vote of whoever asks.
             NotAllowed: it is over.
             Conflict: it is stale.
         """
-        return voting.approve(self._workspace, change, reason=reason)
+        approved = voting.approve(self._workspace, change, reason=reason)
+        if not apply or approved.state != "approved":
+            return approved
+        note = applying.apply_if_possible(self._workspace, approved.id)
+        return replace(self.get(approved.id), note=note)
 
     def reject(self, change: str, *, reason: str) -> Change:
         """Return a change request that whoever works here has rejected, which ends it.

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from gitexp.clock import iso
-from gitexp.documents import layout
-from gitexp.environments.binding import UNREADABLE, Snapshot, environment_at
-from gitexp.environments.branches import tip_of
+from gitexp.environments.binding import (
+    UNREADABLE,
+    Snapshot,
+    environment_at,
+    one_line,
+    snapshot_at,
+)
 from gitexp.errors import InvalidInput, NotFound, RemoteError
 from gitexp.experiments.permissions import identity_of
 from gitexp.ids import ChangeId, Name, is_change_id
@@ -34,6 +38,7 @@ from gitexp.review.changes.states import (
 from gitexp.store.protocol import Store
 
 if TYPE_CHECKING:
+    from gitexp.experiments.changes import ValueChange
     from gitexp.review.policies.judging import Judgement
 
 _FEWEST_DIGITS = 4
@@ -49,6 +54,8 @@ class Change:
         votes: the votes that count now.
         judgement: what the policies in force ask and what of it is there; None where it was not
             asked for, or is over.
+        changes: the parameters that it would change, where it was judged.
+        note: what came of a step that was tried on the way, such as why it was not applied yet.
     """
 
     facts: ChangeFacts
@@ -56,6 +63,8 @@ class Change:
     where: Standing
     votes: tuple[Vote, ...] = ()
     judgement: Judgement | None = None
+    changes: tuple[ValueChange, ...] = ()
+    note: str = ""
 
     @property
     def id(self) -> ChangeId:
@@ -118,6 +127,7 @@ class Change:
             "from": terms.base,
             "head": terms.head,
             "subject": terms.subject,
+            "changes": [change.to_dict() for change in self.changes],
             "votes": [_vote_dict(vote) for vote in self.votes],
             "requirements": self.judgement.to_dict() if self.judgement else None,
             "commit": self.where.applied,
@@ -241,13 +251,8 @@ def looked_at(
     now = workspace.surroundings.clock.now()
     state = state_of(facts, where, now, groups=groups)
     votes = counted_votes(facts, facts.terms.subject, now, groups=groups, owner=where.owner)
-    return Change(
-        facts=facts,
-        state=state,
-        where=where,
-        votes=tuple(votes),
-        judgement=judgement_of(workspace, facts, now) if judged and state in OPEN else None,
-    )
+    found = Change(facts=facts, state=state, where=where, votes=tuple(votes))
+    return _judged(workspace, found, now) if judged else found
 
 
 def waits_for(workspace: Workspace, change: Change) -> bool:
@@ -295,35 +300,50 @@ def wanted_snapshot(
     return snapshot
 
 
-def judgement_of(workspace: Workspace, facts: ChangeFacts, now: datetime) -> Judgement | None:
-    """Return what the policies in force say to a change request; None where it cannot be read."""
-    from gitexp.environments.live import live_snapshot
+def _judged(workspace: Workspace, change: Change, now: datetime) -> Change:
+    """Return a change request with what it changes and, while it is open, what is missing."""
+    from gitexp.experiments.changes import value_changes
+
+    try:
+        wanted = wanted_snapshot(workspace, change.facts)
+    except UNREADABLE as exc:
+        return replace(change, note=one_line(exc) if change.is_open else "")
+    before = _before(workspace, change)
+    types = {**(before.binding.types if before else {}), **wanted.binding.types}
+    changes = value_changes(before.values if before else {}, wanted.values, types)
+    judgement = _judgement(workspace, change, wanted, before, now) if change.is_open else None
+    return replace(change, changes=changes, judgement=judgement)
+
+
+def _before(workspace: Workspace, change: Change) -> Snapshot | None:
+    """Return what the environment said where the change request stands; None where nothing."""
+    base = change.terms.base
+    try:
+        return snapshot_at(workspace.store, base, cache=workspace.cache) if base else None
+    except UNREADABLE:
+        return None
+
+
+def _judgement(
+    workspace: Workspace,
+    change: Change,
+    wanted: Snapshot,
+    before: Snapshot | None,
+    now: datetime,
+) -> Judgement:
+    """Return what the policies in force say to a change request where it stands."""
     from gitexp.review.policies.evidence import GitEvidence
     from gitexp.review.policies.judging import Move, judge
 
-    try:
-        wanted = wanted_snapshot(workspace, facts)
-    except UNREADABLE:
-        return None
-    name = Name(facts.request.environment)
-    try:
-        before = live_snapshot(workspace, name)
-    except UNREADABLE:
-        before = None
     trunk = shared_trunk(workspace)
     move = Move(
-        project=facts.request.project,
-        environment=name,
+        project=change.request.project,
+        environment=Name(change.environment),
         before=before,
         after=wanted.binding,
         values=wanted.values,
-        tip=tip_of(workspace, name),
+        tip=change.terms.base,
         actor=Actor(identity=identity_of(workspace) or ""),
     )
     evidence = GitEvidence(workspace, trunk=trunk, now=now)
-    return judge(policies_at(workspace, trunk, name), move, evidence)
-
-
-def change_ref(workspace: Workspace, change: ChangeId) -> str:
-    """Return the branch of a change request as people type it."""
-    return layout.branch_name(layout.change_branch(Name(workspace.project_id), change))
+    return judge(policies_at(workspace, trunk, change.environment), move, evidence)
