@@ -49,6 +49,7 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("job", job="Create jobs, work on them, and change where they stand"),
     },
     "Review": {
+        **entries("change", change="Ask for moves of environments, approve, reject and apply them"),
         **entries("report", report="Report on a change for those who review it"),
         **entries("hook", hook="Enforce the rules where people push to"),
         **entries("group", group="Say who may read, write, approve and administer"),
@@ -102,6 +103,20 @@ JOB_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("job_change", defer="Let a job wait for a moment or for another job"),
         **entries("job_change", cancel="Give a job up"),
         **entries("job_work", work="Do the jobs of a queue"),
+    }
+}
+
+CHANGE_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
+    "Commands": {
+        **entries("change", list="List change requests"),
+        **entries("change", show="Show what a change request asks, and what is missing"),
+        **entries("change", open="Ask for a move of an environment"),
+        **entries("change_step", approve="Approve a change request"),
+        **entries("change_step", reject="Reject a change request, which ends it"),
+        **entries("change_step", cancel="Give up a change request that you asked for"),
+        **entries("change_step", renew="Put a stale change request on top of what is live now"),
+        **entries("change_step", apply="Make what a change request asks for live"),
+        **entries("change_step", tidy="Write down what forges have merged, and tidy branches up"),
     }
 }
 
