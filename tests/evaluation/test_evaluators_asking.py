@@ -65,6 +65,15 @@ def test_a_function_gives_a_score_in_many_forms(judged: Judged, result: str, fou
         ("10**400", "the score is larger than any number that is computed with"),
         ("[1]", "a score of type list is neither a number, a boolean nor a label"),
         ("''", "the label is empty or too long"),
+        ("'\\ud800'", "the label holds half a surrogate pair"),
+        (
+            "Score(value=1, usage={'cost': 'free'})",
+            'BadResponse: the usage is no mapping of numbers: {"cost": "free"}',
+        ),
+        (
+            "Score(value=1, usage={'cost': math.nan})",
+            'BadResponse: the usage is no mapping of numbers: {"cost": NaN}',
+        ),
         ("{'score': [1]}", "a score of type list is neither a number, a boolean nor a label"),
         ("{'passed': 'yes'}", 'the verdict "yes" is neither true nor false'),
         (
@@ -84,6 +93,35 @@ def test_rubbish_is_an_error_of_the_score(judged: Judged, result: str, error: st
     for text in (body, "async " + body):
         found = judged(text)
         assert (found.error, found.value, found.passed) == (error, None, None)
+
+
+def test_what_a_function_says_can_be_recorded(judged: Judged) -> None:
+    said = r"Score(value=1, reason='\ud800', usage={'cost': 1, 'input_tokens': 2.5})"
+    assert judged(f"def judge(*given):\n    return {said}") == Score(
+        value=1, reason="\\ud800", usage={"cost": 1, "input_tokens": 2}
+    )
+    reason = r"{'score': 1, 'reason': '\udfff'}"
+    assert judged(f"def judge(*given):\n    return {reason}").reason == "\\udfff"
+
+
+@pytest.mark.parametrize(
+    ("raised", "error"),
+    [
+        ("Odd", "Odd: it cannot say why"),
+        ("ValueError('\\ud800')", "ValueError: \\ud800"),
+        ("Kind('x')", "Kind: x"),
+    ],
+)
+def test_an_exception_of_any_kind_is_an_error_of_the_score(
+    judged: Judged, raised: str, error: str
+) -> None:
+    body = (
+        "class Odd(Exception):\n    def __str__(self):\n        raise ValueError\n"
+        "class Kind(Exception):\n    kind = 5\n"
+        f"def judge(*given):\n    raise {raised}"
+    )
+    assert judged(body) == Score(error=error)
+    assert judged(body.replace("def judge", "async def judge")) == Score(error=error)
 
 
 @pytest.mark.parametrize(

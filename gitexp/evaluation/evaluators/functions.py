@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitexp.documents.problems import MISSING
 from gitexp.evaluation.evaluators.cases import AsyncJudge, Case, Described, Judging, Opening
-from gitexp.evaluation.evaluators.verdicts import brief, unscored
+from gitexp.evaluation.evaluators.verdicts import brief, readable, unscored
 from gitexp.runs.rows import Score
 
 if TYPE_CHECKING:
@@ -64,9 +64,10 @@ def score_of(result: Any) -> Score:
 
     Raises:
         TypeError: it means none.
+        CallFailed: it names a usage that is none.
     """
     if isinstance(result, Score):
-        return result
+        return _own_score(result)
     if result is None:
         return unscored("the function gave no score")
     if isinstance(result, Mapping):
@@ -86,7 +87,20 @@ def _from_mapping(result: Mapping[str, Any]) -> Score:
     return Score(
         value=_plain(values[0]) if values else passed,
         passed=_plain(passed),
-        reason="" if reason is None else str(reason),
+        reason="" if reason is None else readable(str(reason)),
+    )
+
+
+def _own_score(score: Score) -> Score:
+    """Return a score that a function made, as it can be recorded."""
+    from gitexp.evaluation.endpoints.responses import usage_of
+
+    return Score(
+        value=_plain(score.value),
+        passed=_plain(score.passed),
+        reason=readable(str(score.reason)),
+        error=readable(str(score.error)),
+        usage=usage_of(score.usage).to_dict() or None,
     )
 
 
