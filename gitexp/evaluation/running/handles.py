@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -24,17 +23,15 @@ from gitexp.evaluation.running.runner import Evaluation, begin
 from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
 from gitexp.runs.journalling.journals import open_journal, paths_of
-from gitexp.runs.journalling.side_files import ROWS, Sides
+from gitexp.runs.journalling.side_files import Sides
 from gitexp.runs.recording.closing import reap_if_possible, settle
-from gitexp.runs.rows import ResultRow
+from gitexp.runs.recording.results import rows_beside
 from gitexp.runs.run import Run
 from gitexp.runs.tallies import Tally
 from gitexp.runs.tracking.starting import find_run, milliseconds_now
 
 _LOOK = 0.2
 """Seconds between looks at a run of another process."""
-
-_CHECKPOINT = b'{"checkpoint":'
 
 
 class EvaluationHandle:
@@ -77,10 +74,10 @@ class EvaluationHandle:
         return progress_of(stats if stats.rows > run.stats.rows else run.stats, total)
 
     def _count(self, name: str, sides: Sides) -> None:
-        for place, payload in sides.payloads(ROWS, start=self._read.get(name, 0)):
-            if not payload.startswith(_CHECKPOINT):
-                self._tally.add(ResultRow.from_dict(json.loads(payload)))
-            self._read[name] = place + len(payload) + 10
+        # Behind the beginning of a line that was counted stands no other row until the next line.
+        for place, row in rows_beside(sides, start=self._read.get(name, 0)):
+            self._tally.add(row)
+            self._read[name] = place + 1
 
     def wait(self, timeout: float | None = None) -> Run:
         """Return the run when it is over.

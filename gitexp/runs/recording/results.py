@@ -208,7 +208,8 @@ def _order_of(data: Mapping[str, Any]) -> int:
 
 def _place(position: int | None, repeat: int) -> int:
     """Return the place of a row among all rows of a run: by its position, then by its repeat."""
-    return min(_LAST if position is None else position * _REPEATS, _LAST) + repeat
+    place = _LAST if position is None else position * _REPEATS
+    return min(place, _LAST) + min(repeat, _REPEATS - 1)
 
 
 def updated(row: ResultRow, later: ResultRow) -> ResultRow:
@@ -240,9 +241,18 @@ def _added_lines(
 
 def _kept(sides: Sides) -> Iterator[bytes]:
     """Yield the rows beside a journal, as they were finished."""
-    for _, payload in sides.payloads(ROWS):
+    return (payload for _, payload in sides.payloads(ROWS) if not payload.startswith(_MARK))
+
+
+def rows_beside(sides: Sides, *, start: int = 0) -> Iterator[tuple[int, ResultRow]]:
+    """Yield the rows beside a journal, as they were finished, each with the place of its line.
+
+    Args:
+        start: the place from which to read.
+    """
+    for place, payload in sides.payloads(ROWS, start=start):
         if not payload.startswith(_MARK):
-            yield payload
+            yield place, ResultRow.from_dict(json.loads(payload))
 
 
 def _lines_in(workspace: Workspace, entry: TreeEntry, file: str) -> Iterator[tuple[bytes, Any]]:

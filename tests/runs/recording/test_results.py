@@ -17,7 +17,13 @@ from gitexp.runs.journalling.journals import Journal, paths_of
 from gitexp.runs.journalling.side_files import Sides, Suffix
 from gitexp.runs.recording import exchange, ledger
 from gitexp.runs.recording.closing import close, ending_fields, reap, record
-from gitexp.runs.recording.results import recorded_rows, rows_of, totals_of
+from gitexp.runs.recording.results import (
+    mark_checkpoint,
+    recorded_rows,
+    rows_beside,
+    rows_of,
+    totals_of,
+)
 from gitexp.runs.recording.segments import new_segment
 from gitexp.runs.rows import Failure, ResultRow, RowStatus, Score
 from gitexp.runs.run import Run
@@ -382,3 +388,20 @@ def test_what_one_clone_alone_went_on_with_is_not_counted_again(
     ledger.append(there, "tone", [ledger.record_of(make_run(run_id(2)))])
     assert joined(here, there).stats == Stats(passed=2)
     assert ledger.segments_of(there, run_id(1)) == known
+
+
+def test_rows_beside_a_journal_are_read_on_from_where_one_was(journal: Journal) -> None:
+    add_row(journal, 0, "a")
+    mark_checkpoint(journal.sides, "one")
+    add_row(journal, 1, "b")
+    [(first, _), (second, row)] = rows_beside(journal.sides)
+    assert row.sample == "b"
+    assert list(rows_beside(journal.sides, start=first + 1)) == [(second, row)]
+    assert list(rows_beside(journal.sides, start=second + 1)) == []
+
+
+def test_numbers_beyond_all_datasets_keep_no_row_from_being_read(workspace: Workspace) -> None:
+    rows = [make_row("a", position=2**80), make_row("b", position=0, repeat=2**80)]
+    ledger.append(workspace, "tone", [ledger.record_of(make_run(run_id(1)), rows)])
+    go_on(workspace, {"position": 1, "sample": "c"})
+    assert {row.sample for row in rows_of(workspace, run_id(1))} == {"a", "b", "c"}
