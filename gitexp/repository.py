@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gitexp.review.changes.collection import Changes
     from gitexp.review.diffing.model import ProjectDiff
     from gitexp.review.groups.collection import ProjectGroups
+    from gitexp.review.reporting.report import Report
     from gitexp.review.validating import ValidationReport
     from gitexp.review.verifying.findings import Verification
     from gitexp.status import Status
@@ -225,6 +226,18 @@ class Repository:
         from gitexp.review.validating import validate
 
         return validate(self.workspace, paths, revision=revision)
+
+    def report(self, base: str, head: str = "HEAD", *, results: bool = True) -> Report:
+        """Return what merging `head` into `base` would do, how it did, and who decides.
+
+        Args:
+            base, head: revisions; of an environment's change, its branch and that of the change.
+            results: whether to look for the results of values that change.
+        """
+        from gitexp.review.reporting.building import build
+        from gitexp.review.reporting.work import Request
+
+        return build(self.workspace, Request(base=base, head=head, results=results))
 
     def verify(self, *checks: str, signatures: bool = False, full: bool = False) -> Verification:
         """Return what is wrong with the repository, as far as it is here.

@@ -1,11 +1,14 @@
-"""Files that a command is told to read, `-` for standard input."""
+"""Files that a command is told to read or write, `-` for standard input."""
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 from gitexp.cli.groups import UsageFault
 from gitexp.cli.session import Session
+from gitexp.errors import InvalidInput
 
 STDIN = "-"
 
@@ -35,3 +38,43 @@ def text_of(session: Session, path: str) -> str:
         return bytes_of(session, path).decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         raise UsageFault(f"{path} is not UTF-8: {exc}", hint="Save it as UTF-8.") from exc
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """Return the bytes of a file that anybody may have written.
+
+    Raises:
+        InvalidInput: it is no regular file, cannot be read, or has more bytes than allowed.
+    """
+    try:
+        if not path.is_file():
+            raise InvalidInput(f"{str(path)!r} is no file", hint="Name one that is there.")
+        with open(path, "rb") as file:
+            data = file.read(limit + 1)
+    except OSError as exc:
+        raise InvalidInput(f"{str(path)!r} cannot be read: {exc.strerror}") from exc
+    if len(data) > limit:
+        raise InvalidInput(f"{str(path)!r} has more than {limit} bytes")
+    return data
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        InvalidInput: there is no such directory.
+    """
+    from gitexp.store.files import create_file, remove_file, replace_file
+
+    if not path.parent.is_dir():
+        raise InvalidInput(
+            f"{str(path)!r} cannot be written: there is no such directory",
+            hint="Make the directory first.",
+        )
+    new = f"{path}.{os.getpid()}.new"
+    create_file(new, [data])
+    try:
+        replace_file(new, str(path))
+    except BaseException:
+        remove_file(new)
+        raise

@@ -32,13 +32,13 @@ def json_report(report: ValidationReport, terminal: Terminal) -> str:
 
 def github_report(report: ValidationReport, terminal: Terminal) -> str:
     """Return workflow annotations for the worst problems, and the others as plain lines."""
-    worst = _worst_first(report.problems)
-    lines = [_annotation(problem) for problem in worst[:ANNOTATIONS]]
+    worst = worst_first(report.problems)
+    lines = [annotation(problem) for problem in worst[:ANNOTATIONS]]
     lines += [no_workflow_commands(visible(str(problem))) for problem in worst[ANNOTATIONS:]]
     return "".join(f"{line}\n" for line in [*lines, _count(report)])
 
 
-def _worst_first(problems: Sequence[Problem]) -> list[Problem]:
+def worst_first(problems: Sequence[Problem]) -> list[Problem]:
     """Return the problems that bring about others first.
 
     Those are the project's definition, then whole files that cannot be read.
@@ -46,7 +46,8 @@ def _worst_first(problems: Sequence[Problem]) -> list[Problem]:
     return sorted(problems, key=lambda p: (not p.file.endswith(PROJECT_FILE), bool(p.place)))
 
 
-def _annotation(problem: Problem) -> str:
+def annotation(problem: Problem) -> str:
+    """Return the line by which a CI runner marks what is wrong in a file."""
     properties = {
         "file": problem.file,
         "line": problem.line,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from gitexp.cli.failures import AnswerIsNo
+from gitexp.cli.files import write_whole
 from gitexp.cli.gate_views import gate_table, junit_xml, summary
 from gitexp.cli.groups import UsageFault, command
 from gitexp.cli.output import Output, output_options
@@ -113,7 +112,7 @@ def gate_command(
         use_intervals=use_intervals,
     )
     if junit is not None:
-        _write(session.directory / junit, junit_xml(report))
+        write_whole(session.directory / junit, junit_xml(report))
     output.listing(
         [verdict.to_dict() for verdict in report.verdicts],
         gate_table(report),
@@ -135,21 +134,3 @@ def _rules(texts: list[tuple[str, str]]) -> Iterator[Rule]:
             yield rule_of(kind, text)
         except InvalidInput as exc:
             raise UsageFault(f"--{exc.message}", hint="Run `gitexp gate --help`.") from None
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    from gitexp.store.files import create_file, remove_file, replace_file
-
-    if not path.parent.is_dir():
-        raise InvalidInput(
-            f"{str(path)!r} cannot be written: there is no such directory",
-            hint="Make the directory first.",
-        )
-    new = f"{path}.{os.getpid()}.new"
-    create_file(new, [data])
-    try:
-        replace_file(new, str(path))
-    except BaseException:
-        remove_file(new)
-        raise

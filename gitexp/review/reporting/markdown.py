@@ -59,6 +59,12 @@ def render(page: Page, *, longest: int = LONGEST) -> str:
     return text if _units(text) <= longest else _cut(top, longest)
 
 
+def fits(page: Page, longest: int = LONGEST) -> bool:
+    """Return whether all of a page fits into so many characters."""
+    parts = [f"{mark_of(page.project)}\n{_section(page.top)}", *map(_section, page.sections)]
+    return _length(parts) <= longest
+
+
 def _length(parts: list[str]) -> int:
     return sum(_units(part) + 1 for part in parts)
 

@@ -1,0 +1,235 @@
+"""Options for the comment that keeps a report, and what CI says about the pull request."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from gitexp.cli.files import read_bounded
+from gitexp.cli.groups import UsageFault
+from gitexp.cli.session import Session
+from gitexp.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from gitexp.integrations.forges.comments import ForgeName
+    from gitexp.review.reporting.report import Report
+
+FORGES = ("github", "gitlab", "gitea")
+
+_LARGEST_EVENT = 32 * 2**20
+_PULL = re.compile(r"refs/pull/([0-9]{1,12})/")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Variables:
+    """The environment variables by which the CI of a forge says where it is."""
+
+    address: str
+    repository: str
+    number: str
+    token: str
+    default_address: str = ""
+
+
+_VARIABLES: Mapping[str, _Variables] = {
+    "github": _Variables(
+        address="GITHUB_API_URL",
+        repository="GITHUB_REPOSITORY",
+        number="GITHUB_REF",
+        token="GITHUB_TOKEN",
+        default_address="https://api.github.com",
+    ),
+    "gitlab": _Variables(
+        address="CI_API_V4_URL",
+        repository="CI_PROJECT_ID",
+        number="CI_MERGE_REQUEST_IID",
+        token="GITLAB_TOKEN",
+    ),
+    "gitea": _Variables(
+        address="GITHUB_API_URL",
+        repository="GITHUB_REPOSITORY",
+        number="GITHUB_REF",
+        token="GITEA_TOKEN",
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commenting:
+    """Where a report is kept as a comment.
+
+    Attributes:
+        forge: None to keep none.
+        variable: the environment variable that holds the token; a usual one by default.
+        author: who wrote the comment; whom the token belongs to by default.
+    """
+
+    forge: ForgeName | None = None
+    address: str | None = None
+    repository: str | None = None
+    number: int | None = None
+    variable: str | None = None
+    author: str | None = None
+
+    def check(self, session: Session) -> None:
+        """See that all is there before a report is made.
+
+        Raises:
+            UsageFault: an option is missing, or says something without --comment.
+            InvalidInput: the token is not there.
+        """
+        if self.forge is not None:
+            self.token(session)
+            self.place(session)
+        elif any((self.address, self.repository, self.number, self.variable, self.author)):
+            raise UsageFault(
+                "options of a comment are given without --comment", hint="Add `--comment github`."
+            )
+
+    @property
+    def _variables(self) -> _Variables:
+        assert self.forge is not None
+        return _VARIABLES[self.forge]
+
+    def token(self, session: Session) -> str:
+        """Return the token.
+
+        Raises:
+            InvalidInput: the variable is not set.
+        """
+        name = self.variable or self._variables.token
+        token = session.environ.get(name, "")
+        if not token:
+            raise InvalidInput(
+                f"there is no token: the environment variable {name} is not set",
+                hint="Set it to a token that may comment, or name another one with "
+                "`--token-variable NAME`.",
+            )
+        return token
+
+    def place(self, session: Session) -> tuple[str, str, int]:
+        """Return the address of the API, the repository and the number of the pull request.
+
+        Raises:
+            UsageFault: one of them is not known.
+        """
+        environ, names = session.environ, self._variables
+        address = self.address or environ.get(names.address) or names.default_address
+        repository = self.repository or environ.get(names.repository, "")
+        number = self.number or _number(environ, names.number)
+        missing = [
+            option
+            for option, value in (
+                ("--api", address),
+                ("--repository", repository),
+                ("--number", number),
+            )
+            if not value
+        ]
+        if missing or number is None:
+            raise UsageFault(
+                f"it is not known where to comment: {' and '.join(missing)} are missing"
+                if len(missing) > 1
+                else f"it is not known where to comment: {missing[0]} is missing",
+                hint="The job of a pull request knows it; elsewhere give the options.",
+            )
+        return address, repository, number
+
+
+def _number(environ: Mapping[str, str], variable: str) -> int | None:
+    """Return the number of the pull request that a job is about, None for no such job."""
+    text = environ.get(variable, "")
+    if found := _PULL.match(text):
+        return int(found[1])
+    if text.isascii() and text.isdigit():
+        return int(text)
+    return _number_in_event(environ.get("GITHUB_EVENT_PATH", ""))
+
+
+def _number_in_event(path: str) -> int | None:
+    """Return the number in the file by which GitHub describes what happened."""
+    if not path:
+        return None
+    try:
+        event = json.loads(read_bounded(Path(path), _LARGEST_EVENT))
+        number = event["pull_request"]["number"]
+    except (InvalidInput, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return number if type(number) is int else None
+
+
+def keep(session: Session, commenting: Commenting, report: Report, limit: int) -> None:
+    """Keep a report as a comment, and say what became of it."""
+    from gitexp.integrations.forges.comments import Place, forge_of, keep_comment
+    from gitexp.review.reporting.forms import markdown
+    from gitexp.review.reporting.markdown import mark_of
+
+    address, repository, number = commenting.place(session)
+    place = Place(repository=repository, number=number)
+    forge = forge_of(
+        cast("ForgeName", commenting.forge),
+        place,
+        address=address,
+        token=commenting.token(session),
+        environ=session.environ,
+    )
+    body = markdown(report, limit=limit)
+    kept = keep_comment(forge, mark_of(report.project), body, author=commenting.author or "")
+    session.say(f"comment {kept.action}: {kept.comment.url or f'{repository} #{number}'}")
+
+
+def comment_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a comment, and its function a `Commenting`."""
+
+    @functools.wraps(function)
+    def with_commenting(
+        *,
+        comment: ForgeName | None,
+        api: str | None,
+        repository: str | None,
+        number: int | None,
+        token_variable: str | None,
+        author: str | None,
+        **arguments: Any,
+    ) -> None:
+        commenting = Commenting(
+            forge=comment,
+            address=api,
+            repository=repository,
+            number=number,
+            variable=token_variable,
+            author=author,
+        )
+        function(commenting, **arguments)
+
+    for option in reversed(_OPTIONS):
+        with_commenting = option(with_commenting)
+    return with_commenting
+
+
+_OPTIONS = (
+    click.option(
+        "--comment",
+        type=click.Choice(FORGES),
+        metavar="|".join(FORGES),
+        help="Keep the report as one comment on the pull request",
+    ),
+    click.option("--api", metavar="URL", help="Name the API of the forge  [default: as CI says]"),
+    click.option("--repository", metavar="OWNER/NAME", help="Name the repository there"),
+    click.option("--number", type=click.IntRange(1), metavar="N", help="Name the pull request"),
+    click.option(
+        "--token-variable",
+        metavar="NAME",
+        help="Read the token from this variable  [default: GITHUB_TOKEN and so on]",
+    ),
+    click.option(
+        "--author", metavar="USER", help="Name who writes the comment  [default: as the token says]"
+    ),
+)

@@ -1,0 +1,142 @@
+"""The report of a change of an environment: what its branch would hold after a merge."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gitexp.environments.binding import Snapshot
+from gitexp.errors import InvalidInput
+from gitexp.experiments.changes import value_changes
+from gitexp.ids import Name
+from gitexp.review.diffing.evidence import with_results
+from gitexp.review.diffing.experiments import parameter_change
+from gitexp.review.diffing.model import ExperimentDiff, ProjectDiff, Side
+from gitexp.review.policies.moves import Move
+from gitexp.review.reporting.effects import NOBODY, judged, judging_in
+from gitexp.review.reporting.evaluations import runs_of
+from gitexp.review.reporting.report import Effect, Evaluated, Relation, Report
+from gitexp.review.reporting.work import Work
+from gitexp.store.trees import read_commit
+
+
+def of_environment(work: Work, head: Snapshot) -> Report:
+    """Return the report of a change whose head is what an environment's branch shall hold.
+
+    Raises:
+        InvalidInput: the base is no state of the same environment.
+    """
+    workspace, points = work.workspace, work.points
+    base = work.snapshot(points.base)
+    _check_same(work, base, head)
+    diff = _values_diff(work, base, head)
+    if work.request.results:
+        diff = with_results(workspace, diff)
+    return Report(
+        project=workspace.project_id,
+        kind="environment",
+        base=work.base,
+        head=work.head,
+        compared=points.base,
+        diff=diff,
+        validity=replace(work, points=replace(points, compared=points.base)).validity(),
+        evaluated=_evaluated(work, head),
+        effects=(_effect(work, base, head),),
+        change=head.binding.change,
+        notes=(*work.notes, *_stale(work, head)),
+    )
+
+
+def _check_same(work: Work, base: Snapshot | None, head: Snapshot) -> None:
+    """Refuse ends that are not of one environment of this project."""
+    ours, project = head.binding, work.workspace.project_id
+    if ours.project != project:
+        raise InvalidInput(
+            f"the head is of project {ours.project!r}, not {project!r}",
+            hint="Make the report in the directory of that project.",
+        )
+    if base is None or base.binding.environment != ours.environment:
+        raise InvalidInput(
+            f"the head is of environment {ours.environment!r}, and the base is not",
+            hint=f"Name its branch as the base: `--base env:{ours.environment}`.",
+        )
+
+
+def _stale(work: Work, head: Snapshot) -> tuple[str, ...]:
+    """Return what is to be said where the environment has moved since."""
+    points = work.points
+    if points.base in (points.head, *read_commit(work.workspace.store, points.head).parents):
+        return ()
+    name = head.binding.environment
+    return (f"environment {name!r} has moved since the change was made; it is to be renewed",)
+
+
+def _values_diff(work: Work, base: Snapshot | None, head: Snapshot) -> ProjectDiff:
+    before = base.values if base is not None else {}
+    types = {**(base.binding.types if base is not None else {}), **head.binding.types}
+    changes = value_changes(before, head.values, types)
+    old, new = base.binding if base is not None else None, head.binding
+    found = ExperimentDiff(
+        name=new.experiment or (old.experiment if old else None) or "",
+        kind="changed" if new.bound else "removed",
+        digest_before=old.digest if old else None,
+        digest_after=new.digest,
+        parameters=tuple(parameter_change(change) for change in changes),
+    )
+    is_moved = old is None or (old.version, old.digest) != (new.version, new.digest)
+    return ProjectDiff(
+        a=_side(work.request.base, base),
+        b=_side(work.request.head, head),
+        experiments=(found,) if is_moved else (),
+    )
+
+
+def _side(label: str, snapshot: Snapshot | None) -> Side:
+    if snapshot is None:
+        return Side(label=label, kind="environment")
+    binding = snapshot.binding
+    return Side(
+        label=label,
+        kind="environment",
+        commit=binding.commit,
+        experiment=binding.experiment,
+        version=binding.version,
+        digest=binding.digest,
+        environment=binding.environment,
+    )
+
+
+def _evaluated(work: Work, head: Snapshot) -> tuple[Evaluated, ...]:
+    binding = head.binding
+    if not (work.request.results and binding.bound):
+        return ()
+    return (runs_of(work.workspace, binding.experiment or "", binding.digest),)
+
+
+def _effect(work: Work, base: Snapshot | None, head: Snapshot) -> Effect:
+    ours, live = head.binding, base.binding if base is not None else None
+    bound = live is not None and live.bound
+    same = live is not None and (live.version, live.digest) == (ours.version, ours.digest)
+    relation: Relation = "same" if same else "other" if bound else "nothing"
+    judgement, problem = judged(judging_in(work.workspace), _move(work, base, head))
+    return Effect(
+        environment=ours.environment,
+        experiment=ours.experiment or (live.experiment if live else None) or "",
+        relation=relation,
+        live=live.label if live is not None and bound else None,
+        bound=bound,
+        verdict=judgement.verdict if judgement is not None else None,
+        requirements=judgement.requirements if judgement is not None else (),
+        problem=problem,
+    )
+
+
+def _move(work: Work, base: Snapshot | None, head: Snapshot) -> Move:
+    return Move(
+        project=work.workspace.project_id,
+        environment=Name(head.binding.environment),
+        before=base,
+        after=head.binding,
+        values=head.values,
+        tip=work.points.base,
+        actor=NOBODY,
+    )
