@@ -56,6 +56,11 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("verify", verify="Check that a repository is whole and agrees with itself"),
         **entries("verify", verify="Check that a repository is whole and agrees with itself"),
     },
+    "Git": {
+        **entries("git_setup", **{"git-setup": "Let git diff and git merge understand the files"}),
+        **entries("textconv", textconv="Print a file as canonical text, for git diff"),
+        **entries("merge_driver", **{"merge-driver": "Merge a file key by key, for git merge"}),
+    },
     "Shell": {
         **entries("completion", completion="Print a completion script for a shell"),
     },

@@ -27,7 +27,7 @@ CONFLICT = 1
 def merge_driver_command(
     context: click.Context, base: str, ours: str, theirs: str, marker_size: int, path: str
 ) -> None:
-    """Merge a YAML document key by key, in place of OURS
+    """Merge a file key by key, for git merge
 
     Git calls this where `gitexp git-setup` has set it up. A key that both sides changed gets
     conflict markers and is named; the exit code is 1 then.
