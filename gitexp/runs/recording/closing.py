@@ -149,6 +149,26 @@ def reap(workspace: Workspace) -> list[Run]:
     return found
 
 
+def left_behind(workspace: Workspace) -> list[Run]:
+    """Return the runs that `reap` would record, as far as they got; nothing is written.
+
+    Raises:
+        StoreError: a journal cannot be read.
+    """
+    found: list[Run] = []
+    for path in journals.paths_of(workspace):
+        with _left(path) as descriptor:
+            if descriptor is None:
+                continue
+            contents = journals.contents_of(_all_of(path, descriptor))
+            if contents is None or contents.run.project != workspace.project_id:
+                continue
+            seen = _seen(path, descriptor, Sides(path))
+            if not (_is_waiting(contents) or _is_leased(workspace, contents, seen)):
+                found.append(contents.state.run())
+    return found
+
+
 def settle(workspace: Workspace, run_id: RunId) -> set[Path]:
     """Return the journals of a run that are recorded: it ended, or nobody continues it.
 
