@@ -65,7 +65,6 @@ def test_a_function_gives_a_score_in_many_forms(judged: Judged, result: str, fou
         ("10**400", "the score is larger than any number that is computed with"),
         ("[1]", "a score of type list is neither a number, a boolean nor a label"),
         ("''", "the label is empty or too long"),
-        ("'\\ud800'", "the label holds half a surrogate pair"),
         (
             "Score(value=1, usage={'cost': 'free'})",
             'BadResponse: the usage is no mapping of numbers: {"cost": "free"}',
@@ -96,12 +95,10 @@ def test_rubbish_is_an_error_of_the_score(judged: Judged, result: str, error: st
 
 
 def test_what_a_function_says_can_be_recorded(judged: Judged) -> None:
-    said = r"Score(value=1, reason='\ud800', usage={'cost': 1, 'input_tokens': 2.5})"
+    said = "Score(value=1, reason=5, usage={'cost': 1, 'input_tokens': 2.5})"
     assert judged(f"def judge(*given):\n    return {said}") == Score(
-        value=1, reason="\\ud800", usage={"cost": 1, "input_tokens": 2}
+        value=1, reason="5", usage={"cost": 1, "input_tokens": 2}
     )
-    reason = r"{'score': 1, 'reason': '\udfff'}"
-    assert judged(f"def judge(*given):\n    return {reason}").reason == "\\udfff"
 
 
 @pytest.mark.parametrize(

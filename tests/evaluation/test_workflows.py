@@ -132,6 +132,30 @@ def test_what_cannot_be_stored_is_an_error_of_its_sample(
     assert message in row.error.message
 
 
+@pytest.mark.parametrize(
+    ("raised", "failure"),
+    [
+        ("Odd()", Failure(type="Odd", message="it cannot say why")),
+        ("Kind('x')", Failure(type="Kind", message="x")),
+        ("Kind('m' * 20_000)", Failure(type="Kind", message="m" * 10_000 + "…")),
+        ("SystemExit(3)", Failure(type="SystemExit", message="3")),
+    ],
+)
+def test_whatever_a_function_raises_is_an_error_of_its_sample(
+    project: Project, raised: str, failure: Failure
+) -> None:
+    project.code(
+        "class Odd(Exception):\n    def __str__(self):\n        raise ValueError\n"
+        "class Kind(Exception):\n    kind = failures = 5\n"
+        "def answer(x, p):\n    return x\n"
+        f"def more(given, parameters):\n    raise {raised}\n"
+    )
+    row = done(project, ASK, {"type": "transform", "callable": "app:more"}, enable_tracing=True)
+    assert (row.status, row.error) == ("error", failure)
+    project.code(f"{(project.directory / 'app.py').read_text()}answer = more\n")
+    assert done(project, ASK).error == failure
+
+
 @pytest.mark.parametrize("name", ["reason", "label", "error"])
 def test_half_a_character_that_an_evaluator_says_spoils_nothing(
     project: Project, name: str

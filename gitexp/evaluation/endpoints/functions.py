@@ -265,7 +265,7 @@ class PythonCaller:
             working = self._call(call)
             result = await (working if self._is_plain else within(self._timeout, working))
         except Exception as exc:
-            raise self._failed(exc) from exc
+            raise failed_call(exc, self._what) from exc
         if not isinstance(result, Answer):
             return Answer(output=checked_output(result))
         return Answer(
@@ -277,21 +277,27 @@ class PythonCaller:
     async def close(self) -> None:
         """Do nothing; threads are let go by those who gave them."""
 
-    def _failed(self, exc: Exception) -> CallFailed:
-        from gitexp.evaluation.endpoints.responses import message_of
-        from gitexp.evaluation.running.calls import CallEnded, CallTimeout
-        from gitexp.runs.tracking.endings import failure_of
 
-        if isinstance(exc, CallFailed):
-            return _checked_failure(exc)
-        if isinstance(exc, CallTimeout):
-            return CallFailed(f"{self._what}: {exc}", kind="Timeout", retryable=True)
-        failure = failure_of(exc.reason if isinstance(exc, CallEnded) else exc)
-        return CallFailed(
-            message_of(failure.message),
-            kind=failure.type,
-            retryable=isinstance(exc, (ConnectionError, TimeoutError)),
-        )
+def failed_call(exc: Exception, what: str) -> CallFailed:
+    """Return the failure of a call of a function that raised, as it can be recorded.
+
+    Args:
+        what: what was called, in messages.
+    """
+    from gitexp.evaluation.endpoints.responses import message_of
+    from gitexp.evaluation.running.calls import CallEnded, CallTimeout
+    from gitexp.runs.tracking.endings import failure_of
+
+    if isinstance(exc, CallFailed):
+        return _checked_failure(exc)
+    if isinstance(exc, CallTimeout):
+        return CallFailed(f"{what}: {exc}", kind="Timeout", retryable=True)
+    failure = failure_of(exc.reason if isinstance(exc, CallEnded) else exc)
+    return CallFailed(
+        message_of(failure.message),
+        kind=failure.type,
+        retryable=isinstance(exc, (ConnectionError, TimeoutError)),
+    )
 
 
 def _checked_failure(exc: CallFailed) -> CallFailed:

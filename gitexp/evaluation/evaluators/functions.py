@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitexp.documents.problems import MISSING
 from gitexp.evaluation.evaluators.cases import AsyncJudge, Case, Described, Judging, Opening
-from gitexp.evaluation.evaluators.verdicts import brief, readable, unscored
+from gitexp.evaluation.evaluators.verdicts import brief, unscored
 from gitexp.runs.rows import Score
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _from_mapping(result: Mapping[str, Any]) -> Score:
     return Score(
         value=_plain(values[0]) if values else passed,
         passed=_plain(passed),
-        reason="" if reason is None else readable(str(reason)),
+        reason="" if reason is None else str(reason),
     )
 
 
@@ -98,8 +98,8 @@ def _own_score(score: Score) -> Score:
     return Score(
         value=_plain(score.value),
         passed=_plain(score.passed),
-        reason=readable(str(score.reason)),
-        error=readable(str(score.error)),
+        reason=str(score.reason),
+        error=str(score.error),
         usage=usage_of(score.usage).to_dict() or None,
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 from gitexp.documents.problems import shown
 from gitexp.evaluation.answers import CallFailed
 from gitexp.runs.rows import Score
+from gitexp.runs.tracking.endings import failure_of
 
 MAX_REASON = 1_000
 """The longest reason or error that is kept, in characters."""
@@ -37,22 +38,10 @@ def graded(value: float, reason: str = "") -> Score:
 
 def broken(exc: BaseException) -> Score:
     """Return the score of an evaluator that raised."""
-    kind = str(exc.kind) if isinstance(exc, CallFailed) else type(exc).__name__
-    said = _said(exc)
+    failure = failure_of(exc)
+    kind = str(exc.kind) if isinstance(exc, CallFailed) else failure.type
+    said = failure.message
     return Score(error=shortened(said if said.startswith(kind) else f"{kind}: {said}".rstrip(": ")))
-
-
-def _said(exc: BaseException) -> str:
-    """Return the message of an exception, which may be anything, and may raise one itself."""
-    try:
-        return readable(str(exc))
-    except Exception:
-        return "it cannot say why"
-
-
-def readable(text: str) -> str:
-    """Return a text as it can be recorded in UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def shortened(text: str) -> str:
@@ -97,9 +86,7 @@ def _fault(score: Score) -> str:
     if isinstance(value, float):
         return "" if math.isfinite(value) else f"the score {value!r} is not a finite number"
     if isinstance(value, str):
-        if not 0 < len(value) <= MAX_REASON:
-            return "the label is empty or too long"
-        return "" if readable(value) == value else "the label holds half a surrogate pair"
+        return "" if 0 < len(value) <= MAX_REASON else "the label is empty or too long"
     if value is None or (isinstance(value, int) and abs(value) <= _LARGEST):
         return ""
     if isinstance(value, int):

@@ -133,7 +133,7 @@ class OpenedWorkflow:
             step.output = await self._done(task, asking, outcome, step)
         except Exception as exc:
             step.error = exc
-            step.failures = getattr(exc, "failures", ())
+            step.failures = exc.failures if isinstance(exc, CallFailed) else ()
             step.attempts = len(step.failures) + 1
             raise
         finally:
@@ -165,7 +165,7 @@ class OpenedWorkflow:
 
     async def _transform(self, task: TransformTask, asking: Asking) -> Any:
         if task.callable:
-            return await self._transforms[task.callable](asking.input, asking.parameters)
+            return await self._called(task, asking)
         if task.select:
             from gitexp.evaluation.evaluators.framing import select
 
@@ -174,6 +174,14 @@ class OpenedWorkflow:
                 raise CallFailed(f"the output has no {task.select!r}", kind="Select")
             return found
         return plain_output(self._templates[task.name].render(_names(asking)))
+
+    async def _called(self, task: TransformTask, asking: Asking) -> Any:
+        from gitexp.evaluation.endpoints.functions import failed_call
+
+        try:
+            return await self._transforms[task.callable](asking.input, asking.parameters)
+        except Exception as exc:  # whatever a function of the project raises
+            raise failed_call(exc, f"task {task.name!r}") from exc
 
 
 _NAMES = frozenset(["input", "output", "sample", "parameters", "outputs", "repeat", "seed"])

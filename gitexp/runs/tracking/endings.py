@@ -27,7 +27,10 @@ def ending_of(exc: BaseException | None) -> tuple[RunStatus, Failure | None]:
 
 def failure_of(exc: BaseException) -> Failure:
     """Return the type and the message of an exception, for a record."""
-    message = exc.message if isinstance(exc, GitexpError) else str(exc)
+    try:
+        message = exc.message if isinstance(exc, GitexpError) else str(exc)
+    except Exception:  # what an exception says is code of its own
+        message = "it cannot say why"
     # A record is text in UTF-8, and an exception may say anything.
     readable = message.encode("utf-8", "backslashreplace").decode("utf-8")
     return Failure(type=type(exc).__name__, message=readable)
