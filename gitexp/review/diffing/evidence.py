@@ -6,7 +6,7 @@ by a squash or a rebase. Two runs over the same samples are compared row by row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -74,7 +74,7 @@ def _results(
     workspace: Workspace, dataset: str | None, before: Run | None, after: Run | None
 ) -> ResultsDiff:
     runs = [run for run in (before, after) if run is not None]
-    directions = directions_of(workspace, runs)
+    directions = _directions(workspace, runs)
     pairing, note = _paired(workspace, before, after, directions)
     paired = {measure.name: measure for measure in pairing.measures} if pairing else {}
     notes = (*([note] if note else []), *(_pairing_notes(pairing) if pairing else ()))
@@ -86,6 +86,14 @@ def _results(
         measures=tuple(_measures(before, after, directions, paired)),
         notes=notes,
     )
+
+
+def _directions(workspace: Workspace, runs: Sequence[Run]) -> Mapping[str, Direction]:
+    """Return which values are better; nothing where the header of an experiment is broken."""
+    try:
+        return directions_of(workspace, runs)
+    except InvalidInput:
+        return {}
 
 
 def _brief(run: Run | None) -> RunBrief | None:
