@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gitexp.environments.binding import Binding
     from gitexp.environments.history import HistoryEntry
+    from gitexp.environments.orders import Asked
     from gitexp.environments.parameters import Parameters
     from gitexp.environments.states import EnvironmentState
     from gitexp.project.workspace import Workspace
@@ -59,30 +60,56 @@ class Environments:
         *,
         version: str = "latest",
         reason: str | None = None,
+        bypass: str | None = None,
     ) -> Binding:
         """Make a shared version live in an environment, and return the binding.
 
+        Args:
+            bypass: why policies are passed over, by somebody whom they name.
+
         Raises:
+            ApprovalRequired: a policy asks for approval; `change` is the change request that
+                was opened, or that asked for the same already.
+            Refused: a policy forbids it, and no approval would help.
+            Forbidden: the roles of whoever asks do not allow it, or a policy is not theirs to
+                pass over.
             NotAllowed: the version is not shared, or the experiment is deleted.
             Conflict: somebody else promoted meanwhile; nothing was changed.
         """
-        from gitexp.environments.promotion import promote
-
-        return promote(self._workspace, experiment, environment, version=version, reason=reason)
+        return self._moved(
+            "promote",
+            environment,
+            experiment=experiment,
+            version=version,
+            reason=reason,
+            bypass=bypass,
+        )
 
     def rollback(
-        self, environment: str, *, reason: str | None = None, to: str | None = None
+        self,
+        environment: str,
+        *,
+        reason: str | None = None,
+        to: str | None = None,
+        bypass: str | None = None,
     ) -> Binding:
-        """Bring back what was live before, and return the binding."""
-        from gitexp.environments.promotion import rollback
+        """Bring back what was live before, and return the binding; raises as `promote` does."""
+        return self._moved("rollback", environment, to=to, reason=reason, bypass=bypass)
 
-        return rollback(self._workspace, environment, reason=reason, to=to)
+    def unbind(
+        self, environment: str, *, reason: str | None = None, bypass: str | None = None
+    ) -> Binding:
+        """Leave an environment without a version, and return the binding that says so.
 
-    def unbind(self, environment: str, *, reason: str | None = None) -> Binding:
-        """Leave an environment without a version, and return the binding that says so."""
-        from gitexp.environments.promotion import unbind
+        Raises as `promote` does.
+        """
+        return self._moved("unbind", environment, reason=reason, bypass=bypass)
 
-        return unbind(self._workspace, environment, reason=reason)
+    def _moved(self, action: Asked, environment: str, **asked: str | None) -> Binding:
+        from gitexp.environments.orders import Order
+        from gitexp.review.moving import ask_or_move
+
+        return ask_or_move(self._workspace, Order.of(self._workspace, action, environment, **asked))
 
     def history(self, environment: str, *, limit: int | None = None) -> builtins.list[HistoryEntry]:
         """Return who changed an environment, when, why, and value by value; newest first."""

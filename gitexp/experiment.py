@@ -26,9 +26,12 @@ if TYPE_CHECKING:
     from gitexp.experiments.headers import Direction
     from gitexp.experiments.sharing import RefChange, Visibility
     from gitexp.repository import Repository
+    from gitexp.review.telling.blame import Blame
     from gitexp.runs.run import Run
     from gitexp.runs.searching import LifecycleChoice
     from gitexp.runs.tracking.active import ActiveRun
+    from gitexp.store.model import PushUpdate
+    from gitexp.store.transaction import Transaction
 
 
 class Experiment:
@@ -264,6 +267,18 @@ class Experiment:
         """
         return self.version(version).to_dict()
 
+    def blame(self, version: str = "latest") -> Blame:
+        """Return for each parameter who set its value, when and why, and where it is live.
+
+        Raises:
+            NotFound: there is no such version.
+        """
+        from gitexp.review.telling.blame import blame
+
+        found = blame(self.repository.workspace, self._name, version)
+        self.repository.flush()
+        return found
+
     # --- header and life ----------------------------------------------------------------------
 
     def push(self) -> dict[str, Any]:
@@ -369,20 +384,30 @@ class Experiment:
         return header
 
     def delete(self) -> bool:
-        """Mark it deleted and unbind its environments; False when it was deleted already."""
+        """Mark it deleted and unbind its environments; False when it was deleted already.
+
+        Raises:
+            ApprovalRequired: unbinding an environment takes approval. Nothing was deleted, and
+                the message names the change requests that were opened.
+            Refused: a policy does not let an environment be unbound now.
+        """
         from gitexp.environments.promotion import unbind_everywhere
         from gitexp.experiments import lifecycle, sharing
+        from gitexp.review.moving import ask_or_delete
 
-        workspace = self.repository.workspace
+        workspace, reason = self.repository.workspace, f"experiment {self._name} was deleted"
         if workspace.has_remote:
             sharing.fetch_project(workspace)
         self._refuse_former_name()
-        return lifecycle.delete(
+
+        def unbind(tx: Transaction, experiment_id: str) -> list[PushUpdate]:
+            return unbind_everywhere(tx, workspace, experiment_id, reason=reason)
+
+        return ask_or_delete(
             workspace,
-            self._name,
-            unbind=lambda tx, experiment_id: unbind_everywhere(
-                tx, workspace, experiment_id, reason=f"experiment {self._name} was deleted"
-            ),
+            self.id,
+            reason,
+            delete=lambda: lifecycle.delete(workspace, self._name, unbind=unbind),
         )
 
     def _refuse_former_name(self) -> None:
@@ -436,16 +461,19 @@ class Experiment:
         sharing.unshare(workspace, self._name, bound_in=bound)
 
     def promote(
-        self, environment: str = "default", *, version: str = "latest", reason: str | None = None
+        self,
+        environment: str = "default",
+        *,
+        version: str = "latest",
+        reason: str | None = None,
+        bypass: str | None = None,
     ) -> Binding:
         """Make a version live in an environment, and return the binding.
 
-        Raises:
-            NotAllowed: the version is not shared.
-            Conflict: somebody else promoted meanwhile.
+        Raises as `Environments.promote` does.
         """
         return self.repository.environments.promote(
-            self._name, environment, version=version, reason=reason
+            self._name, environment, version=version, reason=reason, bypass=bypass
         )
 
     @classmethod
@@ -467,10 +495,17 @@ class Experiment:
             project_id: checked against the repository's project when given.
             patch: whether `values` replace single values of the latest version, not all.
             environment: where to make the version live; None only shares it.
+
+        Raises:
+            ApprovalRequired: the environment's policies ask for approval. The version is saved
+                and shared, and `change` is the change request that waits to promote it.
+            Refused: a policy forbids the promotion; nothing was saved.
         """
+        from gitexp.environments.orders import Order
         from gitexp.environments.promotion import plan_publication
         from gitexp.experiments import lifecycle
         from gitexp.experiments.publishing import publish
+        from gitexp.review.moving import ask_or_publish
 
         experiment = cls(name, repository=repository)
         workspace = experiment.repository.workspace
@@ -479,14 +514,30 @@ class Experiment:
                 f"this repository holds project {workspace.project_id!r}, not {project_id!r}",
                 hint="Open the repository of that project.",
             )
-        publish(
-            workspace,
-            lifecycle.NewExperiment(name=name, description=description or ""),
-            values,
-            patch=patch,
-            message=message,
-            promote=plan_publication(environment, reason=message) if environment else None,
-        )
+        new = lifecycle.NewExperiment(name=name, description=description or "")
+
+        def published(promotes: bool) -> Version:
+            plan = plan_publication(environment, reason=message) if environment else None
+            return publish(
+                workspace,
+                new,
+                values,
+                patch=patch,
+                message=message,
+                promote=plan if promotes else None,
+            )
+
+        def promotion(version: Version) -> Order:
+            return Order.of(
+                workspace,
+                "promote",
+                environment or "",
+                experiment=name,
+                version=version.version,
+                reason=message,
+            )
+
+        ask_or_publish(workspace, promotion, publish=published)
         return experiment
 
     # --- runs ---------------------------------------------------------------------------------

@@ -83,6 +83,11 @@ message_option = click.option(
 reason_option = click.option(
     "-m", "--reason", metavar="TEXT", callback=_blank_is_none, help="Say why"
 )
+bypass_option = click.option(
+    "--bypass",
+    metavar="REASON",
+    help="Pass over policies that let you, for a reason that is recorded",
+)
 yes_option = click.option("-y", "--yes", is_flag=True, help="Go ahead without asking")
 
 

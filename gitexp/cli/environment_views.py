@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gitexp.cli.changes import change_line
 from gitexp.cli.plain import plain
 from gitexp.cli.tables import Column, Table
-from gitexp.cli.views import binding_entry, person
+from gitexp.cli.views import binding_entry, passed_over, person
 
 if TYPE_CHECKING:
     from gitexp.environments.history import HistoryEntry
@@ -46,6 +46,7 @@ _HISTORY_COLUMNS = (
     Column(key="by_name", title="by", data_key="by", spare=4),
     Column(key="changed", title="changed", data_key="changes", spare=2),
     Column(key="reason", title="reason", optional=True, spare=3),
+    Column(key="passed_over", title="passed over", data_key="bypass", optional=True, spare=6),
     Column(key="commit", title="commit", kind="hash", spare=7),
 )
 
@@ -91,7 +92,12 @@ def history_items(entries: Sequence[HistoryEntry]) -> list[dict[str, Any]]:
 def history_table(entries: Sequence[HistoryEntry]) -> Table:
     """Return a row for each promotion."""
     rows = [
-        item | {"changed": change_line(entry.changes), "by_name": person(item["by"])}
+        item
+        | {
+            "changed": change_line(entry.changes),
+            "by_name": person(item["by"]),
+            "passed_over": passed_over(item),
+        }
         for item, entry in zip(history_items(entries), entries, strict=True)
     ]
     note = "" if rows else "nothing was ever live in it"

@@ -4,7 +4,7 @@
     1    it failed: `error:` and `hint:` lines on standard error
     2    it was called wrongly, told in the same way
     3    the answer is no
-    4    approval is required
+    4    approval is required; the id of the change request that waits for it on standard output
     130  interrupted; 143 when terminated; 141 when the reader of the output went away
 
 An exception that is none of these is a bug, and shows its traceback.
@@ -20,8 +20,8 @@ from typing import Any
 import click
 
 from gitexp.cli.safety import no_workflow_commands, visible
-from gitexp.cli.terminal import OutputClosed, write_error
-from gitexp.errors import Diverged, GitexpError, InvalidDocuments
+from gitexp.cli.terminal import OutputClosed, write_error, write_out
+from gitexp.errors import ApprovalRequired, Diverged, GitexpError, InvalidDocuments
 
 DONE = 0
 FAILED = 1
@@ -65,6 +65,20 @@ def _failed(error: GitexpError) -> int:
     if error.hint:
         _tell("hint", error.hint)
     return FAILED
+
+
+def _approval_required(error: ApprovalRequired) -> int:
+    """Tell what is missing and who can give it; the change request's id is the command's answer."""
+    if error.change is not None:
+        write_out(error.change + "\n")
+    _tell("error", error.message)
+    for line in error.missing:
+        _write(f"  missing: {line}")
+    if error.approvers:
+        _write(f"  who can give it: {', '.join(error.approvers)}")
+    if error.hint:
+        _tell("hint", error.hint)
+    return APPROVAL_REQUIRED
 
 
 def _tell_parameters(error: Diverged) -> None:
@@ -126,6 +140,7 @@ def _exited(error: click.exceptions.Exit) -> int:
 
 
 _HANDLERS: tuple[tuple[type[BaseException], Callable[[Any], int]], ...] = (
+    (ApprovalRequired, _approval_required),
     (GitexpError, _failed),
     (click.exceptions.Exit, _exited),
     (click.Abort, _interrupted),

@@ -161,6 +161,7 @@ _BINDING_COLUMNS = (
     Column(key="by", title="by"),
     Column(key="at", title="at", kind="time"),
     Column(key="reason", title="reason", optional=True),
+    Column(key="passed_over", title="passed over", data_key="bypass", optional=True),
     Column(key="commit", title="commit", kind="hash"),
 )
 
@@ -177,6 +178,7 @@ _BINDING_KEYS = (
     "at",
     "reason",
     "change",
+    "bypass",
     "commit",
     "created",
 )
@@ -187,13 +189,19 @@ def binding_entry(binding: Binding) -> dict[str, Any]:
     return {key: plain(getattr(binding, key)) for key in _BINDING_KEYS}
 
 
+def passed_over(entry: Mapping[str, Any]) -> str | None:
+    """Return which policies a binding passed over and why, in one line; None for none."""
+    bypass = entry.get("bypass")
+    return f"{', '.join(bypass['policies'])}: {bypass['reason']}" if bypass else None
+
+
 def show_binding(output: Output, binding: Binding) -> None:
     """Write what an environment is bound to now."""
     entry = binding_entry(binding)
     if not binding.created:
         output.session.say(f"no change: {binding.label} is live in {binding.environment} already")
-    fields = Table(columns=_BINDING_COLUMNS, rows=[entry])
-    output.entry(entry, fields, quiet=binding.commit or "")
+    row = entry | {"passed_over": passed_over(entry)}
+    output.entry(entry, Table(columns=_BINDING_COLUMNS, rows=[row]), quiet=binding.commit or "")
 
 
 def ref_change_table(changes: Sequence[Any], *, nothing: str) -> Table:

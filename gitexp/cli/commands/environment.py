@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitexp.cli.arguments import environment_argument, reason_option, side_argument, yes_option
+from gitexp.cli.arguments import (
+    bypass_option,
+    environment_argument,
+    reason_option,
+    side_argument,
+    yes_option,
+)
 from gitexp.cli.commands.diff import exit_code_option, show_diff
 from gitexp.cli.environment_views import (
     environment_entry,
@@ -118,26 +124,33 @@ def diff_command(output: Output, a: str, b: str, exit_code: bool) -> None:
 @environment_argument()
 @click.option("--to", metavar="COMMIT", help="Go back to this commit of the environment")
 @reason_option
+@bypass_option
 @output_options
-def rollback_command(output: Output, environment: str, to: str | None, reason: str | None) -> None:
+def rollback_command(
+    output: Output, environment: str, to: str | None, reason: str | None, bypass: str | None
+) -> None:
     """Make the previous version live again"""
     environments = output.session.repository.environments
-    binding = environments.rollback(environment, reason=reason, to=to)
+    binding = environments.rollback(environment, reason=reason, to=to, bypass=bypass)
     show_binding(output, binding)
 
 
 @command("unbind", examples=["gitexp env unbind staging --yes -m 'Replaced by preview'"])
 @environment_argument()
 @reason_option
+@bypass_option
 @yes_option
 @output_options
-def unbind_command(output: Output, environment: str, reason: str | None, yes: bool) -> None:
+def unbind_command(
+    output: Output, environment: str, reason: str | None, bypass: str | None, yes: bool
+) -> None:
     """Take an environment out of use
 
     Readers get an error from then on; the history stays.
     """
     output.session.confirm(f"Leave {environment} without a version?", yes=yes)
-    binding = output.session.repository.environments.unbind(environment, reason=reason)
+    environments = output.session.repository.environments
+    binding = environments.unbind(environment, reason=reason, bypass=bypass)
     show_binding(output, binding)
 
 
