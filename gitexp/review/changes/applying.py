@@ -8,7 +8,6 @@ other move, and is pushed together with the fact that it was applied.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 
 from gitexp.documents import layout
@@ -19,13 +18,12 @@ from gitexp.environments.planning import Move, Plan, requested_plan
 from gitexp.errors import ApprovalRequired, GitexpError, NotAllowed, Refused, RemoteError
 from gitexp.ids import Name, ObjectId
 from gitexp.project.workspace import Workspace
-from gitexp.review.changes.branches import branch_of_change, head_of
+from gitexp.review.changes.branches import remove_branch
 from gitexp.review.changes.ledger import closing_file
 from gitexp.review.changes.model import ChangeFacts, Closing
 from gitexp.review.changes.reading import Change, find_facts, looked_at, wanted_snapshot
 from gitexp.review.changes.recording import Entry, record
 from gitexp.review.changes.refusals import refuse_ended, refuse_stale
-from gitexp.store.model import PushUpdate
 from gitexp.store.transaction import Transaction
 
 
@@ -132,19 +130,6 @@ def _pinned(tx: Transaction, workspace: Workspace, change: Change) -> Mapping[st
     """Return the pin that was pushed when the change request was opened."""
     version = change.request.version
     return {layout.pin_ref(version): version} if version else {}
-
-
-def remove_branch(workspace: Workspace, facts: ChangeFacts) -> None:
-    """Take the branch of a change request that is over off the shared remote, if that is let.
-
-    What was asked stays written down, and what was applied is in the environment's branch.
-    """
-    head = head_of(workspace, facts)
-    if head is None:
-        return
-    branch = branch_of_change(workspace, facts.id)
-    with suppress(RemoteError):
-        workspace.remote().push([PushUpdate(ref=branch, old=head, new=None)])
 
 
 def apply_if_possible(workspace: Workspace, change: str) -> str:

@@ -7,12 +7,15 @@ repository, which is the shared remote itself, the branches there.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from gitexp.documents import layout
+from gitexp.errors import RemoteError
 from gitexp.ids import ChangeId, Name, ObjectId
 from gitexp.project.workspace import Workspace
 from gitexp.review.changes.ledger import Ledger, read_ledger
 from gitexp.review.changes.model import ChangeFacts
+from gitexp.store.model import PushUpdate
 from gitexp.store.protocol import Store
 
 
@@ -87,3 +90,16 @@ def _moved(
         here |= {branch + ref.removeprefix(start): tip for ref, tip in found.items()}
     known = {ref: tip for ref, tip in here.items() if ref.startswith(folders) or ref in single}
     return known != dict(there)
+
+
+def remove_branch(workspace: Workspace, facts: ChangeFacts) -> None:
+    """Take the branch of a change request that is over off the shared remote, if that is let.
+
+    What was asked stays written down, and what was applied is in the environment's branch.
+    """
+    head = head_of(workspace, facts)
+    if head is None:
+        return
+    branch = branch_of_change(workspace, facts.id)
+    with suppress(RemoteError):
+        workspace.remote().push([PushUpdate(ref=branch, old=head, new=None)])

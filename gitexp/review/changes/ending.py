@@ -8,8 +8,8 @@ from gitexp.errors import Forbidden
 from gitexp.ids import ObjectId
 from gitexp.project.groups import current_groups
 from gitexp.project.workspace import Workspace
-from gitexp.review.changes.applying import closing_of, remove_branch
-from gitexp.review.changes.branches import branch_of_change, current_ledger, shared_tip
+from gitexp.review.changes.applying import closing_of
+from gitexp.review.changes.branches import current_ledger, head_of, remove_branch
 from gitexp.review.changes.ledger import closing_file
 from gitexp.review.changes.model import ChangeFacts, Closing
 from gitexp.review.changes.reading import Change, find_facts, get_change, looked_at
@@ -88,10 +88,12 @@ def tidy(workspace: Workspace) -> tuple[str, ...]:
         RemoteUnavailable: the remote cannot be reached.
     """
     ended = record(workspace, lambda tx, there: _unwritten(workspace, tx))
+    standings = Standings(workspace)
     for facts in current_ledger(workspace).changes:
-        branch = branch_of_change(workspace, facts.id)
-        if facts.closing is not None and shared_tip(workspace, branch) is not None:
-            remove_branch(workspace, facts)
+        if head_of(workspace, facts) is not None:
+            found = looked_at(workspace, facts, standings=standings)
+            if not found.is_open:
+                remove_branch(workspace, facts)
     return ended
 
 

@@ -7,6 +7,7 @@ more, because what is live before the change, or what the policies ask, is not w
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from gitexp.environments.binding import UNREADABLE, one_line
@@ -109,6 +110,10 @@ class _Renewal:
         old = shared_tip(self.workspace, self.branch)
         if self.mended or self.branch not in refused.refs or old is None:
             return False
+        remote = self.workspace.remote()
+        if remote.list_refs([self.branch]).get(self.branch) != old:
+            return False  # somebody else was quicker
         self.mended = True
-        self.workspace.remote().push([PushUpdate(ref=self.branch, old=old, new=None)])
+        with suppress(PushRejected):
+            remote.push([PushUpdate(ref=self.branch, old=old, new=None)])
         return True

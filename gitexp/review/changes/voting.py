@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from gitexp.errors import InvalidInput
+from gitexp.clock import iso
+from gitexp.errors import Conflict, InvalidInput
 from gitexp.ids import ObjectId
 from gitexp.project.groups import current_groups, same_person
 from gitexp.project.policies import policies_of
 from gitexp.project.workspace import Workspace
+from gitexp.review.changes.branches import remove_branch
 from gitexp.review.changes.ledger import closing_file, vote_file
 from gitexp.review.changes.model import Closing, Decision, Vote
 from gitexp.review.changes.reading import Change, find_facts, get_change, looked_at
@@ -21,6 +23,7 @@ from gitexp.review.changes.refusals import (
     refuse_voter,
 )
 from gitexp.review.changes.states import votes_for
+from gitexp.review.policies.facts import SKEW
 from gitexp.store.transaction import Transaction
 
 
@@ -50,7 +53,9 @@ def reject(workspace: Workspace, change: str, *, reason: str) -> Change:
         raise InvalidInput(
             "a rejection needs a reason", hint="Say why, such as `-m 'Answers get too short'`."
         )
-    return _vote(workspace, change, "reject", reason)
+    rejected = _vote(workspace, change, "reject", reason)
+    remove_branch(workspace, rejected.facts)
+    return rejected
 
 
 def _vote(workspace: Workspace, change: str, decision: Decision, reason: str | None) -> Change:
@@ -97,10 +102,6 @@ def _refuse_early(change: Change, vote: Vote) -> None:
     Raises:
         Conflict: it would not.
     """
-    from gitexp.clock import iso
-    from gitexp.errors import Conflict
-    from gitexp.review.policies.facts import SKEW
-
     if vote.at < change.terms.at - SKEW:
         raise Conflict(
             f"the clock here says {iso(vote.at)}, and change request {change.id} is of "
