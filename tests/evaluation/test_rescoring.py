@@ -15,6 +15,7 @@ from gitexp.evaluation.running.judgements import read_judgements
 from gitexp.evaluation.running.progress import Progress
 from gitexp.evaluation.running.rescoring import Judgement, judge, rescore
 from gitexp.evaluation.running.runner import resume
+from gitexp.runs.journalling.journals import paths_of
 from gitexp.runs.recording import ledger
 from gitexp.runs.recording.results import totals_of
 from gitexp.runs.run import Run
@@ -22,7 +23,7 @@ from gitexp.runs.tallies import Stats
 from gitexp.runs.tracking.resuming import go_on_with
 from gitexp.runs.tracking.starting import delete_run
 from tests.evaluation.projects import Project
-from tests.runs.making import run_id
+from tests.runs.making import add_row, run_id
 
 CLOSE = "type: numeric\n\ntolerance: TOLERANCE\n"
 REVIEWER = "type: human\n\nmin: 1\nmax: 5\n\npass_at: 3\n"
@@ -270,6 +271,24 @@ def test_a_run_that_goes_on_is_not_scored(on_disk: Project) -> None:
 
 
 # --- tables of judgements -------------------------------------------------------------------
+
+
+def test_what_another_process_left_behind_is_recorded_first(on_disk: Project) -> None:
+    """Rows of a journal that is still there would else replace the new scores later."""
+    on_disk.write("evaluators/close.yaml", CLOSE.replace("TOLERANCE", "1"))
+    on_disk.write("evaluators/reviewer.yaml", REVIEWER)
+    run = on_disk.run(limit=2)
+    for score in (
+        lambda: rescore(on_disk.workspace, run.id, ["close"]),
+        lambda: judge(on_disk.workspace, run.id, "reviewer", [Judgement(sample="0", value=2)]),
+    ):
+        with go_on_with(on_disk.workspace, run.id) as (_, journal):
+            add_row(journal, 0, "0", output=1)
+            journal.close()
+        assert score().status == "killed"
+        assert paths_of(on_disk.workspace) == []
+        found = assert_counted(on_disk, run)
+    assert [one.name for one in found.evaluators] == ["exact-match", "close", "reviewer"]
 
 
 def test_judgements_are_read_from_csv() -> None:

@@ -34,7 +34,7 @@ from gitexp.project.reading import project_at
 from gitexp.project.workspace import Workspace
 from gitexp.runs.masking import secrets_of
 from gitexp.runs.recording import ledger
-from gitexp.runs.recording.closing import dump_events, name_now
+from gitexp.runs.recording.closing import dump_events, name_now, reap_if_possible
 from gitexp.runs.recording.later_lines import LaterLines
 from gitexp.runs.recording.records import Content
 from gitexp.runs.recording.results import order_of, rows_of, totals_of, updated
@@ -87,6 +87,7 @@ def rescore(
         NotAllowed: the run goes on, is deleted, or has no rows.
         InvalidDocuments, InvalidInput: an evaluator is wrong.
     """
+    reap_if_possible(workspace)
     run = _scorable(workspace, run_id)
     directory = project_directory(workspace)
     scoring = load_scoring(directory, evaluators, root=workspace.root)
@@ -130,6 +131,7 @@ def judge(
         NotAllowed: the run goes on, or is deleted.
         InvalidInput: a value does not fit the evaluator; the message names the sample.
     """
+    reap_if_possible(workspace)
     run = _scorable(workspace, run_id)
     known = load_evaluator(project_directory(workspace), evaluator, root=workspace.root)
     redone = _Redone(run, _workflows(workspace, run, [known.name]))
