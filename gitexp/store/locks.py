@@ -232,14 +232,19 @@ def link_exclusively(source: str, target: str) -> bool | None:
 
 def remove_if_older_than_boot(path: str) -> bool:
     """Return whether a lock file was there from before the machine started, and is removed."""
-    found, booted = lstat_or_none(path), _boot_time()
-    if found is None or booted is None:
-        return False
-    if max(found.st_mtime, found.st_ctime) >= booted - _BOOT_MARGIN:
+    if not is_older_than_boot(path):
         return False
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     return True
+
+
+def is_older_than_boot(path: str) -> bool:
+    """Return whether a lock file was there from before the machine started."""
+    found, booted = lstat_or_none(path), _boot_time()
+    if found is None or booted is None:
+        return False
+    return max(found.st_mtime, found.st_ctime) < booted - _BOOT_MARGIN
 
 
 def held_by_git(path: str, seconds: float) -> RepositoryBusy:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from gitexp.documents import layout
 from gitexp.documents.problems import shell_word
@@ -73,33 +74,20 @@ class Examination:
         advice: str,
         *,
         severity: Severity = "problem",
-        branch: str = "",
-        commit: ObjectId | None = None,
-        path: str = "",
+        **where: Any,
     ) -> None:
-        """Note what was found."""
+        """Note what was found; `where` is the branch, commit, path and object of a `Finding`."""
         self.findings.append(
-            Finding(
-                check=check,
-                message=message,
-                advice=advice,
-                severity=severity,
-                branch=branch,
-                commit=commit,
-                path=path,
-            )
+            Finding(check=check, message=message, advice=advice, severity=severity, **where)
         )
 
     @contextmanager
-    def reading(
-        self, check: Check, *, branch: str = "", commit: ObjectId | None = None, path: str = ""
-    ) -> Iterator[None]:
+    def reading(self, check: Check, **where: Any) -> Iterator[None]:
         """Note what cannot be read, instead of failing."""
         try:
             yield
         except READ_ERRORS as exc:
-            where = {"branch": branch, "commit": commit, "path": path}
-            self.add(check, one_line(exc), _advice_for(exc), **where)  # type: ignore[arg-type]
+            self.add(check, one_line(exc), _advice_for(exc), **where)
 
     def branches(self, *starts: str) -> list[Branch]:
         """Return the branches whose full names begin so, here and on the shared remote.

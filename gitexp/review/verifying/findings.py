@@ -29,6 +29,7 @@ class Finding:
         branch: the branch as people type it; empty where it is about no branch.
         commit: the commit that it is about, or that brought it about.
         path: the file in that commit.
+        object: the object that cannot be read, where it is about one.
     """
 
     check: Check
@@ -38,6 +39,7 @@ class Finding:
     branch: str = ""
     commit: ObjectId | None = None
     path: str = ""
+    object: ObjectId | None = None
 
     @property
     def place(self) -> str:
@@ -57,6 +59,7 @@ class Finding:
             "branch": self.branch or None,
             "commit": self.commit,
             "path": self.path or None,
+            **({"object": self.object} if self.object else {}),
             "message": self.message,
             "advice": self.advice,
         }

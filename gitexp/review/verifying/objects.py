@@ -7,16 +7,13 @@ be read is named with the commit and the path that brought it.
 from __future__ import annotations
 
 import contextlib
-from typing import NamedTuple
+from typing import Any
 
-from gitexp.errors import MissingObject, StoreError
 from gitexp.ids import ObjectId
 from gitexp.review.verifying.examination import (
     READ_ERRORS,
-    SEE_DOCTOR,
     Branch,
     Examination,
-    one_line,
 )
 from gitexp.store.model import MODE_GITLINK, TreeEntry, TreeId
 from gitexp.store.objects import tree_and_parents
@@ -28,13 +25,6 @@ def check_objects(look: Examination, branches: list[Branch]) -> None:
     reader = _Reader(look)
     for branch in branches:
         look.since_then("objects", branch, reader.branch)
-
-
-class _Place(NamedTuple):
-    """Where an object was come to."""
-
-    branch: str
-    commit: ObjectId
 
 
 class _Reader:
@@ -61,47 +51,38 @@ class _Reader:
         if commit in self._seen:
             return
         self._seen.add(commit)
-        with self._look.reading("objects", branch=branch.name, commit=commit):
+        where = {"branch": branch.name, "commit": commit}
+        with self._look.reading("objects", object=commit, **where):
             links = tree_and_parents(self._look.store.read(commit, limit=MAX_TREE_BYTES))
             self._look.looked_at["commits"] += 1
-            self._tree(links.tree, _Place(branch.name, commit), "", 0)
+            self._tree(links.tree, where, "", 0)
             waiting.extend(self._look.history.parents(commit))
 
-    def _tree(self, tree: TreeId, place: _Place, path: str, depth: int) -> None:
-        if ObjectId(tree) in self._seen or depth > MAX_TREE_DEPTH:
+    def _tree(self, tree: TreeId, where: dict[str, Any], path: str, depth: int) -> None:
+        tree_id = ObjectId(tree)
+        if tree_id in self._seen or depth > MAX_TREE_DEPTH:
             return
-        self._seen.add(ObjectId(tree))
-        if self._left_out(ObjectId(tree)):
+        self._seen.add(tree_id)
+        if self._left_out(tree_id):
             return
         entries: list[TreeEntry] = []
-        with self._look.reading("objects", branch=place.branch, commit=place.commit, path=path):
+        with self._look.reading("objects", **where, path=path, object=tree_id):
             entries = read_tree(self._look.store, tree)
             self._look.looked_at["objects"] += 1
         for entry in entries:
             below = f"{path}/{entry.name}" if path else entry.name
             if entry.is_tree:
-                self._tree(TreeId(entry.id), place, below, depth + 1)
+                self._tree(TreeId(entry.id), where, below, depth + 1)
             elif entry.mode != MODE_GITLINK:
-                self._blob(entry.id, place, below)
+                self._blob(entry.id, where, below)
 
-    def _blob(self, blob: ObjectId, place: _Place, path: str) -> None:
+    def _blob(self, blob: ObjectId, where: dict[str, Any], path: str) -> None:
         if blob in self._seen or self._left_out(blob):
             return
         self._seen.add(blob)
-        try:
+        with self._look.reading("objects", **where, path=path, object=blob):
             self._look.store.pieces(blob)
             self._look.looked_at["objects"] += 1
-        except StoreError as exc:
-            gone = isinstance(exc, MissingObject)
-            message = f"its content, object {blob}, is not here" if gone else one_line(exc)
-            self._look.add(
-                "objects",
-                message,
-                SEE_DOCTOR,
-                branch=place.branch,
-                commit=place.commit,
-                path=path,
-            )
 
     def _left_out(self, object_id: ObjectId) -> bool:
         """Return whether a partial clone left an object out; reading it would fetch it."""

@@ -17,7 +17,7 @@ from gitexp.review.verifying.runs import check_runs
 from gitexp.review.verifying.signed import check_signatures
 
 _LOOKS: Mapping[Check, Callable[[Examination], None]] = {
-    "objects": lambda look: check_objects(look, _all_branches(look)),
+    "objects": lambda look: check_objects(look, all_branches(look)),
     "documents": check_documents,
     "versions": check_versions,
     "environments": check_environments,
@@ -77,7 +77,7 @@ def _in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     )
 
 
-def _all_branches(look: Examination) -> list[Branch]:
+def all_branches(look: Examination) -> list[Branch]:
     """Return the branches of the project, its trunk among them."""
     project = Name(look.workspace.project_id)
     starts = (
