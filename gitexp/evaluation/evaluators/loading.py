@@ -16,6 +16,7 @@ from gitexp.evaluation.evaluators.evaluator import Evaluator
 from gitexp.evaluation.evaluators.framing import frame_of
 from gitexp.evaluation.evaluators.types import BUILT_IN, judging_of
 from gitexp.evaluation.files import each, name_in, names_of_files, read_document
+from gitexp.ids import Name
 
 DEFAULT_EVALUATOR = "exact-match"
 """What scores a run when neither the run nor the experiment names an evaluator."""
@@ -45,7 +46,7 @@ def load_evaluator(directory: Path, name: str, *, root: str = "") -> Evaluator:
         InvalidInput: a library that it needs is not installed.
     """
     options = _options(directory, name, root)
-    file = layout.join(root, layout.evaluator_path("", name))
+    file = layout.join(root, layout.evaluator_path("", Name(name)))
     return evaluator_of(name, options, directory=directory, file=file)
 
 
