@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from gitexp.environments.orders import Asked
     from gitexp.environments.parameters import Parameters
     from gitexp.environments.states import EnvironmentState
+    from gitexp.project.policies import Policy
     from gitexp.project.workspace import Workspace
     from gitexp.repository import Repository
+    from gitexp.review.policies.judgements import Judgement
 
 
 class Environments:
@@ -104,6 +106,53 @@ class Environments:
         Raises as `promote` does.
         """
         return self._moved("unbind", environment, reason=reason, bypass=bypass)
+
+    def policies(self, environment: str) -> tuple[Policy, ...]:
+        """Return the policies of an environment, as last fetched.
+
+        They are those of the trunk of the shared remote, whatever is checked out here.
+
+        Raises:
+            NotFound: there is no such environment.
+        """
+        from gitexp.project.in_force import policies_in_force
+
+        self.get(environment)
+        return policies_in_force(self._workspace, environment)
+
+    def check(
+        self,
+        environment: str,
+        experiment: str | None = None,
+        *,
+        version: str = "latest",
+        action: Asked = "promote",
+        to: str | None = None,
+    ) -> Judgement | None:
+        """Return what the policies would ask of a move; None where it would change nothing.
+
+        Nothing is written or pushed.
+
+        Args:
+            experiment: what would be promoted; by default the experiment that is live.
+            to: what would be rolled back to.
+
+        Raises:
+            NotBound: no experiment is named, and none is live.
+            NotFound, NotAllowed, InvalidInput: it cannot be done, as `promote` says.
+        """
+        from gitexp.environments.live import bound_snapshot
+        from gitexp.environments.orders import Order
+        from gitexp.ids import parse_name
+        from gitexp.review.policies.checking import check_order
+
+        asked = {"to": to} if action == "rollback" else {}
+        if action == "promote":
+            name = parse_name(environment, "environment name")
+            live = None if experiment else bound_snapshot(self._workspace, name)
+            asked = {"experiment": experiment or str(live and live.binding.experiment)}
+            asked["version"] = version
+        return check_order(self._workspace, Order.of(self._workspace, action, environment, **asked))
 
     def _moved(self, action: Asked, environment: str, **asked: str | None) -> Binding:
         from gitexp.environments.orders import Order

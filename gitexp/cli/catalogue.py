@@ -49,6 +49,7 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("job", job="Create jobs, work on them, and change where they stand"),
     },
     "Review": {
+        **entries("policy", policy="Show what environments ask before they are moved"),
         **entries("change", change="Ask for moves of environments, approve, reject and apply them"),
         **entries("report", report="Report on a change for those who review it"),
         **entries("hook", hook="Enforce the rules where people push to"),
@@ -122,6 +123,14 @@ CHANGE_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("change_step", renew="Put a stale change request on top of what is live now"),
         **entries("change_step", apply="Make what a change request asks for live"),
         **entries("change_step", tidy="Write down what forges have merged, and tidy branches up"),
+    }
+}
+
+POLICY_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
+    "Commands": {
+        **entries("policy", list="List the policies of all environments"),
+        **entries("policy", show="Show the policies of an environment"),
+        **entries("policy", check="Show what a move of an environment would take"),
     }
 }
 

@@ -118,6 +118,9 @@ class Condition:
             yield "parameter", "is missing: it names what changes_by, before and after are about"
         if self.changes_by is not None:
             yield from _fault("changes_by", Operation.parse, self.changes_by)
+        for place, text in (("before", self.before), ("after", self.after)):
+            if isinstance(text, str) and (match := _OPERATION.fullmatch(text)) and match[3]:
+                yield place, f"{text!r} is a share, and only changes_by has something to be one of"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ from gitexp.project.finding import project_ids
 from gitexp.project.sources import Source, revision_source, working_source
 from gitexp.project.workspace import Workspace
 from gitexp.review.groups.problems import group_problems
+from gitexp.review.policies.problems import policy_problems
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +153,7 @@ def _cross_check(workspace: Workspace, source: Source) -> list[Problem]:
     values = [path for path in source.paths if layout.kind_of(path) == "parameters"]
     problems = _name_problems(source, headers) + _id_problems(source, headers)
     problems += group_problems(source, headers, partial(_valid, source))
+    problems += policy_problems(source, partial(_valid, source))
     problems += [problem for path in values for problem in _headless(source, path)]
     if values or layout.PROJECT_FILE in source.paths:
         project = _project(source)
