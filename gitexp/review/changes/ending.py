@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from gitexp.errors import Forbidden
 from gitexp.ids import ObjectId
-from gitexp.project.groups import current_groups
 from gitexp.project.workspace import Workspace
 from gitexp.review.changes.applying import closing_of
 from gitexp.review.changes.branches import current_ledger, head_of, remove_branch
@@ -26,7 +25,7 @@ def cancel(workspace: Workspace, change: str, *, reason: str | None = None) -> C
     Raises:
         NotFound: there is no such change request, or no shared remote.
         NotAllowed: it is over.
-        Forbidden: whoever asks neither asked for it nor is an admin of the owning group.
+        Forbidden: whoever asks did not ask for it.
         RemoteUnavailable: the remote cannot be reached; nothing was recorded.
     """
 
@@ -37,7 +36,7 @@ def cancel(workspace: Workspace, change: str, *, reason: str | None = None) -> C
             return Entry(result=facts)
         refuse_ended(found)
         end = _cancelled(workspace, facts, reason)
-        _refuse_foreign(workspace, found, tx)
+        _refuse_foreign(workspace, found)
         return Entry(
             result=facts,
             files=closing_file(end),
@@ -60,22 +59,19 @@ def _cancelled(workspace: Workspace, facts: ChangeFacts, reason: str | None) -> 
     )
 
 
-def _refuse_foreign(workspace: Workspace, change: Change, tx: Transaction) -> None:
+def _refuse_foreign(workspace: Workspace, change: Change) -> None:
     """Raise when somebody gives up what others asked for.
 
     Raises:
         Forbidden: whoever asks may not.
     """
     identity = workspace.signature().email
-    groups, owner = current_groups(workspace, reader=tx), change.where.owner
-    is_admin = bool(groups and owner) and groups.may(identity, "admin", owner)
-    if is_admin or is_requester(identity, change.facts):
-        return
-    raise Forbidden(
-        f"{identity} did not ask for change request {change.id}",
-        hint=f"Ask {change.terms.by} to give it up, or reject it with "
-        f"`gitexp change reject {change.id} -m REASON`.",
-    )
+    if not is_requester(identity, change.facts):
+        raise Forbidden(
+            f"{identity} did not ask for change request {change.id}",
+            hint=f"Ask {change.terms.by} to give it up, or reject it with "
+            f"`gitexp change reject {change.id} -m REASON`.",
+        )
 
 
 def tidy(workspace: Workspace) -> tuple[str, ...]:
