@@ -7,6 +7,7 @@ from functools import partial
 
 from gitexp.errors import GitexpError
 from gitexp.project.workspace import Workspace
+from gitexp.review.verifying.examination import SEE_DOCTOR
 from gitexp.review.verifying.findings import Check, Finding
 from gitexp.review.verifying.mending import leftovers, locks, objects, references
 from gitexp.review.verifying.mending.ailments import Ailment, Diagnosis
@@ -119,7 +120,8 @@ class _Visit:
 def _claims(workspace: Workspace) -> Iterator[Ailment]:
     """Yield what is wrong with what the branches say; putting that right takes a person."""
     for found in verify(workspace, _CLAIMS).problems:
-        yield _of_finding(found)
+        if found.advice != SEE_DOCTOR:  # what cannot be read is an ailment of its own
+            yield _of_finding(found)
 
 
 def _of_finding(found: Finding) -> Ailment:
