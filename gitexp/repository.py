@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gitexp.review.reporting.report import Report
     from gitexp.review.validating import ValidationReport
     from gitexp.review.verifying.findings import Verification
+    from gitexp.review.verifying.mending.ailments import Diagnosis
     from gitexp.status import Status
     from gitexp.tracker import Runs
 
@@ -251,6 +252,16 @@ class Repository:
         from gitexp.review.verifying.verification import verify
 
         return verify(self.workspace, checks, signatures=signatures, full=full)
+
+    def doctor(self, *, fix: bool = False) -> Diagnosis:
+        """Return what ails the repository, each with what it means and how it is mended.
+
+        Args:
+            fix: mend what is safe to mend; history and the working tree stay as they are.
+        """
+        from gitexp.review.verifying.mending.doctor import diagnose
+
+        return diagnose(self.workspace, fix=fix)
 
     def fetch(self) -> FetchReport:
         """Bring experiments, environments, runs and the trunk over from the shared remote."""

@@ -55,7 +55,7 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("hook", hook="Enforce the rules where people push to"),
         **entries("group", group="Say who may read, write, approve and administer"),
         **entries("verify", verify="Check that a repository is whole and agrees with itself"),
-        **entries("verify", verify="Check that a repository is whole and agrees with itself"),
+        **entries("doctor", doctor="Explain what is wrong with a repository, and mend it"),
     },
     "Git": {
         **entries("git_setup", **{"git-setup": "Let git diff and git merge understand the files"}),
