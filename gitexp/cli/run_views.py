@@ -142,14 +142,14 @@ def error_summary(rows: Iterable[ResultRow]) -> str:
         return ""
     # A counter keeps the order in which its keys came.
     first, count = next(iter(messages.items()))
-    counted = f"error in {_samples(messages.total())}"
+    counted = f"error in {_rows(messages.total())}"
     if len(messages) > 1:
-        counted += f", {len(messages)} different ones, the first in {_samples(count)}"
+        counted += f", {len(messages)} different ones, the first in {_rows(count)}"
     return f"{counted}: {cut(visible(first), _MESSAGE_WIDTH)}"
 
 
-def _samples(count: int) -> str:
-    return "1 sample" if count == 1 else f"{count} samples"
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
 
 
 def _error_of(row: ResultRow) -> str:

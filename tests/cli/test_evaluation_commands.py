@@ -68,7 +68,7 @@ def test_the_id_is_all_that_is_printed(bot: Path, process: Run) -> None:
     assert done.out == f"{run.id}\n"
     assert "asked 3" in done.err
     assert "3 passed, 1 error of 4, pass rate 75.0 %" in done.err
-    assert "error in 1 sample: ValueError: not yet" in done.err
+    assert "error in 1 row: ValueError: not yet" in done.err
     assert (run.status, run.stats) == ("finished", Stats(passed=3, errors=1))
 
 

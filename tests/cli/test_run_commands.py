@@ -49,7 +49,7 @@ def test_a_run_prints_its_id_alone(evaluated: list[str], gitexp: Run) -> None:
     assert re.fullmatch(
         r"finished in \d+\.\d s: 2 passed, 1 error of 3, pass rate 66\.7 %", summary
     )
-    assert broken == "error in 1 sample: ValueError: broken"
+    assert broken == "error in 1 row: ValueError: broken"
     assert gitexp("runs", "tone", "-q").ok().out == result.out
 
 

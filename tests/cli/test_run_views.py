@@ -21,14 +21,14 @@ def test_the_first_error_of_several_is_told_in_one_harmless_line() -> None:
         broken("d", "no\nkey \x1b[2J"),
     ]
     assert error_summary(rows) == (
-        "error in 3 samples, 2 different ones, the first in 2 samples: E: no\\nkey \\x1b[2J"
+        "error in 3 rows, 2 different ones, the first in 2 rows: E: no\\nkey \\x1b[2J"
     )
 
 
 def test_an_evaluator_s_error_names_the_evaluator() -> None:
     scores = {"good": Score(passed=True), "exact": Score(error="no answer")}
     row = ResultRow(sample="a", status="error", scores=scores)
-    assert error_summary([row]) == "error in 1 sample: exact: no answer"
+    assert error_summary([row]) == "error in 1 row: exact: no answer"
 
 
 def test_rows_without_errors_need_no_word() -> None:

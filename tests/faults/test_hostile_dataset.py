@@ -297,5 +297,5 @@ def test_summaries_of_errors_are_harmless(project: Project) -> None:
     project.code("def answer(x, p): raise ValueError(x)\n")
     out, err = shown(project, "run", "tone", "--dataset", "q", "--endpoint", "bot")
     assert not CONTROLS & set(out + err)
-    assert "error in 1 sample: ValueError: \\x1b[31m" in err
+    assert "error in 1 row: ValueError: \\x1b[31m" in err
     assert max(map(len, err.splitlines())) < 500
