@@ -119,7 +119,7 @@ def list_command(
 @change_argument
 @output_options
 def show_command(output: Output, change: str) -> None:
-    """Show what a change request asks, what is there and what is missing
+    """Show what a change request asks, and what is missing
 
     It is named by its id, or by the beginning or the last part of it.
     """
@@ -155,11 +155,11 @@ def open_command(
     unbind: bool,
     reason: str | None,
 ) -> None:
-    """Ask for a move of an environment, whether its policies ask for approval or not
+    """Ask for a move of an environment
 
     `gitexp promote`, `gitexp env rollback` and `gitexp env unbind` do this by themselves where
-    the policies ask for approval. The id is all that is printed. What is asked for already is
-    not asked for twice.
+    policies ask for approval; this does it where they do not, too. The id is all that is printed.
+    What is asked for already is not asked for twice.
     """
     if (experiment is not None) + rollback + unbind != 1 or (to and not rollback):
         raise UsageFault(

@@ -93,7 +93,7 @@ def renew_command(output: Output, change: str, reason: str | None) -> None:
 @bypass_option
 @output_options
 def apply_command(output: Output, change: str, bypass: str | None) -> None:
-    """Make what a change request asks for live, once it may be
+    """Make what a change request asks for live
 
     The environment's branch gets one commit, pushed together with the note that it was applied.
     One that is applied already stays as it is. The exit code is 4 where approvals are missing.
@@ -105,10 +105,11 @@ def apply_command(output: Output, change: str, bypass: str | None) -> None:
 @command("tidy", examples=["gitexp change tidy"])
 @output_options
 def tidy_command(output: Output) -> None:
-    """Write down which change requests a forge has merged, and remove branches of ended ones
+    """Write down what forges have merged, and tidy branches up
 
-    Nothing depends on it: how a change request stands is read off the environment's branch. The
-    ids of those that it wrote an end of are printed.
+    The branches of change requests that are over are removed. Nothing depends on it:
+    how a change request stands is read off the environment's branch. The ids of those that it
+    wrote an end of are printed.
     """
     changes = output.session.repository.changes
     ended = changes.tidy()
