@@ -87,8 +87,9 @@ def test_over_http_a_change_is_asked_for_approved_and_applied(web: tuple[Server,
     approved = gitexp(bob, "change", "approve", change)
     assert approved.returncode == 0, approved.stderr
     assert server.tip("env/bot/production") is not None
-    again = gitexp(bob, "change", "apply", change)
-    assert again.returncode != 0 or "applied" in again.stdout + again.stderr
+    applied = server.tip("env/bot/production")
+    assert "is live in production already" in gitexp(bob, "change", "apply", change).stderr
+    assert server.tip("env/bot/production") == applied
 
 
 def gitexp(person: Person, *arguments: str) -> subprocess.CompletedProcess[str]:

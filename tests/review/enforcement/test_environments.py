@@ -10,6 +10,8 @@ from gitexp.documents.yaml_writer import dump_yaml
 from tests.review.enforcement.conftest import DEFINITION
 from tests.review.enforcement.serving import Person, Server
 
+pytestmark = pytest.mark.interop
+
 STAGING, PRODUCTION = "env/bot/staging", "env/bot/production"
 
 
@@ -140,7 +142,9 @@ def test_what_was_live_in_one_environment_is_no_promotion_to_another(
     server: Server, carol: Person
 ) -> None:
     alice = server.person("alice")
-    alice.git.commit({"gitexp.yaml": DEFINITION.replace("count: 1", "count: 1, self_approval: true")})
+    alice.git.commit(
+        {"gitexp.yaml": DEFINITION.replace("count: 1", "count: 1, self_approval: true")}
+    )
     alice.takes("main")
     on(carol, STAGING)
     said = carol.refused(f"mine:{PRODUCTION}")

@@ -69,6 +69,7 @@ def test_what_only_looks_like_one_is_refused(ref: str) -> None:
         place_of(ref, {"main"})
 
 
+@pytest.mark.interop
 def test_branches_of_people_are_their_own(server: Server) -> None:
     carol = server.person("carol")
     carol.git("switch", "--quiet", "--create", "feature/x")
@@ -82,6 +83,7 @@ def test_branches_of_people_are_their_own(server: Server) -> None:
     carol.takes("--delete", "feature/x")
 
 
+@pytest.mark.interop
 def test_one_wrong_reference_keeps_all_out(server: Server) -> None:
     carol = server.person("carol")
     carol.git("switch", "--quiet", "--create", "feature/x")
@@ -91,11 +93,13 @@ def test_one_wrong_reference_keeps_all_out(server: Server) -> None:
     assert server.tip("feature/x") is None
 
 
+@pytest.mark.interop
 def test_branches_of_a_project_that_the_trunk_does_not_hold_are_refused(server: Server) -> None:
     said = server.person("carol").refused("main:refs/heads/env/other/production")
     assert "the trunk holds no project" in said
 
 
+@pytest.mark.interop
 def test_pins_are_made_and_never_moved_or_removed(server: Server) -> None:
     carol = server.person("carol")
     commit = carol.git("rev-parse", "main")

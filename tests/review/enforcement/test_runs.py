@@ -6,6 +6,8 @@ import pytest
 
 from tests.review.enforcement.serving import Person, Server
 
+pytestmark = pytest.mark.interop
+
 BRANCH = "runs/bot/tone"
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.review.enforcement.conftest import DEFINITION, LEADS
 from tests.review.enforcement.serving import Person, Server
+
+pytestmark = pytest.mark.interop
 
 UNGATED = DEFINITION.replace("{count: 1, groups: [leads]}", "{count: 1, self_approval: true}")
 
