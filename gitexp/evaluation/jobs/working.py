@@ -113,22 +113,27 @@ class Worker:
         """
         try:
             with termination_raised():
-                while not self._worked(once):
-                    pass
+                self._worked(once)
         except BaseException:
             for doing in self._doing:
                 doing.child.kill()
             raise
         return self.done
 
-    def _worked(self, once: bool) -> bool:
-        """Return True when the work is over, and False when it was interrupted."""
-        try:
-            self._work(once)
-        except (KeyboardInterrupt, Terminated) as exc:
-            self._interrupted(is_second=self._stopping or isinstance(exc, Terminated))
-            return False
-        return True
+    def _worked(self, once: bool) -> None:
+        """Work until the work is over, however often it is interrupted."""
+        told: BaseException | None = None
+        while True:
+            try:
+                if told is not None:
+                    # In the same block as the work: the next Ctrl-C may come at once.
+                    is_second = self._stopping or isinstance(told, Terminated)
+                    told = None
+                    self._interrupted(is_second=is_second)
+                self._work(once)
+                return
+            except (KeyboardInterrupt, Terminated) as exc:
+                told = exc
 
     def _interrupted(self, *, is_second: bool) -> None:
         self._stopping = True
