@@ -33,6 +33,7 @@ LAYERS = [
         "experiment",
         "environment",
         "repository",
+        "project_experiments",
         "tracker",
     },
     {"integrations"},

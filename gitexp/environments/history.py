@@ -157,13 +157,18 @@ def moves(
     Commits that repeat what the one before says are left out.
 
     Raises:
-        MissingObject, DamagedObject: history is cut off.
+        MissingObject, DamagedObject: history is cut off, behind the last one returned.
     """
     later: Snapshot | Unreadable | None = None
-    for earlier in _commits(workspace, environment, reader, skipped=UNREADABLE):
-        if later is not None and not _repeats(later, earlier):
+    try:
+        for earlier in _commits(workspace, environment, reader, skipped=UNREADABLE):
+            if later is not None and not _repeats(later, earlier):
+                yield later
+            later = earlier
+    except (MissingObject, DamagedObject):
+        if later is not None:
             yield later
-        later = earlier
+        raise
     if later is not None:
         yield later
 

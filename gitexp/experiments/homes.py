@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gitexp.documents import layout
-from gitexp.errors import NotFound, StoreError
+from gitexp.errors import MissingObject, NotFound, StoreError
 from gitexp.ids import Name, ObjectId, name_fault
 from gitexp.project.workspace import Workspace, further
 from gitexp.store.history import is_ancestor
@@ -41,8 +41,19 @@ class Home:
     tip: ObjectId
 
 
-def find_home(workspace: Workspace, name: str, *, reader: Store | None = None) -> Home | None:
-    """Return an experiment's home, or None when there is no such experiment."""
+def find_home(
+    workspace: Workspace,
+    name: str,
+    *,
+    reader: Store | None = None,
+    tolerate_shallow: bool = False,
+) -> Home | None:
+    """Return an experiment's home, or None when there is no such experiment.
+
+    Args:
+        tolerate_shallow: where history is cut off, so that nobody knows whether the trunk holds
+            all of a branch, take it that it does not.
+    """
     if name_fault(name):
         return None
     store = reader or workspace.store
@@ -50,7 +61,8 @@ def find_home(workspace: Workspace, name: str, *, reader: Store | None = None) -
     local, shared = store.ref(branch), store.ref(workspace.tracking(branch))
     if local or shared:
         trunk = workspace.trunk_tip(store)
-        return _on_branch(workspace, store, trunk, Name(name), (branch, local, shared))
+        found = (branch, local, shared)
+        return _on_branch(workspace, store, trunk, Name(name), found, tolerate_shallow)
     tip = workspace.trunk_tip(store)
     if tip is None or not on_commit(workspace, tip, name, reader=store):
         return None
@@ -63,13 +75,17 @@ def _on_branch(
     trunk: ObjectId | None,
     name: Name,
     found: tuple[str, ObjectId | None, ObjectId | None],
+    tolerate_shallow: bool,
 ) -> Home:
     branch, local, shared = found
     tip = further(store, local, shared)
     assert tip is not None  # one of the two is there
     kind: HomeKind = "branch" if local else "remote"
-    if trunk and _took_over(workspace, store, name, trunk, tip):
-        tip = trunk
+    try:
+        tip = trunk if trunk and _took_over(workspace, store, name, trunk, tip) else tip
+    except MissingObject:
+        if not (tolerate_shallow and store.is_shallow()):
+            raise
     return Home(kind=kind, name=name, branch=branch, local=local, shared=shared, tip=tip)
 
 
@@ -90,7 +106,9 @@ def _on_trunk(workspace: Workspace, name: Name, tip: ObjectId) -> Home:
     return Home(kind="trunk", name=name, branch=branch, local=None, shared=None, tip=tip)
 
 
-def all_homes(workspace: Workspace, *, reader: Store | None = None) -> list[Home]:
+def all_homes(
+    workspace: Workspace, *, reader: Store | None = None, tolerate_shallow: bool = False
+) -> list[Home]:
     """Return the homes of all experiments, by name: those with a branch first, then the trunk's.
 
     References are listed once, so a thousand experiments cost little more than ten.
@@ -102,7 +120,7 @@ def all_homes(workspace: Workspace, *, reader: Store | None = None) -> list[Home
     for name in sorted({*local, *shared}):
         branch = layout.experiment_branch(workspace.project_id, Name(name))
         found = (branch, local.get(name), shared.get(name))
-        homes.append(_on_branch(workspace, store, trunk, Name(name), found))
+        homes.append(_on_branch(workspace, store, trunk, Name(name), found, tolerate_shallow))
     others = trunk_names(workspace, reader=reader) - {*local, *shared}
     return homes + [_on_trunk(workspace, Name(n), trunk) for n in sorted(others) if trunk]
 

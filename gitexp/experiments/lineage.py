@@ -31,12 +31,31 @@ class Save:
         name: the experiment's name in that commit.
         blob: the blob of `parameters.yaml`.
         parent: the save before it, or None for the first.
+        others: of a merge, the saves before it on the lines that it joined.
     """
 
     commit: ObjectId
     name: str
     blob: ObjectId
     parent: ObjectId | None
+    others: tuple[ObjectId, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeaderChange:
+    """A commit that wrote an experiment's header.
+
+    Attributes:
+        commit: its id.
+        name: the experiment's name in that commit.
+        blob: the blob of `experiment.yaml`.
+        before: the blob that its first parent with the experiment has; None where none has it.
+    """
+
+    commit: ObjectId
+    name: str
+    blob: ObjectId
+    before: ObjectId | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,22 +66,47 @@ class Lineage:
         saves: every save.
         latest: the save whose values the commit itself holds, or None before the first.
         joined: whether lines of history were merged, so that two saves may be one version.
+        headers: every commit that wrote the header, in the same order.
+        order: the commits of both, in the same order.
+        cut: whether history is cut off before the experiment begins, and that was tolerated.
     """
 
     saves: tuple[Save, ...]
     latest: ObjectId | None
     joined: bool
+    headers: tuple[HeaderChange, ...] = ()
+    order: tuple[ObjectId, ...] = ()
+    cut: bool = False
 
     @classmethod
     def from_json(cls, data: Any) -> Lineage:
         """Return what `to_json` wrote."""
-        saves = tuple(Save(commit=c, name=n, blob=b, parent=p) for c, n, b, p in data["saves"])
-        return cls(saves=saves, latest=data["latest"], joined=data["joined"])
+        saves = tuple(
+            Save(commit=c, name=n, blob=b, parent=p, others=tuple(o))
+            for c, n, b, p, o in data["saves"]
+        )
+        headers = tuple(
+            HeaderChange(commit=c, name=n, blob=b, before=p) for c, n, b, p in data["headers"]
+        )
+        return cls(
+            saves=saves,
+            latest=data["latest"],
+            joined=data["joined"],
+            headers=headers,
+            order=tuple(data["order"]),
+        )
 
     def to_json(self) -> Any:
         """Return a JSON value for the cache."""
-        saves = [(s.commit, s.name, s.blob, s.parent) for s in self.saves]
-        return {"saves": saves, "latest": self.latest, "joined": self.joined}
+        saves = [(s.commit, s.name, s.blob, s.parent, s.others) for s in self.saves]
+        headers = [(h.commit, h.name, h.blob, h.before) for h in self.headers]
+        return {
+            "saves": saves,
+            "latest": self.latest,
+            "joined": self.joined,
+            "headers": headers,
+            "order": self.order,
+        }
 
 
 @dataclass(frozen=True)
@@ -83,11 +127,20 @@ class _Directory(NamedTuple):
 
 
 def lineage(
-    workspace: Workspace, tip: ObjectId, name: str, *, reader: Store | None = None
+    workspace: Workspace,
+    tip: ObjectId,
+    name: str,
+    *,
+    reader: Store | None = None,
+    tolerate_shallow: bool = False,
 ) -> Lineage:
     """Return the saves of an experiment that are reachable from a commit.
 
     What was found is cached by the commit's id, and a later tip is walked only down to it.
+
+    Args:
+        tolerate_shallow: where history is cut off, return what is known of the rest of it;
+            `Lineage.cut` then says so.
 
     Raises:
         MissingObject: the clone is shallow and history is cut off before the experiment begins.
@@ -100,8 +153,12 @@ def lineage(
     last_key = f"lineage-tip/{workspace.root}/{name}"
     last_tip = cache.get(last_key)
     base = cache.get(_key(workspace, name, last_tip)) if last_tip else None
-    walk = _Walk(workspace, reader or workspace.store, stop=last_tip if base else None)
+    store = reader or workspace.store
+    stop = last_tip if base else None
+    walk = _Walk(workspace, store, stop=stop, tolerate_shallow=tolerate_shallow)
     found = walk.run(tip, name, Lineage.from_json(base) if base else None)
+    if found.cut:
+        return found
     if base and walk.reached_stop and last_tip:
         cache.drop(_key(workspace, name, last_tip))
     cache.put(key, found.to_json())
@@ -110,13 +167,22 @@ def lineage(
 
 
 def _key(workspace: Workspace, name: str, tip: str) -> str:
-    return f"lineage/1/{workspace.root}/{name}/{tip}"
+    return f"lineage/2/{workspace.root}/{name}/{tip}"
 
 
 class _Walk:
     """One walk over history; it remembers directories by tree id."""
 
-    def __init__(self, workspace: Workspace, store: Store, *, stop: ObjectId | None) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        store: Store,
+        *,
+        stop: ObjectId | None,
+        tolerate_shallow: bool = False,
+    ) -> None:
+        self.tolerate_shallow = tolerate_shallow
+        self.cut: set[ObjectId] = set()
         self.root = workspace.root
         self.store = store
         self.stop = stop
@@ -128,11 +194,15 @@ class _Walk:
     def run(self, tip: ObjectId, name: str, base: Lineage | None) -> Lineage:
         """Return the lineage of a commit; `base` is that of the commit to stop at."""
         saves: dict[ObjectId, Save] = {}
+        headers: dict[ObjectId, HeaderChange] = {}
+        order: dict[ObjectId, None] = {}
         latest: dict[ObjectId, ObjectId | None] = {}
         for state in self._ancestors_first(tip, name):
             commit = state.commit.id
             if base is not None and self._stops_at(state, name):
                 saves = {**saves, **{save.commit: save for save in base.saves}}
+                headers = {**headers, **{change.commit: change for change in base.headers}}
+                order |= dict.fromkeys(base.order)
                 latest[commit] = base.latest
                 self.reached_stop = True
                 self.joined = self.joined or base.joined
@@ -141,7 +211,18 @@ class _Walk:
             latest[commit] = save.commit if save else self._inherited(state, latest)
             if save:
                 saves.setdefault(commit, save)
-        return Lineage(saves=tuple(saves.values()), latest=latest.get(tip), joined=self.joined)
+            if change := self._header_change(state):
+                headers.setdefault(commit, change)
+            if commit in saves or commit in headers:
+                order[commit] = None
+        return Lineage(
+            saves=tuple(saves.values()),
+            latest=latest.get(tip),
+            joined=self.joined,
+            headers=tuple(headers.values()),
+            order=tuple(order),
+            cut=bool(self.cut),
+        )
 
     def _stops_at(self, state: _State, name: str) -> bool:
         """Return whether all below a commit is known, under the name that it is known by."""
@@ -151,8 +232,26 @@ class _Walk:
         parents = self._parents(state)
         if state.blob is None or any(parent.blob == state.blob for parent in parents):
             return None
-        before = next((latest.get(p.commit.id) for p in parents if p.commit.id in latest), None)
-        return Save(commit=state.commit.id, name=state.name, blob=state.blob, parent=before)
+        if self.cut.intersection(state.commit.parents):
+            return None  # a parent that is not here may hold the same
+        before = [latest.get(p.commit.id) for p in parents if p.commit.id in latest]
+        return Save(
+            commit=state.commit.id,
+            name=state.name,
+            blob=state.blob,
+            parent=before[0] if before else None,
+            others=tuple(other for other in before[1:] if other),
+        )
+
+    def _header_change(self, state: _State) -> HeaderChange | None:
+        parents = self._parents(state)
+        header = state.header
+        if header is None or any(parent.header == header for parent in parents):
+            return None
+        if self.cut.intersection(state.commit.parents):
+            return None
+        before = next((parent.header for parent in parents), None)
+        return HeaderChange(commit=state.commit.id, name=state.name, blob=header, before=before)
 
     def _inherited(self, state: _State, latest: dict[ObjectId, ObjectId | None]) -> ObjectId | None:
         same = (p for p in self._parents(state) if p.blob == state.blob)
@@ -189,6 +288,8 @@ class _Walk:
 
     def _read(self, commit_id: ObjectId, name: str, child: _State | None) -> _State | None:
         commit = self._commit(commit_id)
+        if commit is None:
+            return None
         here = self._lookup(commit.tree, name)
         if here and (child is None or self._is_same(commit.tree, here, child)):
             return _State(commit, name, here.parameters, here.header)
@@ -204,12 +305,16 @@ class _Walk:
         theirs = self._experiment_id(tree, child.name)
         return ours is None or theirs is None or ours == theirs
 
-    def _commit(self, commit_id: ObjectId) -> CommitLinks:
+    def _commit(self, commit_id: ObjectId) -> CommitLinks | None:
+        """Return a commit; None where history is cut off and that is tolerated."""
         try:
             return tree_and_parents(self.store.read(commit_id))
         except MissingObject as exc:
             if not self.store.is_shallow():
                 raise
+            if self.tolerate_shallow:
+                self.cut.add(commit_id)
+                return None
             raise MissingObject(
                 f"the history of this clone is cut off at {commit_id[:10]}, "
                 "before the experiment begins",

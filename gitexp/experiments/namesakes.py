@@ -29,14 +29,19 @@ from gitexp.store.trees import entry_at, tree_of
 Known = tuple[Home, Header]
 
 
-def known_experiments(workspace: Workspace, *, reader: Store | None = None) -> list[Known]:
+def known_experiments(
+    workspace: Workspace, *, reader: Store | None = None, tolerate_shallow: bool = False
+) -> list[Known]:
     """Return every experiment's home and header, sorted by name.
 
     A former name is left out where the newer one holds all of it. Where it does not, and where
     an id was copied, all of them are listed, and the header's `note` says so.
+
+    Args:
+        tolerate_shallow: where history is cut off, take homes as `find_home` says.
     """
     by_id: dict[str, list[Known]] = {}
-    for home in all_homes(workspace, reader=reader):
+    for home in all_homes(workspace, reader=reader, tolerate_shallow=tolerate_shallow):
         header = listed_header(workspace, home, reader=reader)
         by_id.setdefault(header.id, []).append((home, header))
     store = reader or workspace.store

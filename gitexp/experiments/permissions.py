@@ -201,19 +201,19 @@ def visible_experiments(workspace: Workspace, *, reader: Store | None = None) ->
     return [k for k in known_experiments(workspace, reader=reader) if is_readable(k[0])]
 
 
-def find_visible(workspace: Workspace, name: str) -> Home | None:
+def find_visible(workspace: Workspace, name: str, *, tolerate_shallow: bool = False) -> Home | None:
     """Return an experiment's home; None where there is none that whoever reads now may read."""
-    home = find_home(workspace, name)
+    home = find_home(workspace, name, tolerate_shallow=tolerate_shallow)
     return home if home and readable(workspace)(home) else None
 
 
-def get_visible(workspace: Workspace, name: str) -> Home:
+def get_visible(workspace: Workspace, name: str, *, tolerate_shallow: bool = False) -> Home:
     """Return the home of an experiment that whoever reads now may read.
 
     Raises:
         NotFound: there is none of that name.
     """
-    home = find_visible(workspace, name)
+    home = find_visible(workspace, name, tolerate_shallow=tolerate_shallow)
     if home is None:
         seen = [known.name for known, _ in visible_experiments(workspace)]
         raise missing_experiment(workspace, name, seen)

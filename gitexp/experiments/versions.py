@@ -114,6 +114,13 @@ def versions_at(
 ) -> list[Version]:
     """Return the versions that are reachable from a commit, oldest to newest."""
     line = lineage(workspace, tip, name, reader=reader)
+    return versions_of(workspace, line, reader=reader)
+
+
+def versions_of(
+    workspace: Workspace, line: Lineage, *, reader: Store | None = None
+) -> list[Version]:
+    """Return the versions of a lineage, oldest to newest."""
     versions = [entry_of(workspace, save, reader=reader) for save in line.saves]
     return _folded(reader or workspace.store, versions) if line.joined else versions
 
