@@ -158,7 +158,7 @@ def test_an_event_that_names_no_number_is_a_usage_error(
     monkeypatch.setenv("GITHUB_EVENT_PATH", str(project.parent / "event.json"))
     found = gitexp("report", "--base", "main", "--comment", "github")
     assert found.code == 2
-    assert "it is not known where to comment: --number is missing" in found.err
+    assert "it is not known which pull request is meant: --number is missing" in found.err
     assert forge.asked == []
 
 
@@ -186,7 +186,7 @@ def test_a_token_that_is_not_there_is_said_before_anything_is_done(
     assert found.code == 1
     assert found.err == (
         "error: there is no token: the environment variable GITHUB_TOKEN is not set\n"
-        "hint: Set it to a token that may comment, or name another one with "
+        "hint: Set it to a token of the forge, or name another one with "
         "`--token-variable NAME`.\n"
     )
 
@@ -207,4 +207,4 @@ def test_the_token_is_in_no_output(
 def test_options_of_a_comment_without_one_are_refused(gitexp: Run, project: Path) -> None:
     found = gitexp("report", "--base", "main", "--number", "7")
     assert found.code == 2
-    assert "options of a comment are given without --comment" in found.err
+    assert "options of a forge are given without --comment" in found.err

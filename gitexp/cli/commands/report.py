@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitexp.cli.annotations import annotate
-from gitexp.cli.commenting import Commenting, comment_options, keep
 from gitexp.cli.files import read_bounded, write_whole
+from gitexp.cli.forges import ForgeOptions, comment_options, keep
 from gitexp.cli.groups import UsageFault, command
 from gitexp.cli.plain import json_text
 from gitexp.cli.safety import visible
@@ -70,7 +70,7 @@ _LIMIT = 50
 @click.option("--annotations", is_flag=True, help="Annotate files with problems, in CI")
 @comment_options
 def report_command(
-    commenting: Commenting,
+    options: ForgeOptions,
     form: str,
     output: str | None,
     limit: int,
@@ -86,15 +86,15 @@ def report_command(
     place from then on.
     """
     session = current_session()
-    commenting.check(session)
+    options.check(session, "--comment")
     report = _report(session, **asked)
-    _write(session, _FORMS[form](report, limit), output, quietly=bool(commenting.forge or summary))
+    _write(session, _FORMS[form](report, limit), output, quietly=bool(options.forge or summary))
     if summary:
         _summarize(session, report, limit)
     if annotations:
         annotate(report)
-    if commenting.forge:
-        keep(session, commenting, report, limit)
+    if options.forge:
+        keep(session, options, report, limit)
 
 
 def _report(

@@ -60,7 +60,13 @@ class Kept:
 
 
 class Forge(Protocol):
-    """What a forge does with the comments of one pull request."""
+    """What a forge does with the comments of one pull request.
+
+    Attributes:
+        web: the way to its API.
+    """
+
+    web: Web
 
     def author(self) -> str:
         """Return the user whom the token belongs to."""
@@ -137,29 +143,29 @@ class _GitHub:
     page_size = "per_page=100"
 
     def __init__(self, web: Web, place: Place) -> None:
-        self._web = web
+        self.web = web
         owner, _, name = place.repository.partition("/")
         self._repository = f"/repos/{quote(owner, safe='')}/{quote(name, safe='')}"
         self._issue = f"{self._repository}/issues/{place.number}/comments"
 
     def author(self) -> str:
         try:
-            return _text(self._web.get("/user"), "login")
+            return _text(self.web.get("/user"), "login")
         except RemoteUnavailable:
             raise
         except RemoteError:
             return _ACTIONS_BOT  # the token of a workflow may not ask who it is
 
     def comments(self) -> Iterator[Comment]:
-        for found in self._web.pages(f"{self._issue}?{self.page_size}"):
+        for found in self.web.pages(f"{self._issue}?{self.page_size}"):
             yield _issue_comment(found)
 
     def create(self, body: str) -> Comment:
-        return _issue_comment(self._web.send("POST", self._issue, {"body": body}))
+        return _issue_comment(self.web.send("POST", self._issue, {"body": body}))
 
     def update(self, comment: Comment, body: str) -> Comment:
         path = f"{self._repository}/issues/comments/{comment.id}"
-        return _issue_comment(self._web.send("PATCH", path, {"body": body}))
+        return _issue_comment(self.web.send("PATCH", path, {"body": body}))
 
 
 class _Gitea(_GitHub):
@@ -168,31 +174,31 @@ class _Gitea(_GitHub):
     page_size = "limit=50"
 
     def author(self) -> str:
-        return _text(self._web.get("/user"), "login")
+        return _text(self.web.get("/user"), "login")
 
 
 class _GitLab:
     """Notes of a merge request."""
 
     def __init__(self, web: Web, place: Place) -> None:
-        self._web = web
+        self.web = web
         project = quote(place.repository, safe="")
         self._notes = f"/projects/{project}/merge_requests/{place.number}/notes"
 
     def author(self) -> str:
-        return _text(self._web.get("/user"), "username")
+        return _text(self.web.get("/user"), "username")
 
     def comments(self) -> Iterator[Comment]:
         query = "per_page=100&sort=asc&order_by=created_at"
-        for found in self._web.pages(f"{self._notes}?{query}"):
+        for found in self.web.pages(f"{self._notes}?{query}"):
             if not _field(found, "system", bool):
                 yield _note(found)
 
     def create(self, body: str) -> Comment:
-        return _note(self._web.send("POST", self._notes, {"body": body}))
+        return _note(self.web.send("POST", self._notes, {"body": body}))
 
     def update(self, comment: Comment, body: str) -> Comment:
-        return _note(self._web.send("PUT", f"{self._notes}/{comment.id}", {"body": body}))
+        return _note(self.web.send("PUT", f"{self._notes}/{comment.id}", {"body": body}))
 
 
 def _issue_comment(found: Any) -> Comment:

@@ -16,7 +16,6 @@ from gitexp.review.changes.ledger import change_at
 from gitexp.review.changes.model import address_of
 from gitexp.review.enforcement.moves import Place, RefMove
 from gitexp.review.enforcement.pushes import Push
-from gitexp.review.policies.evidence import GitEvidence
 from gitexp.review.policies.facts import SKEW
 from gitexp.review.policies.guard import refusal
 from gitexp.review.policies.judging import Move, judge
@@ -136,7 +135,8 @@ class _Step:
     def _check_moment(self) -> None:
         """Refuse what is dated otherwise than now: how long something was live counts from it."""
         when, now = self._commit.committer.when, self._push.now
-        if not now - OLDEST <= when <= now + SKEW:
+        oldest = when if self._push.in_advance else now - OLDEST
+        if not oldest <= when <= now + SKEW:
             raise NotAllowed(
                 f"commit {self._commit.id[:10]} is dated {when.isoformat()}, which is not now",
                 hint="Set your clock and promote again; an approved change request is carried "
@@ -241,8 +241,8 @@ class _Step:
             tip=self._before,
             actor=actor,
         )
-        evidence = GitEvidence(push.workspace, trunk=push.trunk(), now=push.now, reader=push.store)
-        judgement = judge(push.project.environments[self._name].policies, move, evidence)
+        policies = push.project.environments[self._name].policies
+        judgement = judge(policies, move, push.evidence())
         if judgement.verdict != "allowed":
             raise refusal(judgement, move)
 

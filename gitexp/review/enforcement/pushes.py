@@ -15,6 +15,7 @@ from gitexp.project.groups import Actor, Groups, Role
 from gitexp.project.workspace import Workspace
 from gitexp.review.enforcement.identity import Identify
 from gitexp.review.enforcement.moves import RefMove
+from gitexp.review.policies.facts import Evidence
 from gitexp.store.history import is_ancestor
 from gitexp.store.model import TreeId
 from gitexp.store.protocol import Store
@@ -32,6 +33,7 @@ class Push:
         moves: all moves of the push, by reference.
         identify: tells who asks for a move.
         now: the present moment.
+        in_advance: whether nobody pushes yet, as in CI before a merge; what it holds may be older.
     """
 
     workspace: Workspace
@@ -40,6 +42,7 @@ class Push:
     moves: Mapping[str, RefMove]
     identify: Identify
     now: datetime
+    in_advance: bool = False
 
     @property
     def store(self) -> Store:
@@ -77,6 +80,12 @@ class Push:
         project = self.workspace.project_id
         own = self.store.ref(layout.experiment_branch(project, Name(name)))
         return own if own is not None else self.trunk()
+
+    def evidence(self) -> Evidence:
+        """Return what policies ask about, as the server knows it."""
+        from gitexp.review.policies.evidence import GitEvidence
+
+        return GitEvidence(self.workspace, trunk=self.trunk(), now=self.now, reader=self.store)
 
     def owner_of(self, header: Header | None) -> str:
         """Return the group that owns an experiment; the project's where it names none."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from gitexp.errors import GitexpError, InvalidInput, NotFound
 from gitexp.experiments.versions import latest_at
-from gitexp.ids import ObjectId, VersionId
+from gitexp.ids import Name, ObjectId, VersionId
 from gitexp.project.definition import Project
 from gitexp.project.groups import shared_trunk
 from gitexp.project.reading import project_at
@@ -67,7 +67,12 @@ def trusting(workspace: Workspace, base: ObjectId, trunk: str | None) -> Workspa
         project = project_at(workspace, tree_of(workspace.store, base))
     except (NotFound, InvalidInput):
         return workspace
-    return replace(workspace, trunk=project.trunk, remote_name=project.remote)
+    return replace(
+        workspace,
+        project_id=Name(project.id),
+        trunk=project.trunk,
+        remote_name=project.remote,
+    )
 
 
 def _brought(workspace: Workspace, request: Request) -> tuple[str, ...]:

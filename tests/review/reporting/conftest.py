@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -63,6 +64,8 @@ members:
   lin@example.org: {roles: [approve], usernames: [lin]}
 """
 
+_DATES = dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), "2026-01-02T03:04:30Z")
+
 
 @dataclass
 class World:
@@ -86,7 +89,7 @@ class World:
         done = subprocess.run(
             ["git", *arguments],
             cwd=directory or self.clone,
-            env=dict(self.surroundings.environ),
+            env={**self.surroundings.environ, **_DATES},
             capture_output=True,
             text=True,
             check=False,
@@ -141,6 +144,28 @@ class World:
             ledger.append(repository.workspace, "tone", [record_of(made, rows)])
             repository.push_runs(["tone"])
         return made
+
+    def proposed(self, **values: object) -> str:
+        """Return the branch of a change of production that is one commit ahead of it."""
+        with self.open() as repository:
+            tone = repository.experiments.get("tone")
+            tone.commit(values, message="warmer")
+            tone.share()
+            tone.promote("staging")
+            repository.fetch()
+        self.git("switch", "--quiet", "--detach", "origin/env/bot/production")
+        staging = self.git("show", "origin/env/bot/staging:environment.yaml")
+        tip = self.git("rev-parse", "HEAD")
+        text = re.sub(r"(?m)^environment: .*$", "environment: production", staging)
+        text = re.sub(r"(?m)^from: .*\n", "", text)
+        (self.clone / "environment.yaml").write_text(f"{text}\n\nfrom: {tip}\n")
+        kept = self.git("show", "origin/env/bot/staging:parameters.yaml")
+        (self.clone / "parameters.yaml").write_text(f"{kept}\n")
+        self.git("commit", "--quiet", "--all", "--message=production: promote tone")
+        self.git("push", "--quiet", "origin", "HEAD:refs/heads/change/bot/20260102-aaaaaaaa")
+        self.git("switch", "--quiet", "main")
+        self.git("fetch", "--quiet", "origin")
+        return "origin/change/bot/20260102-aaaaaaaa"
 
     def shallow(self, branch: str = "main", name: str = "ci") -> Path:
         """Return a checkout as CI makes it: one commit of one branch."""

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -209,32 +208,8 @@ def test_unrelated_lines_are_compared_as_they_are(world: World) -> None:
     )
 
 
-def proposed(world: World, **values: object) -> str:
-    """Return the branch of a change of production that is one commit ahead of it."""
-    with world.open() as repository:
-        tone = repository.experiments.get("tone")
-        tone.commit(values, message="warmer")
-        tone.share()
-        tone.promote("staging")
-        repository.fetch()
-    world.git("fetch", "--quiet", "origin")
-    world.git("switch", "--quiet", "--detach", "origin/env/bot/production")
-    staging = world.git("show", "origin/env/bot/staging:environment.yaml")
-    tip = world.git("rev-parse", "HEAD")
-    text = re.sub(r"(?m)^environment: .*$", "environment: production", staging)
-    text = re.sub(r"(?m)^from: .*\n", "", text)
-    (world.clone / "environment.yaml").write_text(f"{text}\n\nfrom: {tip}\n")
-    values_text = world.git("show", "origin/env/bot/staging:parameters.yaml")
-    (world.clone / "parameters.yaml").write_text(f"{values_text}\n")
-    world.git("commit", "--quiet", "--all", "--message=production: promote tone")
-    world.git("push", "--quiet", "origin", "HEAD:refs/heads/change/bot/20260102-aaaaaaaa")
-    world.git("switch", "--quiet", "main")
-    world.git("fetch", "--quiet", "origin")
-    return "origin/change/bot/20260102-aaaaaaaa"
-
-
 def test_a_change_of_an_environment_is_reported_against_its_branch(world: World) -> None:
-    head = proposed(world, temperature=0.75)
+    head = world.proposed(temperature=0.75)
     world.run(1, [True] * 10, temperature=0.75)
     for base in ("origin/env/bot/production", "env:production"):
         report = made(world, base, head)
@@ -249,7 +224,7 @@ def test_a_change_of_an_environment_is_reported_against_its_branch(world: World)
 
 
 def test_a_change_of_an_environment_is_reported_in_a_shallow_checkout(world: World) -> None:
-    head = world.git("rev-parse", proposed(world, temperature=0.75))
+    head = world.git("rev-parse", world.proposed(temperature=0.75))
     base = world.git("rev-parse", "origin/env/bot/production")
     report = made(world, base, head, world.shallow())
     assert report.kind == "environment"
@@ -258,7 +233,7 @@ def test_a_change_of_an_environment_is_reported_in_a_shallow_checkout(world: Wor
 
 
 def test_an_environment_that_has_moved_since_is_said(world: World) -> None:
-    head = proposed(world, temperature=0.75)
+    head = world.proposed(temperature=0.75)
     world.git("switch", "--quiet", "--detach", "origin/env/bot/production")
     world.git("commit", "--quiet", "--allow-empty", "--message=moved")
     world.git("push", "--quiet", "origin", "HEAD:refs/heads/env/bot/production")
@@ -270,7 +245,7 @@ def test_an_environment_that_has_moved_since_is_said(world: World) -> None:
 
 
 def test_a_change_of_another_environment_is_refused(world: World) -> None:
-    head = proposed(world, temperature=0.75)
+    head = world.proposed(temperature=0.75)
     with pytest.raises(InvalidInput, match="is of environment 'production', and the base is not"):
         made(world, "origin/env/bot/staging", head)
     with pytest.raises(InvalidInput, match="is of environment 'production', and the base is not"):

@@ -1,14 +1,14 @@
-"""Options for the comment that keeps a report, and what CI says about the pull request."""
+"""Options by which a forge is asked, and what CI says about the pull request that it is about."""
 
 from __future__ import annotations
 
 import functools
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,7 +18,7 @@ from gitexp.cli.session import Session
 from gitexp.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from gitexp.integrations.forges.comments import ForgeName
+    from gitexp.integrations.forges.comments import Forge, ForgeName, Place
     from gitexp.review.reporting.report import Report
 
 FORGES = ("github", "gitlab", "gitea")
@@ -62,11 +62,11 @@ _VARIABLES: Mapping[str, _Variables] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Commenting:
-    """Where a report is kept as a comment.
+class ForgeOptions:
+    """Which forge is asked, about which pull request.
 
     Attributes:
-        forge: None to keep none.
+        forge: None to ask none.
         variable: the environment variable that holds the token; a usual one by default.
         author: who wrote the comment; whom the token belongs to by default.
     """
@@ -78,11 +78,14 @@ class Commenting:
     variable: str | None = None
     author: str | None = None
 
-    def check(self, session: Session) -> None:
-        """See that all is there before a report is made.
+    def check(self, session: Session, option: str) -> None:
+        """See that all is there before anything is done.
+
+        Args:
+            option: the one that names the forge.
 
         Raises:
-            UsageFault: an option is missing, or says something without --comment.
+            UsageFault: an option is missing, or says something without the one that names a forge.
             InvalidInput: the token is not there.
         """
         if self.forge is not None:
@@ -90,7 +93,7 @@ class Commenting:
             self.place(session)
         elif any((self.address, self.repository, self.number, self.variable, self.author)):
             raise UsageFault(
-                "options of a comment are given without --comment", hint="Add `--comment github`."
+                f"options of a forge are given without {option}", hint=f"Add `{option} github`."
             )
 
     @property
@@ -109,7 +112,7 @@ class Commenting:
         if not token:
             raise InvalidInput(
                 f"there is no token: the environment variable {name} is not set",
-                hint="Set it to a token that may comment, or name another one with "
+                hint="Set it to a token of the forge, or name another one with "
                 "`--token-variable NAME`.",
             )
         return token
@@ -135,12 +138,22 @@ class Commenting:
         ]
         if missing or number is None:
             raise UsageFault(
-                f"it is not known where to comment: {' and '.join(missing)} are missing"
+                f"it is not known which pull request is meant: {' and '.join(missing)} are missing"
                 if len(missing) > 1
-                else f"it is not known where to comment: {missing[0]} is missing",
+                else f"it is not known which pull request is meant: {missing[0]} is missing",
                 hint="The job of a pull request knows it; elsewhere give the options.",
             )
         return address, repository, number
+
+    def opened(self, session: Session) -> tuple[Forge, Place]:
+        """Return the forge and the pull request."""
+        from gitexp.integrations.forges.comments import Place, forge_of
+
+        assert self.forge is not None
+        address, repository, number = self.place(session)
+        place = Place(repository=repository, number=number)
+        token, environ = self.token(session), session.environ
+        return forge_of(self.forge, place, address=address, token=token, environ=environ), place
 
 
 def _number(environ: Mapping[str, str], variable: str) -> int | None:
@@ -165,62 +178,73 @@ def _number_in_event(path: str) -> int | None:
     return number if type(number) is int else None
 
 
-def keep(session: Session, commenting: Commenting, report: Report, limit: int) -> None:
+def keep(session: Session, options: ForgeOptions, report: Report, limit: int) -> None:
     """Keep a report as a comment, and say what became of it."""
-    from gitexp.integrations.forges.comments import Place, forge_of, keep_comment
+    from gitexp.integrations.forges.comments import keep_comment
     from gitexp.review.reporting.forms import markdown
     from gitexp.review.reporting.markdown import mark_of
 
-    address, repository, number = commenting.place(session)
-    place = Place(repository=repository, number=number)
-    forge = forge_of(
-        cast("ForgeName", commenting.forge),
-        place,
-        address=address,
-        token=commenting.token(session),
-        environ=session.environ,
-    )
+    forge, place = options.opened(session)
     body = markdown(report, limit=limit)
-    kept = keep_comment(forge, mark_of(report.project), body, author=commenting.author or "")
-    session.say(f"comment {kept.action}: {kept.comment.url or f'{repository} #{number}'}")
+    kept = keep_comment(forge, mark_of(report.project), body, author=options.author or "")
+    shown = kept.comment.url or f"{place.repository} #{place.number}"
+    session.say(f"comment {kept.action}: {shown}")
 
 
 def comment_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of a comment, and its function a `Commenting`."""
+    """Give a command the options of a comment, and its function `ForgeOptions`."""
+    return _with_options(function, (_COMMENT, *_PLACE, _AUTHOR))
 
+
+def review_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of reviews on a forge, and its function `ForgeOptions`."""
+    return _with_options(function, (_REVIEWS, *_PLACE))
+
+
+def _with_options(
+    function: Callable[..., None], options: Sequence[Callable[[Any], Any]]
+) -> Callable[..., None]:
     @functools.wraps(function)
-    def with_commenting(
+    def with_forge(
         *,
-        comment: ForgeName | None,
+        forge: ForgeName | None,
         api: str | None,
         repository: str | None,
         number: int | None,
         token_variable: str | None,
-        author: str | None,
+        author: str | None = None,
         **arguments: Any,
     ) -> None:
-        commenting = Commenting(
-            forge=comment,
+        given = ForgeOptions(
+            forge=forge,
             address=api,
             repository=repository,
             number=number,
             variable=token_variable,
             author=author,
         )
-        function(commenting, **arguments)
+        function(given, **arguments)
 
-    for option in reversed(_OPTIONS):
-        with_commenting = option(with_commenting)
-    return with_commenting
+    for option in reversed(options):
+        with_forge = option(with_forge)
+    return with_forge
 
 
-_OPTIONS = (
-    click.option(
-        "--comment",
-        type=click.Choice(FORGES),
-        metavar="|".join(FORGES),
-        help="Keep the report as one comment on the pull request",
-    ),
+_COMMENT = click.option(
+    "--comment",
+    "forge",
+    type=click.Choice(FORGES),
+    metavar="|".join(FORGES),
+    help="Keep the report as one comment on the pull request",
+)
+_REVIEWS = click.option(
+    "--reviews",
+    "forge",
+    type=click.Choice(FORGES),
+    metavar="|".join(FORGES),
+    help="Count the reviews of the pull request there as votes",
+)
+_PLACE = (
     click.option("--api", metavar="URL", help="Name the API of the forge  [default: as CI says]"),
     click.option("--repository", metavar="OWNER/NAME", help="Name the repository there"),
     click.option("--number", type=click.IntRange(1), metavar="N", help="Name the pull request"),
@@ -229,7 +253,7 @@ _OPTIONS = (
         metavar="NAME",
         help="Read the token from this variable  [default: GITHUB_TOKEN and so on]",
     ),
-    click.option(
-        "--author", metavar="USER", help="Name who writes the comment  [default: as the token says]"
-    ),
+)
+_AUTHOR = click.option(
+    "--author", metavar="USER", help="Name who writes the comment  [default: as the token says]"
 )
