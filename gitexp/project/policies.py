@@ -324,12 +324,14 @@ def _window_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _zone(name: str) -> None:
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, OSError) as exc:
-        raise ValueError(f"{name!r} is no time zone such as Europe/Berlin") from exc
+    except (ZoneInfoNotFoundError, OSError, ValueError) as exc:
+        # A machine without any time zones can still read everything else of the project.
+        if available_timezones():
+            raise ValueError(f"{name!r} is no time zone such as Europe/Berlin") from exc
 
 
 def _fault(place: str, parse: Any, text: str) -> Iterator[Fault]:

@@ -138,12 +138,10 @@ class Case:
 
     def signed_by_habit(self, binding: Binding) -> Binding:
         """Return the binding, signed where the user signs all of them."""
-        from gitexp.review.signatures.promotions import seal
+        from gitexp.store.gitconfig import parse_bool
 
-        workspace = self.workspace
-        document = binding.signed_document()
-        signature = seal(workspace.store.config, workspace.surroundings, document)
-        return replace(binding, signature=signature)
+        config = self.workspace.store.config
+        return self.signed(binding) if parse_bool(config("gitexp.sign") or "", False) else binding
 
 
 def case_of(tx: Transaction, workspace: Workspace, proposal: Proposal) -> Case:

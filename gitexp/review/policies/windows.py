@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 
+from gitexp.errors import InvalidInput
 from gitexp.project.policies import WEEKDAYS, Window
 
 _DAY = timedelta(days=1)
@@ -21,6 +22,9 @@ def frozen_until(window: Window, now: datetime) -> datetime | None:
     """Return when a window ends that a moment lies in, in UTC; None where it lies in none.
 
     One without an end is given the last moment that there is.
+
+    Raises:
+        InvalidInput: this machine does not know the time zone, so nothing can be said.
     """
     if window.start is not None and now < window.start:
         return None
@@ -75,6 +79,12 @@ def _moment(day: date, at: time, zone: tzinfo, *, fold: int) -> datetime:
 def _zone(name: str) -> tzinfo:
     if name == "UTC":
         return timezone.utc
-    from zoneinfo import ZoneInfo
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-    return ZoneInfo(name)
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError, ValueError) as exc:
+        raise InvalidInput(
+            f"this machine does not know the time zone {name!r}",
+            hint="Install the time zone database: `pip install tzdata`.",
+        ) from exc

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gitexp.clock import iso, parse_iso
+from gitexp.errors import InvalidInput
 from gitexp.project.policies import Window
 from gitexp.review.policies.windows import frozen_until
 
@@ -78,3 +79,8 @@ def test_a_window_without_an_end_is_open_for_good() -> None:
 def test_windows_that_follow_on_each_other_for_ever_end_within_sight() -> None:
     everyday = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
     assert until({"weekdays": everyday}, "2026-11-21T12:00:00Z") == "2026-12-06T00:00:00Z"
+
+
+def test_a_time_zone_that_this_machine_does_not_know_is_no_open_window() -> None:
+    with pytest.raises(InvalidInput, match="does not know the time zone 'Mars/Base'"):
+        until({"hours": "09:00-17:00", "timezone": "Mars/Base"}, "2026-11-21T12:00:00Z")
