@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gitexp.evaluation.datasets.collection import Datasets
     from gitexp.evaluation.jobs.jobs import Entrypoints, Jobs
     from gitexp.experiments.sharing import FetchReport, PushReport, RefChange
+    from gitexp.project.policies import Policy
     from gitexp.review.changes.collection import Changes
     from gitexp.review.diffing.model import ProjectDiff
     from gitexp.review.groups.collection import ProjectGroups
@@ -165,6 +166,14 @@ class Repository:
         from gitexp.review.groups.collection import ProjectGroups
 
         return ProjectGroups(self.workspace)
+
+    def policies(self, environment: str) -> tuple[Policy, ...]:
+        """Return what an environment asks before it is moved, by the trunk of the shared remote.
+
+        Raises:
+            NotFound: there is no such environment.
+        """
+        return self.environments.policies(environment)
 
     @property
     def jobs(self) -> Jobs:

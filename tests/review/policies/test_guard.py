@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gitexp.environments.binding import Bypass
-from gitexp.errors import ApprovalRequired, Forbidden, InvalidInput, Refused
+from gitexp.errors import ApprovalRequired, Forbidden, InvalidInput, NotBound, NotFound, Refused
 from gitexp.experiment import Experiment
 from tests.review.policies.conftest import Team
 
@@ -99,6 +99,28 @@ def test_a_condition_asks_only_for_what_it_describes(reviewed: Reviewed) -> None
     team.shared(temperature=0.9)
     with pytest.raises(ApprovalRequired):
         ada.environments.promote("tone", "production")
+
+
+def test_policies_and_what_they_would_say_can_be_asked_for(reviewed: Reviewed) -> None:
+    team = reviewed(ORDERED)
+    ada = team.person("Ada")
+    team.shared(temperature=0.2)
+    ada.fetch()
+    assert [policy.name for policy in ada.policies("production")] == ["tried"]
+    assert ada.policies("staging") == ()
+    with pytest.raises(NotFound, match="'nowhere' is not declared"):
+        ada.policies("nowhere")
+    judgement = ada.environments.check("production", "tone")
+    assert judgement is not None
+    assert judgement.verdict == "refused"
+    assert [r.kind for r in judgement.unmet] == ["order"]
+    ada.environments.promote("tone", "staging")
+    assert ada.environments.check("staging") is None
+    unbinding = ada.environments.check("staging", action="unbind")
+    assert unbinding is not None
+    assert unbinding.verdict == "allowed"
+    with pytest.raises(NotBound):
+        ada.environments.check("production")
 
 
 # --- gates --------------------------------------------------------------------------------------
