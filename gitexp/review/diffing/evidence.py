@@ -6,6 +6,8 @@ by a squash or a rebase. Two runs over the same samples are compared row by row.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -32,6 +34,9 @@ from gitexp.review.diffing.results import (
 from gitexp.runs.recording.results import rows_of
 from gitexp.runs.run import Run
 from gitexp.runs.searching import RunQuery, search
+
+_READING = "1"
+"""Changes when the same runs may be compared otherwise, and so makes old entries unused."""
 
 _MOST_RUNS = 200
 """How many of the newest runs of a set of values are looked at."""
@@ -73,8 +78,32 @@ def newest_runs(workspace: Workspace, digest: Digest | None) -> dict[str | None,
 def _results(
     workspace: Workspace, dataset: str | None, before: Run | None, after: Run | None
 ) -> ResultsDiff:
+    """Return how two runs differ; what was found once is kept by what the runs' records say."""
     runs = [run for run in (before, after) if run is not None]
     directions = _directions(workspace, runs)
+    key = f"results-diff/{_READING}/{_fingerprint([before, after], directions)}"
+    known = workspace.cache.get(key)
+    if known is not None:
+        return ResultsDiff.from_dict(known)
+    found = _compared(workspace, dataset, before, after, directions)
+    workspace.cache.put(key, found.to_dict())
+    return found
+
+
+def _fingerprint(runs: Sequence[Run | None], directions: Mapping[str, Direction]) -> str:
+    """Return what tells two runs and what is known of their metrics from any others."""
+    documents = [run.to_dict() if run else None for run in runs]
+    text = json.dumps([documents, dict(directions)], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def _compared(
+    workspace: Workspace,
+    dataset: str | None,
+    before: Run | None,
+    after: Run | None,
+    directions: Mapping[str, Direction],
+) -> ResultsDiff:
     pairing, note = _paired(workspace, before, after, directions)
     paired = {measure.name: measure for measure in pairing.measures} if pairing else {}
     notes = (*([note] if note else []), *(_pairing_notes(pairing) if pairing else ()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -32,6 +33,11 @@ class RunBrief:
     passed: int = 0
     failed: int = 0
     errors: int = 0
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> RunBrief:
+        """Return what `to_dict` gave."""
+        return cls(**data)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the run as JSON data."""
@@ -73,6 +79,14 @@ class MeasureDiff:
         """Whether it was compared row by row."""
         return self.pairs > 0
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> MeasureDiff:
+        """Return what `to_dict` gave."""
+        given = {name: value for name, value in data.items() if name != "paired"}
+        for name in ("interval_before", "interval_after", "interval"):
+            given[name] = tuple(given[name]) if given[name] else None
+        return cls(**given)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the measure as JSON data."""
         data = {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -96,6 +110,18 @@ class ResultsDiff:
     same_samples: bool | None = None
     measures: tuple[MeasureDiff, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ResultsDiff:
+        """Return what `to_dict` gave."""
+        return cls(
+            dataset=data["dataset"],
+            before=RunBrief.from_dict(data["before"]) if data["before"] else None,
+            after=RunBrief.from_dict(data["after"]) if data["after"] else None,
+            same_samples=data["same_samples"],
+            measures=tuple(map(MeasureDiff.from_dict, data["measures"])),
+            notes=tuple(data["notes"]),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the results as JSON data."""

@@ -180,6 +180,18 @@ def test_results_can_be_left_out_and_differ_for_nobody(workspace: Workspace) -> 
     assert compare(workspace, "main", "main").experiments == ()
 
 
+def test_what_was_compared_once_is_kept_until_a_run_says_something_else(
+    workspace: Workspace,
+) -> None:
+    values = change(workspace)
+    record(workspace, values.digest_before, [True, False], number=0)
+    record(workspace, values.digest_after, [True, True], number=1)
+    first = change(workspace)
+    assert change(workspace) == first
+    record(workspace, values.digest_after, [False, False], number=2)
+    assert only(change(workspace)).measures[0].after == 0.0
+
+
 def test_results_are_plain_json(workspace: Workspace) -> None:
     import json
 
