@@ -44,8 +44,9 @@ class Sum:
         return math.fsum([*self._parts, self._whole]) if self._parts else self._whole
 
 
-def _is_amount(number: float) -> bool:
-    return -_LARGEST <= number <= _LARGEST
+def _is_amount(number: object) -> bool:
+    """Return whether something is a number that can be added, which older records may not be."""
+    return isinstance(number, (int, float)) and -_LARGEST <= number <= _LARGEST
 
 
 def _expanded(parts: Sequence[float], amount: float) -> list[float]:

@@ -7,6 +7,7 @@ import json
 import math
 import random
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -379,3 +380,12 @@ def test_an_estimate_reads_as_plain_numbers() -> None:
     assert Values(values=[]).mean() is None
     assert Values(values=[]).share() is None
     assert Values(values=[]).plain_mean() is None
+
+
+def test_usage_that_is_no_number_is_left_out() -> None:
+    from gitexp.runs.usages import UsageTally
+
+    tally = UsageTally()
+    tally.add(replace(row("a", True), usage={"cost": "much", "input_tokens": 3}))
+    assert tally.numbers()["input_tokens"] == 3
+    assert tally.totals == {"input_tokens": 3}

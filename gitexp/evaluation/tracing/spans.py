@@ -164,7 +164,7 @@ class SampleSpans:
         name = f"{step.kind} {step.name}"
         status = ""
         if step.error is not None:
-            given = {**facts.presumed, **given, "error.type": _kind_of(step.error)}
+            given = {**facts.presumed, **given, "error.type": kind_of(step.error)}
             status = status_of_error(str(step.error))
         if OPERATION in given:
             name = f"{given[OPERATION]} {given.get(MODEL) or ''}".strip()
@@ -244,8 +244,10 @@ _BOOLS = {True: "true", False: "false"}
 # --- pieces of spans --------------------------------------------------------------------------
 
 
-def _kind_of(error: Exception) -> str:
-    return getattr(error, "kind", type(error).__name__)
+def kind_of(error: Exception) -> str:
+    """Return the kind of a failure: what it says itself, where that is a text, else its class."""
+    kind = getattr(error, "kind", None)
+    return kind if isinstance(kind, str) else type(error).__name__
 
 
 def status_of_error(message: str) -> str:
@@ -274,7 +276,7 @@ def _step_events(step: Step) -> str:
     """Return the attempts that failed, and why there is no output, as exceptions."""
     found = [_of_attempt(step.began_ns, number, one) for number, one in _numbered(step.failures)]
     if step.error is not None:
-        found.append(exception(step.ended_ns, _kind_of(step.error), str(step.error)))
+        found.append(exception(step.ended_ns, kind_of(step.error), str(step.error)))
     return events(found)
 
 

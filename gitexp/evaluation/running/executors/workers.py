@@ -15,6 +15,7 @@ from gitexp.evaluation.running.executors.local import opened_here
 from gitexp.evaluation.running.loops import LoopThread
 from gitexp.evaluation.running.making import Made, RowMaker, SampleTrace, WorkItem
 from gitexp.evaluation.running.opening import Parts, Recipe, parts_of
+from gitexp.evaluation.tracing.spans import kind_of
 from gitexp.surroundings import Surroundings
 
 if TYPE_CHECKING:
@@ -154,5 +155,4 @@ def _plain_trace(trace: SampleTrace) -> SampleTrace:
 def _plain_step(step: Step) -> Step:
     if step.error is None:
         return step
-    kind = getattr(step.error, "kind", type(step.error).__name__)
-    return replace(step, error=CallFailed(str(step.error), kind=kind))
+    return replace(step, error=CallFailed(str(step.error), kind=kind_of(step.error)))
