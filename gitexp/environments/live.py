@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitexp.environments.binding import UNREADABLE, Snapshot, environment_at
+from gitexp.environments.binding import UNREADABLE, Snapshot, environment_at, one_line
 from gitexp.environments.branches import fetch_branch, names_with_branches, tip_of
 from gitexp.errors import NotBound, NotFound
 from gitexp.ids import Name
@@ -74,14 +74,16 @@ def environments_by_experiment(
 ) -> dict[str, tuple[str, ...]]:
     """Return, for each bound experiment's id, the environments that it is live in, sorted.
 
-    Environments whose branch cannot be read are left out: this is for showing. What destroys
-    something asks `bound_environments`.
+    Environments whose branch cannot be read are left out, with a notice: this is for showing.
+    What destroys something asks `bound_environments`.
     """
     found: dict[str, tuple[str, ...]] = {}
     for name in names_with_branches(workspace, reader=reader):
         try:
             bound = _experiment_in(workspace, name, reader)
-        except UNREADABLE:
+        except UNREADABLE as exc:
+            told = f"what is live in environment {name!r} cannot be read: {one_line(exc)}"
+            workspace.surroundings.notice(told)
             continue
         if bound:
             found[bound] = (*found.get(bound, ()), name)
