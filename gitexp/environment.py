@@ -117,7 +117,8 @@ class Environments:
         """
         from gitexp.project.in_force import policies_in_force
 
-        self.get(environment)
+        if environment not in self._repository.project.environments:
+            self.get(environment)
         return policies_in_force(self._workspace, environment)
 
     def check(

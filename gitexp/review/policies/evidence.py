@@ -144,12 +144,17 @@ class GitEvidence:
     # --- signatures -------------------------------------------------------------------------
 
     def promotion_signature(self, move: Move) -> Answer:
-        """Return who signed the promotion record, whom the record must name too."""
+        """Return who signed the promotion record, whom the record must name too.
+
+        One that comes from a change request may be as old as that is; no other is older than a
+        change request may be.
+        """
         from gitexp.project.policies import EXPIRES_AFTER
         from gitexp.review.signatures.promotions import verify
 
+        oldest = EXPIRES_AFTER if move.change is None else None
         with self._check() as check:
-            return verify(move.after.to_dict(), check, oldest=EXPIRES_AFTER)
+            return verify(move.after.to_dict(), check, oldest=oldest)
 
     def version_signature(self, move: Move) -> Answer:
         """Return who signed the commit of the version that would be live."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from gitexp.clock import iso
 from gitexp.environments.binding import Action
+from gitexp.project.groups import Role
 from gitexp.project.policies import Order, People, Policy
 from gitexp.review.policies.approvals import approvals_requirement
 from gitexp.review.policies.conditions import holds
@@ -30,6 +31,9 @@ from gitexp.review.policies.moves import subject_of as subject_of
 from gitexp.review.policies.windows import frozen_until
 from gitexp.review.policies.wording import duration_text, people_text
 from gitexp.review.signatures.answers import Answer, Verified
+
+_MOVING: Role = "write"
+"""The role that members need of a group that may sign promotions, or pass policies over."""
 
 
 def judge(policies: Sequence[Policy], move: Move, evidence: Evidence) -> Judgement:
@@ -110,7 +114,7 @@ def may_pass_over(policy: Policy, move: Move, evidence: Evidence) -> bool:
 
 
 def _bypassed(policy: Policy, move: Move, evidence: Evidence) -> Requirement:
-    who = evidence.groups.people(policy.bypass.groups, policy.bypass.users)
+    who = evidence.groups.people(policy.bypass.groups, policy.bypass.users, role=_MOVING)
     if may_pass_over(policy, move, evidence):
         reason = move.after.bypass.reason if move.after.bypass else ""
         text = f"passed over by {move.actor.identity}: {reason}"
@@ -180,7 +184,7 @@ def _signature(policy: Policy, move: Move, evidence: Evidence) -> Iterator[Requi
         return
     answer = evidence.promotion_signature(move)
     outcome, text = _signed(policy.signed, answer, move, evidence)
-    who = evidence.groups.people(policy.signed.groups, policy.signed.users)
+    who = evidence.groups.people(policy.signed.groups, policy.signed.users, role=_MOVING)
     yield _requirement(policy, "signed", outcome, text, () if outcome == "met" else who)
 
 
@@ -196,7 +200,8 @@ def _signed(signers: People, answer: Answer, move: Move, evidence: Evidence) -> 
 
 
 def _is_among(people: People, identity: str, evidence: Evidence) -> bool:
-    return evidence.groups.is_among(identity, people.groups, people.users)
+    """Return whether somebody is one of the people who are named to move an environment."""
+    return evidence.groups.is_among(identity, people.groups, people.users, role=_MOVING)
 
 
 def _requirement(

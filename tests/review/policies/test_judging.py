@@ -246,8 +246,13 @@ def test_nothing_moves_in_a_frozen_window() -> None:
         ),
         (
             {"groups": ["leads"]},
+            Verified(identity="lin@example.com", key="k", kind="ssh"),
+            "met: the promotion is signed by lin@example.com",
+        ),
+        (
+            {"groups": ["leads"]},
             Verified(identity="lea@example.com", key="k", kind="ssh"),
-            "met: the promotion is signed by lea@example.com",
+            "refused: lea@example.com signed it, and a member of leads must",
         ),
         (
             True,
