@@ -20,7 +20,7 @@ from gitexp.review.changes.branches import current_ledger
 from gitexp.review.telling import environment_events, experiment_events
 from gitexp.review.telling.events import KINDS, Event, Kind, Line, newest_first
 from gitexp.review.telling.run_events import run_events
-from gitexp.review.telling.trunk_events import trunk_story
+from gitexp.review.telling.trunk_events import MOST_COMMITS, trunk_story
 
 _OF_EXPERIMENTS: frozenset[Kind] = frozenset(["save", "header", "lifecycle", "share"])
 _OF_TRUNK: frozenset[Kind] = frozenset(["share", "project"])
@@ -169,8 +169,11 @@ class _Teller:
 
     def _trunk(self) -> Line:
         story = trunk_story(self.workspace, versions=self.versions)
+        trunk = self.workspace.trunk
         if story.cut:
-            self._cut_off(self.workspace.trunk)
+            self._cut_off(trunk)
+        if story.capped:
+            self.notes.append(f"{trunk} is told of its newest {MOST_COMMITS} commits alone")
         return story.events
 
     def _runs(self, known: list[Known]) -> Line:

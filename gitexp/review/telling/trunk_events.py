@@ -26,6 +26,9 @@ _FILES = {
 }
 """What is followed on the trunk, and what a change of it is called."""
 
+MOST_COMMITS = 50_000
+"""How many commits of the trunk are looked at: what is older is not told."""
+
 Entries = Mapping[str, ObjectId]
 
 
@@ -36,10 +39,12 @@ class TrunkStory:
     Attributes:
         events: oldest first.
         cut: whether its history is cut off in this clone.
+        capped: whether it has more commits than are looked at.
     """
 
     events: tuple[Event, ...]
-    cut: bool
+    cut: bool = False
+    capped: bool = False
 
 
 def trunk_story(workspace: Workspace, *, versions: Collection[ObjectId]) -> TrunkStory:
@@ -50,10 +55,11 @@ def trunk_story(workspace: Workspace, *, versions: Collection[ObjectId]) -> Trun
     """
     tip = workspace.trunk_tip()
     if tip is None:
-        return TrunkStory(events=(), cut=False)
-    records, cut = _records(workspace, tip)
-    events = (e for record in reversed(records) for e in _events(workspace, record, versions))
-    return TrunkStory(events=tuple(events), cut=cut)
+        return TrunkStory(events=())
+    seen = _seen(workspace, tip)
+    records = reversed(seen.records)
+    events = (e for record in records for e in _events(workspace, record, versions))
+    return TrunkStory(events=tuple(events), cut=seen.cut, capped=seen.capped)
 
 
 def _events(
@@ -73,27 +79,36 @@ def _events(
             )
 
 
-def _records(workspace: Workspace, tip: ObjectId) -> tuple[list[dict[str, Any]], bool]:
-    """Return what each commit of interest did, newest first, and whether history is cut off.
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """What each commit of interest did, newest first, and what was not looked at."""
+
+    records: list[dict[str, Any]]
+    cut: bool = False
+    capped: bool = False
+
+
+def _seen(workspace: Workspace, tip: ObjectId) -> _Seen:
+    """Return what commits of the trunk did.
 
     What was found is kept by the tip; a later tip is walked only down to it.
     """
     cache = workspace.cache
-    start = f"trunk-story/1/{workspace.root}"
+    start = f"trunk-story/2/{workspace.root}"
     known = cache.get(f"{start}/{tip}")
     if known is not None:
-        return known, False
+        return _Seen(records=known["records"], capped=known["capped"])
     last = cache.get(f"{start}-tip")
     older = cache.get(f"{start}/{last}") if last else None
     walk = _Walk(workspace, stop=last if older is not None else None)
-    found = list(walk.run(tip))
+    found, capped = list(walk.run(tip)), walk.capped
     if walk.reached_stop and older is not None:
-        found += older
+        found, capped = [*found, *older["records"]], older["capped"]
         cache.drop(f"{start}/{last}")
     if not walk.cut:
-        cache.put(f"{start}/{tip}", found)
+        cache.put(f"{start}/{tip}", {"records": found, "capped": capped})
         cache.put(f"{start}-tip", tip)
-    return found, walk.cut
+    return _Seen(records=found, cut=walk.cut, capped=capped)
 
 
 class _Walk:
@@ -106,6 +121,7 @@ class _Walk:
         self._history = History(workspace.store, tolerate_shallow=True)
         self._seen: dict[TreeId, Entries] = {}
         self.reached_stop = False
+        self.capped = False
 
     @property
     def cut(self) -> bool:
@@ -115,11 +131,14 @@ class _Walk:
     def run(self, tip: ObjectId) -> Iterator[dict[str, Any]]:
         """Yield a record of every commit that changed something of interest."""
         later: Commit | None = None
-        for commit in self._history.first_parent(tip):
+        for number, commit in enumerate(self._history.first_parent(tip)):
             if later is not None and (record := self._record(later, commit)):
                 yield record
             if commit.id == self._stop:
                 self.reached_stop = True
+                return
+            if number == MOST_COMMITS:
+                self.capped = True
                 return
             later = commit
         if later is not None and not self.cut and (record := self._record(later, None)):

@@ -323,3 +323,17 @@ def test_every_line_keeps_its_order(times: list[list[int]]) -> None:
 def test_moments_are_those_of_utc() -> None:
     assert NOW.tzinfo is timezone.utc
     assert isinstance(replace(event("x", 1)).at, datetime)
+
+
+def test_a_long_trunk_is_told_in_part(ada: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gitexp.review.telling.trunk_events.MOST_COMMITS", 2)
+    for number in range(4):
+        text = DEFINITION + f"# {number}\n".encode()
+        commit_files(ada.store, {"gitexp.yaml": text}, message=str(number), at=number)
+    story = told(ada, kinds=["project"])
+    assert [event.text for event in story.events] == ["3", "2"]
+    assert len(story.notes) == 1
+    commit_files(ada.store, {"gitexp.yaml": DEFINITION}, message="last", at=9)
+    again = told(ada, kinds=["project"])
+    assert [event.text for event in again.events] == ["last", "3", "2"]
+    assert len(again.notes) == 1

@@ -1,0 +1,97 @@
+"""Change requests and votes in the timeline."""
+
+from __future__ import annotations
+
+from gitexp.cli.log_views import what_happened
+from gitexp.review.telling.events import Event
+from gitexp.review.telling.timeline import LogQuery, timeline
+from tests.review.changes.conftest import Team
+from tests.review.changes.conftest import team as team
+
+ASKED = ("change", "approval", "promotion")
+
+
+def told(team: Team, name: str = "Ada", **query: object) -> list[Event]:
+    team.fetch(name)
+    asked = LogQuery(**{"kinds": ASKED, **query})  # type: ignore[arg-type]
+    return list(timeline(team.person(name), asked).events)
+
+
+def brief(events: list[Event]) -> list[str]:
+    return [f"{e.kind} {e.action} by {e.by.partition(' ')[0]}" for e in events]
+
+
+def test_asking_voting_and_applying_are_told_in_their_order(team: Team) -> None:
+    change = team.requested()
+    team.clock.on(hours=1)
+    team.changes("Bob").approve(change.id, reason="looks good")
+    team.clock.on(hours=1)
+    team.changes("Cy").approve(change.id)
+    team.clock.on(hours=1)
+    team.changes("Cy").apply(change.id)
+    events = told(team)
+    assert [line for line in brief(events) if not line.startswith("promotion")] == [
+        "change applied by Cy",
+        "approval approve by Cy",
+        "approval approve by Bob",
+        "change open by Ada",
+    ]
+    (moved,) = (event for event in events if event.kind == "promotion")
+    assert (moved.change, moved.action) == (change.id, "promote")
+    vote = next(event for event in events if event.by.startswith("Bob"))
+    assert (vote.text, vote.environment, vote.experiment) == (
+        "looks good",
+        "production",
+        "checkout",
+    )
+    assert vote.details == {"counts": True, "signed": False}
+    label = f"checkout@{vote.version[:10]}" if vote.version else ""
+    assert what_happened(vote) == f"approved {label}: looks good"
+    assert what_happened(events[-1]) == f"asked for {label}"
+
+
+def test_a_rejection_is_told_with_its_reason(team: Team) -> None:
+    change = team.requested()
+    team.clock.on(hours=1)
+    team.changes("Bob").reject(change.id, reason="too warm")
+    events = told(team, kinds=["approval"])
+    assert brief(events) == ["approval reject by Bob"]
+    assert what_happened(events[0]).endswith(": too warm")
+
+
+def test_a_vote_for_terms_that_are_over_is_told_as_such(team: Team) -> None:
+    change = team.requested()
+    team.clock.on(hours=1)
+    team.changes("Bob").approve(change.id)
+    team.clock.on(hours=1)
+    other = team.requested(temperature=0.3)
+    team.approved(other.id)
+    team.changes("Ada").apply(other.id)
+    team.clock.on(hours=1)
+    team.fetch("Ada")
+    team.changes("Ada").renew(change.id)
+    mine = [event for event in told(team) if event.change == change.id]
+    assert [event.action for event in mine] == ["renew", "approve", "open"]
+    assert mine[1].details["counts"] is False
+    assert what_happened(mine[1]).endswith("(of terms that are over)")
+
+
+def test_only_what_is_about_an_environment_or_experiment_is_told(team: Team) -> None:
+    team.requested()
+    assert told(team, environment="staging") == []
+    assert brief(told(team, environment="production")) == ["change open by Ada"]
+    assert brief(told(team, experiment="checkout")) == ["change open by Ada"]
+    assert told(team, author="bob") == []
+
+
+def test_a_change_request_that_cannot_be_read_is_noted(team: Team) -> None:
+    from tests.builders import commit_files
+
+    change = team.requested()
+    files = {f"changes/{change.id}/change.yaml": b"format: 1\n"}
+    commit_files(team.remote, files, branch="changes/bot")
+    team.fetch("Ada")
+    story = timeline(team.person("Ada"), LogQuery(kinds=["change"]))
+    assert story.events == ()
+    (note,) = story.notes
+    assert note.startswith(f"change request {change.id} cannot be read: ")
