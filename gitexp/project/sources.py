@@ -257,6 +257,8 @@ def _place_of(workspace: Workspace, tree: TreeId) -> Place:
         return "project"
     if entry_at(store, tree, layout.BINDING_FILE) is not None:
         return "environment"
+    if entry_at(store, tree, layout.CHANGES_DIR) is not None:
+        return "changes"
     return "runs" if entry_at(store, tree, layout.RUNS_DIR) is not None else "project"
 
 
