@@ -11,6 +11,7 @@ from tests.benchmarks.rows import (
     history,
     indexing,
     listing,
+    receiving,
     resuming,
     running,
     saving,
@@ -22,7 +23,7 @@ from tests.benchmarks.rows import (
 )
 
 MODULES = (
-    *(starting, environments, saving, listing, history, running, exchanging),
+    *(starting, environments, saving, listing, history, running, exchanging, receiving),
     *(evaluating, resuming),
     *(tracking, searching, appending, indexing, sizing, sending),
 )

@@ -52,6 +52,7 @@ class Sizes:
         metrics: calls that log a metric in one process.
         points: of the metric whose history is read.
         ended: runs that end one after the other in one process.
+        commits_pushed: commits of one push to a server with the hook.
     """
 
     promotions: int = 1000
@@ -70,6 +71,7 @@ class Sizes:
     metrics: int = 20_000
     points: int = 10_000
     ended: int = 20
+    commits_pushed: int = 1000
 
 
 FULL = Sizes()
@@ -90,6 +92,7 @@ QUICK = Sizes(
     metrics=100,
     points=100,
     ended=2,
+    commits_pushed=3,
 )
 
 
