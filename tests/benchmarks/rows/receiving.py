@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.benchmarks.grounds import add_versions, copied, experiment_branch, new_project, origin_of
@@ -28,7 +29,7 @@ def build(setting: Setting) -> Contest:
                 name,
                 command,
                 directory=clone,
-                prepare=lambda number, clone=clone: _emptied(setting, clone),
+                prepare=_emptying(setting, clone),
             )
             for name, clone in ((ours, judged), (theirs, free))
         ),
@@ -36,12 +37,16 @@ def build(setting: Setting) -> Contest:
     )
 
 
-def _emptied(setting: Setting, clone: Path) -> None:
-    """Take the branch off the remote with all its objects, as if it had never been there."""
-    bare = origin_of(clone)
-    setting.git(bare, "update-ref", "-d", f"refs/heads/{experiment_branch(_NAME)}")
-    setting.git(bare, "gc", "--quiet", "--prune=now")
-    setting.git(clone, "update-ref", "-d", f"refs/remotes/origin/{experiment_branch(_NAME)}")
+def _emptying(setting: Setting, clone: Path) -> Callable[[int], None]:
+    """Return what takes the branch off the remote, as if it had never been there."""
+
+    def empty(number: int) -> None:
+        bare = origin_of(clone)
+        setting.git(bare, "update-ref", "-d", f"refs/heads/{experiment_branch(_NAME)}")
+        setting.git(bare, "gc", "--quiet", "--prune=now")
+        setting.git(clone, "update-ref", "-d", f"refs/remotes/origin/{experiment_branch(_NAME)}")
+
+    return empty
 
 
 RECIPE = Recipe(name="receive", about="push to a server that judges", rounds=5, build=build)
