@@ -35,12 +35,14 @@ class ExperimentStory:
         saves: saves and what was written in headers, oldest first.
         pushes: what was pushed of it from this clone, oldest first.
         versions: the commits of its versions.
+        names: the names that it has or had.
         cut: whether history is cut off before it begins.
     """
 
     saves: tuple[Event, ...]
     pushes: tuple[Event, ...]
     versions: frozenset[ObjectId]
+    names: frozenset[str]
     cut: bool
 
 
@@ -56,6 +58,7 @@ def story_of(workspace: Workspace, home: Home) -> ExperimentStory:
         saves=tuple(events),
         pushes=tuple(_pushes(workspace, home)),
         versions=frozenset(version.version for version in versions),
+        names=frozenset([home.name, *(change.name for change in line.headers)]),
         cut=line.cut,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -128,6 +128,7 @@ class _Teller:
     query: LogQuery
     notes: list[str] = field(default_factory=list)
     versions: set[ObjectId] = field(default_factory=set)
+    names: dict[str, str] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
     hidden_ids: frozenset[str] = frozenset()
 
@@ -137,7 +138,7 @@ class _Teller:
         homes = [home for home, header in known if header.problem is None]
         told = [line for home in homes for line in self._experiment(home)]
         if self.query.wants(_OF_TRUNK):
-            yield self._about(self._trunk(), known)
+            yield list(self._about(self._trunk()))
         yield from told
         if self.query.wants(["run"]):
             yield self._runs(known)
@@ -162,6 +163,9 @@ class _Teller:
             return
         story = experiment_events.story_of(self.workspace, home)
         self.versions |= story.versions
+        for name in story.names:
+            self.names.setdefault(name, home.name)
+        self.names[home.name] = home.name
         if story.cut:
             self._cut_off(f"experiment {home.name!r}")
         yield story.saves
@@ -224,15 +228,18 @@ class _Teller:
             if self._is_told(facts.request.experiment_id, ids):
                 yield environment_events.change_line(facts)
 
-    def _about(self, events: Iterable[Event], known: list[Known]) -> Line:
-        """Return what is about the experiments that are told about, or about none of them."""
-        names = {home.name for home, _ in known}
+    def _about(self, events: Iterable[Event]) -> Iterator[Event]:
+        """Yield what is about the experiments that are told about, by their names of today.
+
+        What is about none is told with all of them, and so is what no branch holds any more,
+        unless it may be one that is hidden.
+        """
         alone = self.query.experiment is not None
-        return [
-            event
-            for event in events
-            if (event.experiment in names if alone else event.experiment not in self.hidden)
-        ]
+        for event in events:
+            if event.experiment in self.names:
+                yield replace(event, experiment=self.names[event.experiment])
+            elif not alone and (event.experiment is None or not self.hidden):
+                yield event
 
     def _cut_off(self, what: str) -> None:
         self.notes.append(

@@ -337,3 +337,18 @@ def test_a_long_trunk_is_told_in_part(ada: Workspace, monkeypatch: pytest.Monkey
     again = told(ada, kinds=["project"])
     assert [event.text for event in again.events] == ["last", "3", "2"]
     assert len(again.notes) == 1
+
+
+def test_a_merge_under_a_former_name_is_told_under_the_present_one(ada: Workspace) -> None:
+    saved(ada, temperature=0.1)
+    tip = ada.store.ref("refs/heads/exp/bot/checkout")
+    trunk = ada.store.ref("refs/heads/main")
+    assert tip is not None
+    assert trunk is not None
+    merge(ada, (trunk, tip))
+    push_trunk(ada)
+    saved(ada, temperature=0.2)
+    lifecycle.rename(ada, "checkout", "basket")
+    story = told(ada, experiment="basket")
+    assert "share merge" in brief(story)
+    assert {event.experiment for event in story.events} == {"basket"}
