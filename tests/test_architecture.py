@@ -23,7 +23,8 @@ LAYERS = [
     {"runs"},
     {"results"},
     {"evaluation"},
-    {"review"},
+    {"review", "prompts"},
+    {"abtests"},
     {
         "opening",
         "starting",

@@ -21,6 +21,7 @@ REVOKED_FILE = "revoked_keys"
 GPG_KEYS_FILE = "allowed_keys.asc"
 HEADER_FILE = "experiment.yaml"
 PARAMETERS_FILE = "parameters.yaml"
+AB_TEST_FILE = "ab-test.yaml"
 BINDING_FILE = "environment.yaml"
 RESULTS_FILE = "results.jsonl"
 RESULTS_DIR = "results"
@@ -38,6 +39,7 @@ ENDPOINTS_DIR = "endpoints"
 EVALUATORS_DIR = "evaluators"
 WORKFLOWS_DIR = "workflows"
 ENTRYPOINTS_DIR = "entrypoints"
+PROMPTS_DIR = "prompts"
 GROUPS_DIR = "groups"
 RUNS_DIR = "runs"
 CHANGES_DIR = "changes"
@@ -92,6 +94,11 @@ def parameters_path(root: str, name: Name) -> str:
     return join(experiment_dir(root, name), PARAMETERS_FILE)
 
 
+def ab_test_path(root: str, name: Name) -> str:
+    """Return the path of an experiment's A/B test."""
+    return join(experiment_dir(root, name), AB_TEST_FILE)
+
+
 def dataset_paths(root: str, name: Name) -> tuple[str, ...]:
     """Return the paths at which a dataset may stand: its rows, or what says where they are."""
     suffixes = (*DATASET_SUFFIXES, DESCRIPTION_SUFFIX)
@@ -116,6 +123,11 @@ def workflow_path(root: str, name: Name) -> str:
 def entrypoint_path(root: str, name: Name) -> str:
     """Return the path of an entrypoint."""
     return join(root, ENTRYPOINTS_DIR, f"{name}.yaml")
+
+
+def prompt_path(root: str, name: Name) -> str:
+    """Return the path of a prompt."""
+    return join(root, PROMPTS_DIR, f"{name}.yaml")
 
 
 def group_path(root: str, name: Name) -> str:
@@ -289,12 +301,14 @@ _KINDS: dict[Place, tuple[tuple[str, DocumentKind], ...]] = {
         (re.escape(LOCK_FILE), "lock"),
         (rf"{EXPERIMENTS_DIR}/{_NAME}/{re.escape(HEADER_FILE)}", "experiment"),
         (rf"{EXPERIMENTS_DIR}/{_NAME}/{re.escape(PARAMETERS_FILE)}", "parameters"),
+        (rf"{EXPERIMENTS_DIR}/{_NAME}/{re.escape(AB_TEST_FILE)}", "ab-test"),
         (rf"{DATASETS_DIR}/{_NAME}{re.escape(DESCRIPTION_SUFFIX)}", "dataset"),
         (rf"{DATASETS_DIR}/{_NAME}\.(?:jsonl|csv|yaml|parquet)", "sample"),
         (rf"{ENDPOINTS_DIR}/{_NAME}\.yaml", "endpoint"),
         (rf"{EVALUATORS_DIR}/{_NAME}\.yaml", "evaluator"),
         (rf"{WORKFLOWS_DIR}/{_NAME}\.yaml", "workflow"),
         (rf"{ENTRYPOINTS_DIR}/{_NAME}\.yaml", "entrypoint"),
+        (rf"{PROMPTS_DIR}/{_NAME}\.yaml", "prompt"),
         (rf"{GROUPS_DIR}/{_NAME}\.yaml", "group"),
     ),
     "environment": (

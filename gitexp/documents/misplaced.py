@@ -11,13 +11,14 @@ from gitexp.documents import layout
 from gitexp.documents.problems import shown
 from gitexp.ids import name_fault
 
-_OWN_FILES = (layout.HEADER_FILE, layout.PARAMETERS_FILE)
+_OWN_FILES = (layout.HEADER_FILE, layout.PARAMETERS_FILE, layout.AB_TEST_FILE)
 _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     layout.DATASETS_DIR: layout.DATASET_SUFFIXES,
     layout.ENDPOINTS_DIR: (".yaml",),
     layout.EVALUATORS_DIR: (".yaml",),
     layout.WORKFLOWS_DIR: (".yaml",),
     layout.ENTRYPOINTS_DIR: (".yaml",),
+    layout.PROMPTS_DIR: (".yaml",),
     layout.GROUPS_DIR: (".yaml",),
 }
 _NEAR = 0.8

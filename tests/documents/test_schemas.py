@@ -131,6 +131,23 @@ VALID: dict[DocumentKind, tuple[str, str | bytes]] = {
     "evaluator": ("exact.yaml", "type: exact-match\nstrip: true\nselect: a.0\n"),
     "workflow": ("all.yaml", "evaluators:\n  - evaluator: exact\ncombine: mean\n"),
     "entrypoint": ("nightly.yaml", "workflow: ask\nparameters: {n: {type: integer}}\n"),
+    "ab-test": (
+        "ab-test.yaml",
+        (
+            "status: running\nflag: checkout\nvariants:\n  - {key: control, split: 50}\n"
+            "  - {key: test, split: 50}\nmetrics:\n  primary:\n    - key: sales\n"
+            "      type: mean\n      guardrail: {margin: 1%}\n      where: {plan: [a, null]}\n"
+            "statistics: {confidence: 0.9}\ndata: {exposures: {file: a.csv}}\n"
+            "started_at: 2026-11-21T13:15:02Z\n"
+        ),
+    ),
+    "prompt": (
+        "reply.yaml",
+        (
+            "template:\n  - {role: user, content: 'Hi {{ name }}'}\n"
+            "variables: {name: {type: string}}\nmodel: m\n"
+        ),
+    ),
     "group": (
         "leads.yaml",
         "members:\n  alice@example.com: {name: Alice, roles: [admin], usernames: [alice]}\n",

@@ -1,0 +1,1 @@
+"""A/B tests: what they are, their life, their data and their results."""

@@ -1,0 +1,1 @@
+"""Prompts: templates with their variables, versioned by the commits that change them."""
