@@ -11,11 +11,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gitexp.documents import layout
-from gitexp.environments.binding import UNREADABLE, Binding, environment_at, one_line
+from gitexp.environments.binding import Binding, Snapshot, environment_at, one_line
 from gitexp.environments.locating import find_experiment
 from gitexp.environments.orders import refuse_deleted_experiment
 from gitexp.environments.planning import Move, Plan, requested_plan
-from gitexp.errors import ApprovalRequired, GitexpError, NotAllowed, Refused, RemoteError
+from gitexp.errors import (
+    ApprovalRequired,
+    GitexpError,
+    InvalidDocuments,
+    InvalidInput,
+    NotAllowed,
+    Refused,
+    RemoteError,
+)
 from gitexp.ids import Name, ObjectId
 from gitexp.project.workspace import Workspace
 from gitexp.review.changes.branches import remove_branch
@@ -38,27 +46,39 @@ def apply(workspace: Workspace, change: str, *, bypass: str | None = None) -> Bi
     Raises:
         ApprovalRequired: approvals are missing.
         Refused: something else that a policy asks is missing; it may come yet.
-        NotAllowed: the change request is over, or its experiment is deleted.
+        NotAllowed: the change request is over, or its experiment is deleted; or what it asks for
+            cannot be read, which ends it as failed.
         Conflict: it is stale.
         Forbidden: whoever asks may not move the environment.
         NotFound: there is no such change request, or no shared remote.
         PushRejected, RemoteUnavailable: it could not be pushed; nothing was changed.
     """
-    facts, binding = record(workspace, lambda tx, there: _entry(tx, workspace, change, bypass))
+    facts, outcome = record(workspace, lambda tx, there: _entry(tx, workspace, change, bypass))
     remove_branch(workspace, facts)
-    return binding
+    if isinstance(outcome, NotAllowed):
+        raise outcome
+    return outcome
+
+
+Outcome = tuple[ChangeFacts, "Binding | NotAllowed"]
 
 
 def _entry(
     tx: Transaction, workspace: Workspace, change: str, bypass: str | None
-) -> Entry[tuple[ChangeFacts, Binding]]:
+) -> Entry[Outcome]:
     facts = find_facts(workspace, change, reader=tx)
     found = looked_at(workspace, facts, reader=tx)
     if found.where.applied is not None:
         return _applied_before(tx, workspace, found, found.where.applied)
     refuse_ended(found)
     refuse_stale(found)
-    plan = _planned(tx, workspace, found, bypass)
+    try:
+        wanted = wanted_snapshot(workspace, facts, reader=tx)
+    except InvalidDocuments as exc:
+        raise _unusable(facts, "cannot be applied", exc) from exc  # by this version of gitexp
+    except InvalidInput as exc:
+        return _failed(workspace, facts, exc)
+    plan = _planned(tx, workspace, found, wanted, bypass)
     end = closing_of(workspace, facts, plan.binding.commit)
     return Entry(
         result=(facts, plan.binding),
@@ -70,18 +90,35 @@ def _entry(
 
 def _applied_before(
     tx: Transaction, workspace: Workspace, change: Change, commit: ObjectId
-) -> Entry[tuple[ChangeFacts, Binding]]:
+) -> Entry[Outcome]:
     """Return what is live since then, and write down that it is where nobody has."""
     request = change.request
     snapshot = environment_at(
         tx, commit, environment=request.environment, project=request.project, cache=workspace.cache
     )
-    result = (change.facts, replace(snapshot.binding, created=False))
+    result: Outcome = (change.facts, replace(snapshot.binding, created=False))
     if change.closing is not None:
         return Entry(result=result)
     end = closing_of(workspace, change.facts, commit)
     return Entry(
         result=result, files=closing_file(end), message=f"change {change.id}: was applied\n"
+    )
+
+
+def _failed(workspace: Workspace, facts: ChangeFacts, fault: InvalidInput) -> Entry[Outcome]:
+    """Return the end of a change request whose commit will never hold what it asks for."""
+    end = replace(closing_of(workspace, facts, None), state="failed", reason=one_line(fault))
+    return Entry(
+        result=(facts, _unusable(facts, "has failed", fault)),
+        files=closing_file(end),
+        message=f"change {facts.id}: failed\n",
+    )
+
+
+def _unusable(facts: ChangeFacts, said: str, fault: InvalidInput) -> NotAllowed:
+    return NotAllowed(
+        f"change request {facts.id} {said}: {one_line(fault)}",
+        hint="Ask anew with `gitexp promote`, `gitexp env rollback` or `gitexp env unbind`.",
     )
 
 
@@ -97,16 +134,11 @@ def closing_of(workspace: Workspace, facts: ChangeFacts, commit: ObjectId | None
     )
 
 
-def _planned(tx: Transaction, workspace: Workspace, change: Change, bypass: str | None) -> Plan:
+def _planned(
+    tx: Transaction, workspace: Workspace, change: Change, wanted: Snapshot, bypass: str | None
+) -> Plan:
     """Return the plan that makes live what is asked for, once the guard has let it through."""
     request = change.request
-    try:
-        wanted = wanted_snapshot(workspace, change.facts, reader=tx)
-    except UNREADABLE as exc:
-        raise NotAllowed(
-            f"change request {change.id} cannot be applied: {one_line(exc)}",
-            hint=f"Ask anew, and give this one up with `gitexp change cancel {change.id}`.",
-        ) from exc
     header = find_experiment(workspace, wanted.binding) if wanted.binding.bound else None
     if header is not None:
         refuse_deleted_experiment(header)

@@ -41,7 +41,7 @@ class Changes:
             waiting_for_me: only those that wait for the vote of whoever asks.
         """
         wanted = OPEN if states is None else frozenset(states)
-        return [
+        found = [
             change
             for change in reading.iterate_changes(self._workspace)
             if change.state in wanted
@@ -49,6 +49,8 @@ class Changes:
             and (not mine or reading.is_mine(self._workspace, change))
             and (not waiting_for_me or reading.waits_for(self._workspace, change))
         ]
+        self._workspace.cache.flush()
+        return found
 
     def problems(self) -> dict[str, str]:
         """Return, by name, what stands among the change requests and cannot be read as one."""

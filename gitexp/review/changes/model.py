@@ -61,6 +61,11 @@ class FrozenPolicies:
         found = ((p.name, p.approvals) for p in policies_of(self.documents))
         return {name: rule for name, rule in found if rule is not None and name in self.asking}
 
+    @cached_property
+    def signed(self) -> frozenset[str]:
+        """The names of those that count signed votes alone."""
+        return frozenset(p.name for p in policies_of(self.documents) if p.signed is not None)
+
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> FrozenPolicies:
         """Return what a checked document says; the digest in it is for people to compare."""

@@ -143,13 +143,19 @@ def is_requester(identity: str, facts: ChangeFacts) -> bool:
 
 
 def _is_approved(facts: ChangeFacts, votes: Sequence[Vote], groups: Groups, owner: str) -> bool:
-    """Return whether each policy that asks for approvals has them."""
+    """Return whether each policy that asks for approvals has them.
 
-    def counts(vote: Vote, rule: Approvals) -> bool:
+    Where it asks for signatures, a vote must carry one; whose it is is for the policies to check.
+    """
+    policy = facts.terms.policy
+
+    def counts(vote: Vote, name: str, rule: Approvals) -> bool:
+        if vote.decision != "approve" or (name in policy.signed and vote.signature is None):
+            return False
         own = is_requester(vote.identity, facts) and not rule.self_approval
         return not own and may_approve(rule, vote.identity, owner=owner, groups=groups)
 
     return all(
-        sum(vote.decision == "approve" and counts(vote, rule) for vote in votes) >= rule.count
-        for rule in facts.terms.policy.rules.values()
+        sum(counts(vote, name, rule) for vote in votes) >= rule.count
+        for name, rule in policy.rules.items()
     )

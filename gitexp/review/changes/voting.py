@@ -9,7 +9,6 @@ from gitexp.clock import iso
 from gitexp.errors import Conflict, InvalidInput
 from gitexp.ids import ObjectId
 from gitexp.project.groups import current_groups, same_person
-from gitexp.project.policies import policies_of
 from gitexp.project.workspace import Workspace
 from gitexp.review.changes.branches import remove_branch
 from gitexp.review.changes.ledger import closing_file, vote_file
@@ -114,8 +113,8 @@ def _signed(workspace: Workspace, change: Change, vote: Vote) -> Vote:
     """Return the vote, signed where a policy or `gitexp.sign` asks for that."""
     from gitexp.review.signatures.promotions import seal_vote
 
-    policies = policies_of(change.terms.policy.documents)
-    asked = any(p.signed is not None and p.approvals is not None for p in policies)
+    policy = change.terms.policy
+    asked = any(name in policy.signed for name in policy.rules)
     return replace(vote, signature=seal_vote(workspace, vote.signed_document(), asked=asked))
 
 

@@ -79,6 +79,11 @@ class Team(World):
             self.people[name] = replace(made, guard=guard, surroundings=around)
         return self.people[name]
 
+    def configure(self, name: str, **settings: str) -> None:
+        """Give somebody's clone other Git settings, each `section.key` as `section_key`."""
+        named = {key.replace("_", ".", 1): value for key, value in settings.items()}
+        vars(self.person(name).store)["_config"].update(named)
+
     def changes(self, name: str) -> Changes:
         """Return the change requests in somebody's clone."""
         return Changes(self.person(name))

@@ -18,8 +18,9 @@ from gitexp.errors import (
     RemoteUnavailable,
 )
 from gitexp.experiments.lifecycle import delete, rename
-from gitexp.ids import ObjectId
-from gitexp.review.changes.ledger import changes_at
+from gitexp.ids import ChangeId, ObjectId
+from gitexp.review.changes.ledger import changes_at, request_file
+from gitexp.review.changes.model import FrozenPolicies
 from gitexp.store.transaction import Transaction, transact
 from gitexp.store.trees import tree_of
 from tests.builders import commit_files, set_branch, signature
@@ -268,6 +269,55 @@ def test_a_branch_that_may_not_be_removed_does_no_harm(team: Team) -> None:
     assert team.changes("Ada").apply(change).created
     assert f"change/bot/{change}" in team.branches()
     assert team.state(change) == "applied"
+
+
+def test_one_whose_commit_holds_something_else_fails_for_good(team: Team) -> None:
+    change = team.requested(temperature=0.1)
+    other = ChangeId("20260102-aaaaaaaa")
+    asked = replace(change.request, id=other)
+    policy = replace(asked.opened.policy, asking=())
+    terms = replace(
+        asked.opened, policy=policy, subject=asked.subject(asked.opened.base, policy.digest)
+    )
+    files: dict[str, bytes | None] = {**request_file(replace(asked, opened=terms))}
+    commit_files(team.remote, files, branch="changes/bot")
+    assert team.state(other) == "approved"  # it says that nobody is asked, which judges nothing
+    why = f"commit {change.terms.head[:10]} does not hold what change request {other} asks for"
+    with pytest.raises(NotAllowed) as caught:
+        team.changes("Ada").apply(other)
+    assert caught.value.message == f"change request {other} has failed: {why}"
+    found = team.changes("Ada").get(other)
+    assert found.state == "failed"
+    assert found.closing is not None
+    assert found.closing.reason == why
+    assert team.live() is None
+
+
+def test_one_that_says_that_nobody_is_asked_is_judged_by_the_policies_all_the_same(
+    team: Team,
+) -> None:
+    change = team.requested(temperature=0.1)
+    policy = replace(change.terms.policy, asking=())
+    forged = replace(change.request, opened=replace(change.request.opened, policy=policy))
+    files: dict[str, bytes | None] = {**request_file(forged)}
+    commit_files(team.remote, files, branch="changes/bot")
+    assert team.state(change.id) == "approved"
+    with pytest.raises(ApprovalRequired):
+        team.changes("Mal").apply(change.id)
+    assert team.live() is None
+
+
+def test_one_under_policies_of_its_own_is_stale(team: Team) -> None:
+    change = team.requested(temperature=0.1)
+    policy = FrozenPolicies(commit=None)
+    forged = replace(change.request, opened=replace(change.request.opened, policy=policy))
+    subject = forged.subject(forged.opened.base, policy.digest)
+    forged = replace(forged, opened=replace(forged.opened, subject=subject))
+    files: dict[str, bytes | None] = {**request_file(forged)}
+    commit_files(team.remote, files, branch="changes/bot")
+    assert team.state(change.id) == "stale"
+    with pytest.raises(Conflict, match="the policies"):
+        team.changes("Mal").apply(change.id)
 
 
 # --- merged by a forge ----------------------------------------------------------------------

@@ -125,6 +125,13 @@ def test_each_policy_needs_approvals_of_its_own_people() -> None:
     assert state(facts(asked, eve, vote(asked, BOB)), groups=PEOPLE) == "approved"
 
 
+def test_a_policy_that_asks_for_signatures_counts_votes_that_carry_one() -> None:
+    asked = request(policy=frozen({"name": "p", "signed": True, "approvals": {"count": 1}}))
+    assert state(facts(asked, vote(asked, BOB))) == "pending"
+    signed = vote(asked, BOB, signature="-----BEGIN SSH SIGNATURE-----")
+    assert state(facts(asked, signed)) == "approved"
+
+
 def test_a_policy_that_does_not_apply_asks_for_nothing() -> None:
     policies = replace(frozen(), asking=())
     assert state(facts(request(policy=policies))) == "approved"
