@@ -7,7 +7,7 @@ so only of a branch in which it found nothing at all, so what is wrong is found 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +24,9 @@ from gitexp.store.protocol import Store
 
 _READING = "1"
 """Changes when a check looks at more than before, and so makes earlier outcomes unused."""
+
+_MOST_TIPS = 7
+"""How many commits are remembered up to which a branch was in order: here, there, and before."""
 
 SEE_DOCTOR = "See what can be done with `gitexp doctor`."
 
@@ -127,29 +130,31 @@ class Examination:
         """
         cache, place = self.workspace.cache, f"{check}/{self.workspace.root}/{self._name(branch)}"
         key = f"verified/{_READING}/{place}"
-        if not self.full and cache.get(f"{key}@{branch.tip}"):
+        known: list[str] = [] if self.full else cache.get(key) or []
+        if branch.tip in known:
             return
-        known = None if self.full else cache.get(key)
-        look(branch, self._ancestor(known, branch))
+        look(branch, self._nearest(known, branch))
         # What is wrong with something that two branches share is found for one of them.
         if not any(found.check == check for found in self.findings):
-            cache.put(key, branch.tip)
-            cache.put(f"{key}@{branch.tip}", True)
-        else:
-            cache.drop(f"{key}@{branch.tip}")
+            cache.put(key, [*(cache.get(key) or [])[-_MOST_TIPS:], branch.tip])
 
     def _name(self, branch: Branch) -> str:
         """Return a branch's own name, whichever side it is on."""
         return branch.name.removeprefix(f"{self.workspace.remote_name}/")
 
-    def _ancestor(self, known: str | None, branch: Branch) -> ObjectId | None:
-        if known is None:
-            return None
-        try:
-            commit = ObjectId(known)
-            return commit if self.history.is_ancestor(commit, branch.tip) else None
-        except (MissingObject, DamagedObject, StoreError):
-            return None
+    def _nearest(self, known: Sequence[str], branch: Branch) -> ObjectId | None:
+        """Return the commit among some that a branch holds, and that holds all others it holds."""
+        nearest: ObjectId | None = None
+        for text in known:
+            commit = ObjectId(text)
+            try:
+                if self.history.is_ancestor(commit, branch.tip) and (
+                    nearest is None or self.history.is_ancestor(nearest, commit)
+                ):
+                    nearest = commit
+            except StoreError:
+                continue  # it is not here any more
+        return nearest
 
     def commits(self, branch: Branch, since: ObjectId | None) -> list[ObjectId]:
         """Return the commits of a branch that are not part of an earlier one, parents first.

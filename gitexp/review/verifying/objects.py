@@ -55,12 +55,24 @@ class _Reader:
         with self._look.reading("objects", object=commit, **where):
             links = tree_and_parents(self._look.store.read(commit, limit=MAX_TREE_BYTES))
             self._look.looked_at["commits"] += 1
-            self._tree(links.tree, where, "", 0)
-            waiting.extend(self._look.history.parents(commit))
+            parents = self._look.history.parents(commit)
+            before = self._tree_of(parents[0]) if parents else None
+            self._tree(links.tree, before, where, "")
+            waiting.extend(parents)
 
-    def _tree(self, tree: TreeId, where: dict[str, Any], path: str, depth: int) -> None:
+    def _tree_of(self, commit: ObjectId) -> TreeId | None:
+        """Return the tree of a parent; None where it cannot be read, which is told elsewhere."""
+        try:
+            return tree_and_parents(self._look.store.read(commit, limit=MAX_TREE_BYTES)).tree
+        except READ_ERRORS:
+            return None
+
+    def _tree(
+        self, tree: TreeId, before: TreeId | None, where: dict[str, Any], path: str, depth: int = 0
+    ) -> None:
+        """Read what a directory holds that it did not hold before."""
         tree_id = ObjectId(tree)
-        if tree_id in self._seen or depth > MAX_TREE_DEPTH:
+        if tree == before or tree_id in self._seen or depth > MAX_TREE_DEPTH:
             return
         self._seen.add(tree_id)
         if self._left_out(tree_id):
@@ -69,12 +81,25 @@ class _Reader:
         with self._look.reading("objects", **where, path=path, object=tree_id):
             entries = read_tree(self._look.store, tree)
             self._look.looked_at["objects"] += 1
+        known = self._known(before)
         for entry in entries:
+            was = known.get(entry.name)
+            if was == entry:
+                continue
             below = f"{path}/{entry.name}" if path else entry.name
             if entry.is_tree:
-                self._tree(TreeId(entry.id), where, below, depth + 1)
+                inside = TreeId(was.id) if was is not None and was.is_tree else None
+                self._tree(TreeId(entry.id), inside, where, below, depth + 1)
             elif entry.mode != MODE_GITLINK:
                 self._blob(entry.id, where, below)
+
+    def _known(self, tree: TreeId | None) -> dict[str, TreeEntry]:
+        if tree is None or self._left_out(ObjectId(tree)):
+            return {}
+        try:
+            return {entry.name: entry for entry in read_tree(self._look.store, tree)}
+        except READ_ERRORS:
+            return {}
 
     def _blob(self, blob: ObjectId, where: dict[str, Any], path: str) -> None:
         if blob in self._seen or self._left_out(blob):
