@@ -1,12 +1,13 @@
 """Completion for shells: the scripts, and the names that fit at a place in a command line.
 
-Names come from references and directories alone, so that a key press costs little, and nothing
-that goes wrong on the way is ever shown: no names are offered then.
+Names come from references and directories, so that a key press costs little; only where a project
+has groups are headers read. Nothing that goes wrong on the way is ever shown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,7 +129,8 @@ def _directory(context: click.Context) -> Path:
 
 
 def _experiment_names(directory: Path) -> set[str]:
-    return _names_in_refs(directory, "exp") | _names_in_files(directory)
+    names = _names_in_refs(directory, "exp") | _names_in_files(directory)
+    return names - _hidden_experiments(directory)
 
 
 def _environment_names(directory: Path) -> set[str]:
@@ -151,6 +153,26 @@ def _names_in_files(directory: Path) -> set[str]:
             headers = parent.glob("experiments/*/experiment.yaml")
             return {header.parent.name for header in headers}
     return set()
+
+
+def _hidden_experiments(directory: Path) -> set[str]:
+    """Return the names of the experiments that others alone may read, as far as that is known."""
+    from gitexp.errors import GitexpError
+    from gitexp.experiments.namesakes import known_experiments
+    from gitexp.experiments.permissions import readable
+    from gitexp.opening import open_workspace
+    from gitexp.project.groups import current_groups
+    from gitexp.surroundings import Surroundings
+
+    around = replace(Surroundings.of_process(), directory=directory)
+    try:
+        workspace = open_workspace(directory, project=None, surroundings=around, lenient=True)
+        if not current_groups(workspace):
+            return set()
+        is_readable = readable(workspace)
+        return {home.name for home, _ in known_experiments(workspace) if not is_readable(home)}
+    except GitexpError:
+        return set()
 
 
 def _declared_environments(directory: Path) -> set[str]:

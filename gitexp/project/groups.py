@@ -298,4 +298,9 @@ def current_groups(workspace: Workspace, *, reader: Store | None = None) -> Grou
     """
     store = reader or workspace.store
     tip = shared_trunk(workspace, reader=store)
-    return groups_at(workspace, tree_of(store, tip), reader=store) if tip else NO_GROUPS
+    if tip is None:
+        return NO_GROUPS
+    return workspace.cache.memo(
+        f"current-groups/{workspace.root}/{tip}",
+        lambda: groups_at(workspace, tree_of(store, tip), reader=store),
+    )

@@ -94,3 +94,18 @@ def test_an_unknown_group_is_named(project: Path, gitexp: Run) -> None:
         1,
         "error: no group 'poets' in project 'bot'",
     )
+
+
+def test_completion_offers_nothing_that_others_alone_may_read(
+    project: Path, gitexp: Run, process: Run
+) -> None:
+    file = project / "gitexp.yaml"
+    file.write_text(file.read_text().replace("id: bot\n", "id: bot\n\ngroup: leads\n"))
+    git("commit", "--quiet", "-am", "owned", directory=project)
+    gitexp("group", "create", "leads").ok()
+    gitexp("experiment", "create", "tone").ok()
+    shared_trunk(project)
+    asked = {"_GITEXP_COMPLETE": "bash_complete", "COMP_WORDS": "gitexp show ", "COMP_CWORD": "2"}
+    assert process(env=asked).out == "plain,tone\n"
+    git("config", "user.email", "eve@example.org", directory=project)
+    assert process(env=asked).out.strip() == ""

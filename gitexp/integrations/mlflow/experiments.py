@@ -13,7 +13,7 @@ from mlflow.utils.uri import append_to_uri_path
 
 from gitexp.errors import AlreadyExists, NotFound, StoreError
 from gitexp.experiments import lifecycle
-from gitexp.experiments.catalog import known_experiments
+from gitexp.experiments.catalog import visible_experiments
 from gitexp.experiments.headers import Header, header_at
 from gitexp.experiments.homes import Home
 from gitexp.experiments.lifecycle import NewExperiment
@@ -26,6 +26,7 @@ from gitexp.integrations.mlflow.experiment_tags import (
 )
 from gitexp.integrations.mlflow.moments import millis_of
 from gitexp.integrations.mlflow.refusals import invalid, missing
+from gitexp.project.groups import shared_trunk
 from gitexp.project.workspace import Workspace
 from gitexp.store.history import first_parent
 from gitexp.store.trees import read_commit
@@ -118,7 +119,7 @@ class Experiments:
         state = self._state()
         seen, found = self._listed
         if seen != state:
-            found = _numbered(known_experiments(self._workspace))
+            found = _numbered(visible_experiments(self._workspace))
             with self._lock:
                 self._listed = (state, found)
         if names.DEFAULT_NUMBER in found:
@@ -133,6 +134,7 @@ class Experiments:
             workspace.store.refs(own),
             workspace.store.refs(workspace.tracking(own)),
             workspace.trunk_tip(),
+            shared_trunk(workspace),
         )
 
     def _unborn_default(self) -> Known:

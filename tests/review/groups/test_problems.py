@@ -49,6 +49,7 @@ def test_unknown_groups_are_named_where_they_stand(workspace: Workspace) -> None
             "      - signed: {groups: [signers]}",
         ),
         "groups/research.yaml": ADMIN,
+        "allowed_signers": b"ada@example.org ssh-ed25519 AAAA\n",
         "experiments/tone/experiment.yaml": HEADER + b"poets\n",
     }
     assert problems(workspace, files) == [
