@@ -62,6 +62,63 @@ def open_workspace(
     return _workspace(store, cache, "" if root == "." else root, found, definition, surroundings)
 
 
+def open_by_trunk(
+    directory: Path,
+    trunk: str,
+    *,
+    remote: str = "origin",
+    project: str | None = None,
+    surroundings: Surroundings,
+) -> Workspace:
+    """Return a project as the trunk of the shared remote defines it, whatever is checked out.
+
+    The trunk is fetched where it is not here. Nothing of the working tree is read.
+
+    Args:
+        project: its id; needed where the trunk holds several, and the directory is in none.
+
+    Raises:
+        NotFound: there is no repository or no such trunk, or no such project on it.
+        InvalidInput: it is not known which of several projects is meant.
+        MissingObject: the trunk is not in this clone and cannot be fetched.
+    """
+    from dataclasses import replace
+
+    from gitexp.review.reporting.points import find_commit
+
+    store = DiskStore.discover(directory, environ=surroundings.environ)
+    cache = DerivedCache(store.private_dir)
+    names = {"id": "", "trunk": trunk, "remote": remote}
+    bare = _workspace(store, cache, "", None, names, surroundings)
+    tip = find_commit(bare, f"{remote}/{trunk}" if bare.has_remote else bare.trunk_ref)
+    found, broken = definitions(store, cache, tip)
+    if broken:
+        raise broken[0]
+    root = _root_at(directory, store, found, project)
+    return replace(bare, root=root, project_id=Name(found[root]["id"]))
+
+
+def _root_at(
+    directory: Path, store: DiskStore, found: Mapping[str, Mapping[str, Any]], wanted: str | None
+) -> str:
+    """Return the directory of the project that is meant, by its id or by where somebody stands."""
+    fitting = [root for root, data in found.items() if wanted in (None, data["id"])]
+    if wanted is None and store.worktree is not None:
+        here = directory.resolve().relative_to(store.worktree.resolve())
+        around = {"" if p == Path() else p.as_posix() for p in (here, *here.parents)}
+        inside = sorted((root for root in fitting if root in around), key=len)
+        fitting = inside[-1:] or fitting
+    if len(fitting) == 1:
+        return fitting[0]
+    ids = ", ".join(sorted(data["id"] for data in found.values()))
+    if not fitting:
+        raise NotFound(
+            f"the trunk holds no project{f' {wanted!r}' if wanted else ''}",
+            hint=f"It holds {ids}." if ids else _PUSH_HINT,
+        )
+    raise InvalidInput(f"the trunk holds several projects: {ids}", hint="Name one: `--project ID`.")
+
+
 def _workspace(
     store: DiskStore,
     cache: DerivedCache,

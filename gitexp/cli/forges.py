@@ -19,6 +19,7 @@ from gitexp.errors import InvalidInput
 
 if TYPE_CHECKING:
     from gitexp.integrations.forges.comments import Forge, ForgeName, Place
+    from gitexp.project.workspace import Workspace
     from gitexp.review.reporting.report import Report
 
 FORGES = ("github", "gitlab", "gitea")
@@ -178,6 +179,32 @@ def _number_in_event(path: str) -> int | None:
     return number if type(number) is int else None
 
 
+def project_of(session: Session, trunk: str | None, project: str | None) -> Workspace:
+    """Return the project that a change is of: as a trunk defines it, else as it is checked out."""
+    if trunk is None and project is None:
+        return session.repository.workspace
+    if trunk is None:
+        raise UsageFault(
+            "--project is for projects of a trunk that is named", hint="Add `--trunk main`."
+        )
+    from gitexp.opening import open_by_trunk
+
+    session.refuse_another_repository(session.directory)
+    return open_by_trunk(
+        session.directory, trunk, project=project, surroundings=session.surroundings
+    )
+
+
+TRUNK_OPTIONS = (
+    click.option(
+        "--trunk",
+        metavar="BRANCH",
+        help="Take definition, policies and groups from this branch of the shared remote",
+    ),
+    click.option("--project", metavar="ID", help="Name the project, where a trunk holds several"),
+)
+
+
 def keep(session: Session, options: ForgeOptions, report: Report, limit: int) -> None:
     """Keep a report as a comment, and say what became of it."""
     from gitexp.integrations.forges.comments import keep_comment
@@ -192,13 +219,13 @@ def keep(session: Session, options: ForgeOptions, report: Report, limit: int) ->
 
 
 def comment_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of a comment, and its function `ForgeOptions`."""
-    return _with_options(function, (_COMMENT, *_PLACE, _AUTHOR))
+    """Give a command the options of trunk and comment, and its function `ForgeOptions`."""
+    return _with_options(function, (*TRUNK_OPTIONS, _COMMENT, *_PLACE, _AUTHOR))
 
 
 def review_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of reviews on a forge, and its function `ForgeOptions`."""
-    return _with_options(function, (_REVIEWS, *_PLACE))
+    """Give a command the options of trunk and reviews, and its function `ForgeOptions`."""
+    return _with_options(function, (*TRUNK_OPTIONS, _REVIEWS, *_PLACE))
 
 
 def _with_options(
@@ -206,7 +233,7 @@ def _with_options(
 ) -> Callable[..., None]:
     @functools.wraps(function)
     def with_forge(
-        *,
+        *leading: Any,
         forge: ForgeName | None,
         api: str | None,
         repository: str | None,
@@ -223,7 +250,7 @@ def _with_options(
             variable=token_variable,
             author=author,
         )
-        function(given, **arguments)
+        function(*leading, given, **arguments)
 
     for option in reversed(options):
         with_forge = option(with_forge)

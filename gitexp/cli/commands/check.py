@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitexp.cli.failures import AnswerIsNo
-from gitexp.cli.forges import ForgeOptions, review_options
+from gitexp.cli.forges import ForgeOptions, project_of, review_options
 from gitexp.cli.groups import command
 from gitexp.cli.output import Output, output_options
 from gitexp.cli.tables import Column, Table
@@ -36,10 +36,9 @@ _COLUMNS = (
     "--head", default="HEAD", metavar="REV", help="Say what would be merged  [default: HEAD]"
 )
 @click.option("--branch", metavar="BRANCH", help="Name the base's branch, where it is a commit")
-@click.option("--trunk", metavar="BRANCH", help="Take the rules from this branch")
 @click.option("--actor", default="", metavar="USER", help="Name who asks, as the forge knows them")
-@review_options
 @output_options
+@review_options
 def check_command(
     output: Output,
     options: ForgeOptions,
@@ -47,6 +46,7 @@ def check_command(
     head: str,
     branch: str | None,
     trunk: str | None,
+    project: str | None,
     actor: str,
 ) -> None:
     """Check in CI what a merge would move, by the rules of the server's hook
@@ -59,7 +59,7 @@ def check_command(
 
     session = output.session
     options.check(session, "--reviews")
-    repository = session.repository
+    workspace = project_of(session, trunk, project)
     question = Question(
         base=base,
         head=head,
@@ -68,8 +68,8 @@ def check_command(
         actor=actor,
         reviews=_reviews(output, options),
     )
-    report = check(repository.workspace, question)
-    repository.flush()
+    report = check(workspace, question)
+    workspace.cache.flush()
     _show(output, report)
     if not report.allowed:
         raise AnswerIsNo

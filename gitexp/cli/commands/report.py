@@ -9,7 +9,7 @@ import click
 
 from gitexp.cli.annotations import annotate
 from gitexp.cli.files import read_bounded, write_whole
-from gitexp.cli.forges import ForgeOptions, comment_options, keep
+from gitexp.cli.forges import ForgeOptions, comment_options, keep, project_of
 from gitexp.cli.groups import UsageFault, command
 from gitexp.cli.plain import json_text
 from gitexp.cli.safety import visible
@@ -58,9 +58,6 @@ _LIMIT = 50
     help=f"Show at most N rows of a table  [default: {_LIMIT}]",
 )
 @click.option(
-    "--trunk", metavar="BRANCH", help="Take definition, policies and groups from this branch"
-)
-@click.option(
     "--fetch/--no-fetch",
     default=None,
     help="Fetch first, or never  [default: what a shallow clone lacks]",
@@ -104,6 +101,7 @@ def _report(
     head: str | None,
     file: str | None,
     trunk: str | None,
+    project: str | None,
     fetch: bool | None,
     results: bool,
 ) -> Report:
@@ -119,12 +117,12 @@ def _report(
     from gitexp.review.reporting.building import build
     from gitexp.review.reporting.work import Request
 
-    repository = session.repository
+    workspace = project_of(session, trunk, project)
     request = Request(
         base=base or "", head=head or "HEAD", trunk=trunk, fetch=fetch, results=results
     )
-    report = build(repository.workspace, request)
-    repository.flush()
+    report = build(workspace, request)
+    workspace.cache.flush()
     return report
 
 

@@ -34,6 +34,7 @@ from gitexp.review.reporting.building import trusting
 from gitexp.review.reporting.points import find_points
 from gitexp.review.validating import validate
 from gitexp.store.history import merge_base
+from gitexp.store.refnames import ref_name_fault
 from gitexp.store.trees import read_commit, tree_of
 
 
@@ -109,6 +110,8 @@ def check(workspace: Workspace, question: Question) -> CheckReport:
     points = find_points(workspace, question.base, question.head, fetch=workspace.has_remote)
     trusted = trusting(workspace, points.base, question.trunk)
     branch = question.branch or branch_named(trusted, question.base)
+    if fault := ref_name_fault(layout.BRANCHES + branch):
+        raise InvalidInput(f"{branch!r} is no name of a branch: {fault}")
     kind: RefKind = "other"
     try:
         place = place_of(layout.BRANCHES + branch, [trusted.trunk])

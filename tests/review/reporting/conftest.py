@@ -206,6 +206,8 @@ def world(tmp_path: Path) -> World:
     (made.clone / "gitexp.yaml").write_text(without, encoding="utf-8")
     (made.clone / "groups").mkdir()
     (made.clone / "groups" / "leads.yaml").write_text(LEADS, encoding="utf-8")
+    (made.clone / "datasets").mkdir()
+    (made.clone / "datasets" / "golden.jsonl").write_text('{"id": "s0", "input": "x"}\n')
     made.git("add", "--all")
     made.git("commit", "--quiet", "--message=slots")
     made.git("remote", "add", "origin", "../shared.git")

@@ -121,10 +121,10 @@ def test_problems_of_the_head_are_shown_and_those_of_the_base_are_counted(world:
     text = markdown(report)
     assert "### What is wrong" in text
     assert "`experiments/tone/parameters.yaml:1`" in text
-    world.branch("worse", {"datasets/golden.jsonl": "[]\n"}, start="bad")
+    world.branch("worse", {"datasets/other.jsonl": "[]\n"}, start="bad")
     later = made(world, "bad", "worse")
     assert later.validity.old == 2
-    assert {p.file for p in later.validity.problems} == {"datasets/golden.jsonl"}
+    assert {p.file for p in later.validity.problems} == {"datasets/other.jsonl"}
 
 
 def test_a_definition_that_cannot_be_read_is_reported(world: World) -> None:
