@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from gitexp.clock import iso
+from gitexp.clock import iso, parse_iso
 
 Kind = Literal[
     "save", "header", "lifecycle", "share", "run", "promotion", "change", "approval", "project"
@@ -50,6 +50,11 @@ class Event:
     change: str | None = None
     commit: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Event:
+        """Return the event that `to_dict` gave."""
+        return cls(**{**data, "at": parse_iso(data["at"])})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the event as JSON data."""

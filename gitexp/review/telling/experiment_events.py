@@ -47,16 +47,65 @@ class ExperimentStory:
 
 
 def story_of(workspace: Workspace, home: Home) -> ExperimentStory:
-    """Return the events of an experiment, as far as this clone knows them."""
+    """Return the events of an experiment, as far as this clone knows them.
+
+    What follows from commits alone is kept by the tip.
+    """
+    cache = workspace.cache
+    start = f"story/1/{workspace.root}/{home.name}"
+    known = cache.get(f"{start}/{home.tip}")
+    found = _Written.from_json(known) if known is not None else _written(workspace, home)
+    if known is None and not found.cut:
+        if (last := cache.get(f"{start}-tip")) is not None:
+            cache.drop(f"{start}/{last}")
+        cache.put(f"{start}/{home.tip}", found.to_json())
+        cache.put(f"{start}-tip", home.tip)
+    return ExperimentStory(
+        saves=found.events,
+        pushes=tuple(_pushes(workspace, home)),
+        versions=found.versions,
+        names=found.names,
+        cut=found.cut,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Written:
+    """What the commits of an experiment say."""
+
+    events: tuple[Event, ...]
+    versions: frozenset[ObjectId]
+    names: frozenset[str]
+    cut: bool = False
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> _Written:
+        """Return what `to_json` gave."""
+        return cls(
+            events=tuple(map(Event.from_dict, data["events"])),
+            versions=frozenset(data["versions"]),
+            names=frozenset(data["names"]),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON value for the cache."""
+        return {
+            "events": [event.to_dict() for event in self.events],
+            "versions": sorted(self.versions),
+            "names": sorted(self.names),
+        }
+
+
+def _written(workspace: Workspace, home: Home) -> _Written:
+    """Return what the commits of an experiment say."""
     line = lineage(workspace, home.tip, home.name, tolerate_shallow=True)
     versions = versions_of(workspace, line)
     found = {version.version: [_save(home, version)] for version in versions}
     for change in _told_headers(line):
         found.setdefault(change.commit, [])[:0] = _header_events(workspace, home, change)
     events = (event for commit in line.order for event in found.get(commit, ()))
-    return ExperimentStory(
-        saves=tuple(events),
-        pushes=tuple(_pushes(workspace, home)),
+    return _Written(
+        events=tuple(events),
         versions=frozenset(version.version for version in versions),
         names=frozenset([home.name, *(change.name for change in line.headers)]),
         cut=line.cut,

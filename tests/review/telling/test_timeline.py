@@ -352,3 +352,13 @@ def test_a_merge_under_a_former_name_is_told_under_the_present_one(ada: Workspac
     story = told(ada, experiment="basket")
     assert "share merge" in brief(story)
     assert {event.experiment for event in story.events} == {"basket"}
+
+
+def test_what_was_kept_of_a_story_tells_the_same(ada: Workspace) -> None:
+    promoted(ada, temperature=0.1)
+    first = told(ada)
+    assert told(ada).to_dict() == first.to_dict()
+    saved(ada, temperature=0.2)
+    again = told(ada)
+    assert len(again.events) == len(first.events) + 1
+    assert again.events[1:] == first.events
