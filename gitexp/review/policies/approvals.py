@@ -9,7 +9,7 @@ from gitexp.project.policies import Approvals, Policy
 from gitexp.review.policies.facts import SKEW, Ballot, Evidence, Vote
 from gitexp.review.policies.judgements import Outcome, Requirement
 from gitexp.review.policies.moves import Move
-from gitexp.review.policies.wording import people_text
+from gitexp.review.policies.wording import in_one_line, people_text
 
 
 def may_approve(rule: Approvals, identity: str, *, owner: str, groups: Groups) -> bool:
@@ -46,7 +46,7 @@ def _outcome(
     rule: Approvals, ballot: Ballot | None, given: Sequence[str], rejected: Vote | None
 ) -> tuple[Outcome, str]:
     if rejected is not None:
-        return "refused", f"rejected by {rejected.by}: {rejected.reason}"
+        return "refused", f"rejected by {rejected.by}: {in_one_line(rejected.reason)}"
     if ballot is not None and ballot.closed:
         return "refused", f"the change request is {ballot.closed}"
     text = f"{len(given)} of {_count(rule.count)} given"

@@ -54,8 +54,17 @@ def guard(tx: Transaction, workspace: Workspace, proposal: Proposal) -> Binding:
     binding = case.decided(proposal.move.bypass)
     judgement = case.judged(binding)
     if judgement.verdict != "allowed":
-        raise refusal(judgement, case.move(binding))
+        raise refusal(_but_for_signing(judgement), case.move(binding))
     return binding
+
+
+def _but_for_signing(judgement: Judgement) -> Judgement:
+    """Return a judgement without the signature that is made once nothing else is missing."""
+    unsigned = [r for r in judgement.missing if r.kind == "signed"]
+    if len(unsigned) == len(judgement.unmet):
+        return judgement
+    kept = tuple(r for r in judgement.requirements if r not in unsigned)
+    return replace(judgement, requirements=kept)
 
 
 def sealed(tx: Transaction, workspace: Workspace, proposal: Proposal) -> Binding:

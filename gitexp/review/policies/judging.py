@@ -29,7 +29,7 @@ from gitexp.review.policies.moves import Move as Move
 from gitexp.review.policies.moves import policy_digest as policy_digest
 from gitexp.review.policies.moves import subject_of as subject_of
 from gitexp.review.policies.windows import frozen_until
-from gitexp.review.policies.wording import duration_text, people_text
+from gitexp.review.policies.wording import duration_text, in_one_line, people_text
 from gitexp.review.signatures.answers import Answer, Verified
 
 _MOVING: Role = "write"
@@ -117,7 +117,7 @@ def _bypassed(policy: Policy, move: Move, evidence: Evidence) -> Requirement:
     who = evidence.groups.people(policy.bypass.groups, policy.bypass.users, role=_MOVING)
     if may_pass_over(policy, move, evidence):
         reason = move.after.bypass.reason if move.after.bypass else ""
-        text = f"passed over by {move.actor.identity}: {reason}"
+        text = f"passed over by {move.actor.identity}: {in_one_line(reason)}"
         return _requirement(policy, "bypassed", "met", text)
     allowed = people_text(policy.bypass) or "nobody"
     text = f"{move.actor.identity} may not pass it over, only {allowed} may"
@@ -131,7 +131,7 @@ def _frozen(policy: Policy, evidence: Evidence) -> Iterator[Requirement]:
         until = frozen_until(window, evidence.now)
         if until is not None:
             end = f"until {iso(until)}" if until.year < 9999 else "without an end"
-            why = f" ({window.reason})" if window.reason else ""
+            why = f" ({in_one_line(window.reason)})" if window.reason else ""
             yield _requirement(policy, "frozen", "missing", f"nothing may move {end}{why}")
     if policy.frozen and all(frozen_until(w, evidence.now) is None for w in policy.frozen):
         yield _requirement(policy, "frozen", "met", "no frozen window is open")

@@ -31,3 +31,8 @@ def either(names: Sequence[str]) -> str:
     """Return names as one of which somebody is meant: `a, b or c`."""
     *others, last = [*names] or [""]
     return f"{', '.join(others)} or {last}" if others else last
+
+
+def in_one_line(text: str) -> str:
+    """Return somebody's words in one line."""
+    return " ".join(text.split())

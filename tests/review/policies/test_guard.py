@@ -391,6 +391,25 @@ def test_a_promotion_is_signed_where_a_policy_asks_for_it(reviewed: Reviewed, ke
     assert unsigned.signature is None
 
 
+def test_a_signature_is_made_last_and_not_complained_about_before(
+    reviewed: Reviewed, key: Path
+) -> None:
+    team = allowing(reviewed, key, f"{SIGNED}\n{ORDERED}")
+    version = team.shared(temperature=0.2)
+    assert refused(team).splitlines()[1:] == ["tried: these values were never live in staging"]
+    judgement = team.person("Ada").environments.check("production", "tone")
+    assert judgement is not None
+    assert [(r.outcome, r.text) for r in judgement.requirements] == [
+        ("met", "the promotion is signed with your key when it is carried out"),
+        ("missing", "these values were never live in staging"),
+    ]
+    ada = team.person("Ada")
+    ada.environments.promote("tone", "staging")
+    team.clock.on(hours=24)
+    binding = ada.environments.promote("tone", "production")
+    assert (binding.version, binding.signature is not None) == (version.version, True)
+
+
 def test_a_signature_of_somebody_else_does_not_help(reviewed: Reviewed, key: Path) -> None:
     team = allowing(reviewed, key, SIGNED)
     team.shared(temperature=0.2)

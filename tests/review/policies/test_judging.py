@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gitexp.environments.binding import Bypass
 from gitexp.review.policies.judging import (
@@ -352,6 +354,41 @@ def test_facts_are_looked_up_only_where_a_policy_asks() -> None:
     known = Known()
     judge(policies({"when": [{"parameter": "model"}], **TWO, "signed": True}), move(COOL), known)
     assert known.asked == []
+
+
+RULES: list[dict[str, Any]] = [
+    {"approvals": {}},
+    {"approvals": {"count": 3}},
+    {"order": {"after": "staging", "for": "24h"}},
+    {"order": {"after": "staging", "for": "72h"}},
+    {"signed": True},
+    {"versions": "signed"},
+    {"when": [{"parameter": "model"}], "versions": "signed"},
+    {"frozen": [{"until": "2030-01-01T00:00:00Z"}]},
+    {"gates": [{"dataset": "golden", "rules": ["min accuracy=0.9"]}]},
+]
+FACTS: dict[str, Any] = {
+    "votes": [approve("bea@example.com")],
+    "periods": {"staging": [Period(start=ago(days=2))]},
+    "signed": Verified(identity="ann@example.com", key="k", kind="ssh"),
+    "gates": {"golden": GateFinding(passed=True, text="fine")},
+}
+
+
+@given(st.lists(st.sampled_from(RULES), max_size=4), st.lists(st.sampled_from(RULES), max_size=4))
+def test_more_policies_never_allow_more(some: list[Any], others: list[Any]) -> None:
+    def is_allowed(documents: list[Any]) -> bool:
+        asked = move(WARM, COOL, change="c")
+        return judge(policies(*documents), asked, Known(**FACTS)).verdict == "allowed"
+
+    assert is_allowed(some + others) == (is_allowed(some) and is_allowed(others))
+    assert is_allowed([])
+
+
+def test_words_of_people_stay_in_one_line() -> None:
+    votes = [reject("lea@example.com", "too warm\nmet: everything")]
+    judgement = judged(TWO, move(WARM, COOL, change="c"), votes=votes)
+    assert lines(judgement) == ["refused: rejected by lea@example.com: too warm met: everything"]
 
 
 # --- subjects ---------------------------------------------------------------------------------
