@@ -16,6 +16,7 @@ from gitexp.cli.failures import Terminated, report
 from gitexp.cli.groups import LazyGroup, group
 from gitexp.cli.session import Session
 from gitexp.cli.terminal import OutputClosed, prepare_streams, write_out
+from gitexp.errors import NotFound
 
 COMPLETION_VARIABLE = "_GITEXP_COMPLETE"
 
@@ -63,6 +64,8 @@ def _print_version(context: click.Context, parameter: click.Parameter, wanted: b
 @click.pass_context
 def cli(context: click.Context, directory: str | None, pager: bool) -> None:
     """Keep experiments, parameter versions, environments and runs in Git"""
+    if directory is not None and not os.path.isdir(directory):
+        raise NotFound(f"{directory!r} is no directory", hint="Name one that is there.")
     context.obj = Session.of_process(directory)
     context.obj.paging = pager
     if context.invoked_subcommand is None:

@@ -235,4 +235,4 @@ def test_a_closed_standard_input_is_an_error(option: str, tone: list[str]) -> No
 def test_a_directory_that_is_not_there_is_an_error(gitexp: Run) -> None:
     result = gitexp("-C", "nowhere", "status")
     assert (result.code, result.out) == (1, "")
-    assert result.err.startswith("error: ")
+    assert result.err == "error: 'nowhere' is no directory\nhint: Name one that is there.\n"

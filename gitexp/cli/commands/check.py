@@ -49,11 +49,11 @@ def check_command(
     project: str | None,
     actor: str,
 ) -> None:
-    """Check in CI what a merge would move, by the rules of the server's hook
+    """Check in CI what a merge would move
 
-    For forges that run no hooks: make it a check that is required before a merge. The rules are
-    those of the trunk of the shared remote, whatever the change says. Exits with 3 when the merge
-    is not allowed.
+    For forges that run no hooks: make it a check that is required before a merge. It judges as the
+    hook of a server does, by the rules of the trunk of the shared remote, whatever the change
+    says. Exits with 3 when the merge is not allowed.
     """
     from gitexp.review.checking.checking import Question, check
 
