@@ -19,7 +19,6 @@ from gitexp.project.workspace import Workspace
 from gitexp.review.changes.branches import current_ledger
 from gitexp.review.telling import environment_events, experiment_events
 from gitexp.review.telling.events import KINDS, Event, Kind, Line, newest_first
-from gitexp.review.telling.run_events import run_events
 from gitexp.review.telling.trunk_events import MOST_COMMITS, trunk_story
 
 _OF_EXPERIMENTS: frozenset[Kind] = frozenset(["save", "header", "lifecycle", "share"])
@@ -181,6 +180,8 @@ class _Teller:
         return story.events
 
     def _runs(self, known: list[Known]) -> Line:
+        from gitexp.review.telling.run_events import run_events
+
         query = self.query
         alone = query.experiment is not None
         found = run_events(
