@@ -12,14 +12,15 @@ from gitexp.documents import layout
 from gitexp.documents.problems import shell_word
 from gitexp.errors import AlreadyExists, InvalidInput, NotFound
 from gitexp.ids import parse_name
-from gitexp.opening import checked_definition, definition_bytes
+from gitexp.opening import checked_definition, commit_signing, definition_bytes
 from gitexp.project.definition import DEFAULT_TRUNK, Project
 from gitexp.project.finding import project_ids
 from gitexp.project.workspace import signature_of
 from gitexp.store.cache import DerivedCache
 from gitexp.store.disk import DiskStore
-from gitexp.store.gitconfig import GitConfig, Place
+from gitexp.store.gitconfig import GitConfig, Place, parse_bool
 from gitexp.store.model import Signature
+from gitexp.store.signing import Sign
 from gitexp.store.transaction import Transaction, transact
 from gitexp.store.trees import entry_at, tree_of
 from gitexp.surroundings import Surroundings
@@ -66,7 +67,9 @@ def init_project(
     made = store or DiskStore.init(
         directory, branch=start.trunk(content), environ=surroundings.environ
     )
-    _commit_file(made, start.inside, content, signature)
+    wanted = parse_bool(made.config("commit.gpgsign") or "", False)
+    sign = commit_signing(made, surroundings) if wanted else None
+    _commit_file(made, start.inside, content, signature, sign=sign)
     return True
 
 
@@ -213,7 +216,9 @@ class _Start:
                 )
 
 
-def _commit_file(store: DiskStore, path: str, content: bytes, signature: Signature) -> None:
+def _commit_file(
+    store: DiskStore, path: str, content: bytes, signature: Signature, *, sign: Sign | None
+) -> None:
     """Commit one file on the current branch; index and working tree follow."""
 
     def work(tx: Transaction) -> None:
@@ -224,6 +229,7 @@ def _commit_file(store: DiskStore, path: str, content: bytes, signature: Signatu
             parents=[head.commit] if head.commit else [],
             message="gitexp: new project",
             author=signature,
+            sign=sign,
         )
         ref = f"refs/heads/{head.branch}"
         tx.set_ref(ref, old=head.commit, new=commit, message="gitexp init")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitexp.documents import layout
 from gitexp.documents.problems import shell_word
-from gitexp.errors import InvalidInput, NotFound
+from gitexp.errors import GitexpError, InvalidInput, NotFound
 from gitexp.ids import Name, ObjectId
 from gitexp.store.cache import DerivedCache
 from gitexp.store.model import Signature
@@ -99,14 +100,30 @@ class Workspace:
         """
         return signature_of(self.store.config, self.surroundings)
 
-    def commit_sign(self) -> Sign | None:
-        """Return what signs the commits of saves, None where `commit.gpgSign` does not ask."""
+    def commit_sign(self, *, needed: bool = True) -> Sign | None:
+        """Return what signs commits, None where `commit.gpgSign` does not ask for it.
+
+        Args:
+            needed: whether a commit that cannot be signed is an error; else it is made without
+                a signature, with a notice.
+        """
         wanted = self.sign is not None and self.store.config("commit.gpgsign")
         if not wanted:
             return None
         from gitexp.store.gitconfig import parse_bool
 
-        return self.sign if parse_bool(wanted, False) else None
+        if self.sign is None or not parse_bool(wanted, False):
+            return None
+        notice = self.surroundings.notice
+        return self.sign if needed else partial(_signed_if_possible, self.sign, notice)
+
+
+def _signed_if_possible(sign: Sign, notice: Callable[[str], None], data: bytes) -> bytes | None:
+    try:
+        return sign(data)
+    except GitexpError as exc:
+        notice(f"a commit could not be signed: {exc.message}")
+        return None
 
 
 def signature_of(config: Callable[[str], str | None], surroundings: Surroundings) -> Signature:

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from gitexp.errors import InvalidInput
 from gitexp.store.model import RawObject
 
-Sign = Callable[[bytes], bytes]
-"""Returns the armored signature of some bytes."""
+Sign = Callable[[bytes], "bytes | None"]
+"""Returns the armored signature of some bytes, None to leave them unsigned."""
 
 _ALL = b"gpgsig"
 

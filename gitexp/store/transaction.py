@@ -128,8 +128,9 @@ class Transaction:
             committer=committer or author,
             message=message,
         )
-        if sign is not None:
-            data = with_signature(data, sign(data), hash_length=self.hash_length)
+        signature = sign(data) if sign is not None else None
+        if signature is not None:
+            data = with_signature(data, signature, hash_length=self.hash_length)
         return self.add("commit", data)
 
     def set_ref(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -169,6 +170,31 @@ def test_a_key_that_cannot_be_used_saves_nothing(tmp_path: Path, grace: SshKey) 
     with pytest.raises(InvalidInput, match="there is no SSH key"):
         repository.experiments.create("tone")
     assert git("for-each-ref") == before
+
+
+def test_a_run_is_recorded_signed_and_without_a_key_unsigned(git: Git, grace: SshKey) -> None:
+    notices: list[str] = []
+    around = replace(opened(git).surroundings, notice=notices.append)
+    experiment = Repository.open(git.path, surroundings=around).experiments.create("tone")
+    with experiment.start_run():
+        pass
+    assert isinstance(asked(opened(git), git("rev-parse", "runs/bot/tone")), Verified)
+    git("config", "user.signingKey", str(git.path / "gone"))
+    with experiment.start_run() as run:
+        pass
+    assert asked(opened(git), git("rev-parse", "runs/bot/tone")) == UNSIGNED
+    assert experiment.runs()[0].id == run.id
+    assert notices == [f"a commit could not be signed: there is no SSH key '{git.path / 'gone'}'"]
+
+
+def test_a_new_project_is_a_signed_commit(git: Git, tmp_path: Path) -> None:
+    (tmp_path / ".gitconfig").write_text((git.path / ".git" / "config").read_text())
+    git("config", "--file", str(tmp_path / ".gitconfig"), "--remove-section", "core")
+    around = replace(opened(git).surroundings, directory=tmp_path)
+    Repository.init(tmp_path / "new", project="shop", surroundings=around).close()
+    made = Git(tmp_path / "new")
+    signers = Signers(allowed=(git.path / "allowed_signers").read_bytes())
+    assert isinstance(asked(opened(made), made("rev-parse", "HEAD"), signers), Verified)
 
 
 @pytest.mark.parametrize("key", ["gpg.ssh.program", "gpg.program", "gpg.ssh.defaultKeyCommand"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -49,6 +49,7 @@ class GpgKeys:
 
     home: Path
     environ: Mapping[str, str]
+    _known: dict[tuple[str, str], list[str]] = field(default_factory=dict, init=False)
 
     def load(self, keys: bytes) -> None:
         """Import armored public keys."""
@@ -68,7 +69,9 @@ class GpgKeys:
         if (key := _valid_key(status)) is None:
             reason = _reason(status)
             return Unverified(reason=reason, broken=reason in BROKEN)
-        known = self._addresses(key, moment)
+        known = self._known.get((key, moment))
+        if known is None:
+            known = self._known[(key, moment)] = self._addresses(key, moment)
         if not known:
             return Unverified(reason="its key names nobody's address")
         identity = claimed if claimed in known else known[0]

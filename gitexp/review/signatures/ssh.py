@@ -7,7 +7,7 @@ was signed is the signer's own choice, so nobody can sign with an expired key by
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -76,12 +76,15 @@ class _Check:
     namespace: str
     now: datetime
 
-    def candidates(self, claimed: str) -> list[str]:
-        """Return who may have signed: first who says so, then those whom the key belongs to."""
+    def candidates(self, claimed: str) -> Iterator[str]:
+        """Yield who may have signed: first who says so, then those whom the key belongs to."""
+        if _ONE_ADDRESS.match(claimed):
+            yield claimed
         found = self._keygen("find-principals", "-f", str(self.signers.allowed), given=b"")
         named = found.out.decode("utf-8", "replace").split("\n") if found.code == 0 else []
-        listed = [claimed, *(name.strip() for name in named)]
-        return [name for name in dict.fromkeys(listed) if _ONE_ADDRESS.match(name)]
+        for name in dict.fromkeys(name.strip() for name in named):
+            if name != claimed and _ONE_ADDRESS.match(name):
+                yield name
 
     def verified(self, identity: str, *, revoked: Path | None) -> Outcome:
         arguments = ["-f", str(self.signers.allowed), "-I", identity, "-n", self.namespace]
@@ -91,8 +94,7 @@ class _Check:
 
     def reason(self, claimed: str) -> str:
         """Return why nobody's signature this is, asked again in other ways."""
-        known = self.candidates(claimed)
-        tries = [self.verified(name, revoked=None) for name in known]
+        tries = [self.verified(name, revoked=None) for name in self.candidates(claimed)]
         if self.signers.revoked is not None and any(outcome.code == 0 for outcome in tries):
             return "its key is revoked, or the list of revoked keys cannot be read"
         said = "\n".join(outcome.errors for outcome in tries)

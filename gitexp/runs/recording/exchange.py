@@ -151,6 +151,7 @@ def union(
         parents=[ours, theirs],
         message=f"join runs of {layout.branch_name(branch).rsplit('/', 1)[-1]}",
         author=workspace.signature(),
+        sign=workspace.commit_sign(needed=False),
     )
 
 

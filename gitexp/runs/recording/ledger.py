@@ -114,6 +114,7 @@ def write(
             parents=[parent] if parent else [],
             message=message,
             author=author or workspace.signature(),
+            sign=workspace.commit_sign(needed=False),
         )
         tx.set_ref(branch, old=local, new=commit, message="gitexp: record a run")
         return commit
