@@ -11,13 +11,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gitexp.environments.binding import Snapshot
-from gitexp.environments.history import Unreadable, moves
+from gitexp.clock import iso, parse_iso
+from gitexp.environments.binding import UNREADABLE, environment_at
+from gitexp.environments.branches import tip_of
 from gitexp.ids import Name
 from gitexp.project.workspace import Workspace
 from gitexp.review.policies.facts import SKEW, Period
+from gitexp.store.history import first_parent
+from gitexp.store.model import Commit
 from gitexp.store.protocol import Store
-from gitexp.store.trees import read_commit
+
+_READING = "environment-step/1"
+"""Changes when the same commit may be read as something else, and so makes old entries unused."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,20 +39,38 @@ class Step:
 
 
 def steps_of(workspace: Workspace, environment: Name, *, reader: Store) -> list[Step]:
-    """Return the moves of an environment, oldest first.
+    """Return what the commits of an environment's branch say, oldest first, by first parents.
+
+    Each commit is read once, ever.
 
     Raises:
         MissingObject, DamagedObject: history is cut off.
     """
-    found = [_step(reader, move) for move in moves(workspace, environment, reader=reader)]
+    tip = tip_of(workspace, environment, reader=reader)
+    commits = first_parent(reader, tip) if tip is not None else ()
+    found = [_step(workspace, environment, reader, commit) for commit in commits]
+    workspace.cache.flush()
     return found[::-1]
 
 
-def _step(store: Store, move: Snapshot | Unreadable) -> Step:
-    if isinstance(move, Unreadable):
-        return Step(digest=None, dates=(move.commit.committer.when,))
-    committed = read_commit(store, move.commit).committer.when
-    return Step(digest=move.binding.digest, dates=(committed, move.binding.at))
+def _step(workspace: Workspace, environment: Name, store: Store, commit: Commit) -> Step:
+    key = f"{_READING}/{workspace.project_id}/{environment}/{commit.id}"
+    known = workspace.cache.get(key)
+    if known is not None:
+        return Step(digest=known["digest"], dates=tuple(map(parse_iso, known["dates"])))
+    try:
+        binding = environment_at(
+            store,
+            commit.id,
+            environment=environment,
+            project=workspace.project_id,
+            cache=workspace.cache,
+        ).binding
+    except UNREADABLE:
+        return Step(digest=None, dates=(commit.committer.when,))
+    step = Step(digest=binding.digest, dates=(commit.committer.when, binding.at))
+    workspace.cache.put(key, {"digest": step.digest, "dates": [iso(date) for date in step.dates]})
+    return step
 
 
 def periods_of(steps: Sequence[Step], digest: str, now: datetime) -> list[Period]:
