@@ -101,8 +101,9 @@ class _Step:
         self._check_moment()
         if after.binding.bound:
             self._check_version(after.binding)
-        actor = self._check_actor(after.binding)
-        self._judge(self._snapshot_before(), after, actor)
+        before = self._snapshot_before()
+        actor = self._check_actor(before, after.binding)
+        self._judge(before, after, actor)
 
     def _snapshot_before(self) -> Snapshot | None:
         if self._before is None:
@@ -206,12 +207,10 @@ class _Step:
                 return name
         return None
 
-    def _check_actor(self, binding: Binding) -> Actor:
+    def _check_actor(self, before: Snapshot | None, binding: Binding) -> Actor:
         """Return who moves the environment, after seeing that they may and are whom it names."""
         push = self._push
-        name = binding.experiment
-        header = push.header(push.experiment_tip(name), name) if name else None
-        owner = push.owner_of(header)
+        owner = push.owner_of(self._header(before, binding))
         actor = push.require(self._move, "write", owner, f"move environment {self._name!r}")
         by = address_of(binding.by)
         if not same_person(by, actor.identity) and not self._asked(binding, by):
@@ -221,6 +220,25 @@ class _Step:
                 "and promote again.",
             )
         return actor
+
+    def _header(self, before: Snapshot | None, binding: Binding) -> Header | None:
+        """Return the experiment that is concerned: whose group decides is not for names to say.
+
+        Raises:
+            NotAllowed: the binding calls it by the name of another one.
+        """
+        push = self._push
+        said = binding if binding.bound or before is None else before.binding
+        if said.experiment is None:
+            return None
+        header = push.header(push.experiment_after(said.experiment), said.experiment)
+        if header is not None and binding.bound and header.id != said.experiment_id:
+            raise NotAllowed(
+                f"{said.experiment!r} is the name of another experiment than the one whose "
+                "version is promoted",
+                hint="Run `gitexp fetch`, and promote it by its own name.",
+            )
+        return header
 
     def _asked(self, binding: Binding, by: str) -> bool:
         """Return whether somebody asked for the change request that a binding comes from."""

@@ -25,6 +25,7 @@ _OWN: tuple[tuple[str, RefKind], ...] = (
 _CHANGE_ID = re.compile(r"\d{8}-[a-z2-7]{8}")
 _PRIVATE = "refs/gitexp/"
 _TAGS = "refs/tags/"
+_REPLACED = "refs/replace/"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +106,13 @@ def place_of(ref: str, trunks: Iterable[str]) -> Place:
     """
     if ref.startswith(_PRIVATE):
         return _private(ref)
+    if ref.startswith(_REPLACED):
+        raise InvalidInput(
+            f"{shown(ref)} would show people another history than the one that is here",
+            hint="Keep replacements in your own clone.",
+        )
     if ref.startswith(_TAGS):
-        _refuse_hiding(ref.removeprefix(_TAGS))
+        _refuse_hiding(ref.removeprefix(_TAGS), trunks)
         return Place(kind="other")
     if not ref.startswith(layout.BRANCHES):
         return Place(kind="other")
@@ -144,9 +150,10 @@ def _private(ref: str) -> Place:
     return Place(kind="pin", name=version)
 
 
-def _refuse_hiding(tag: str) -> None:
+def _refuse_hiding(tag: str, trunks: Iterable[str]) -> None:
     """Refuse a tag that Git would take for a branch of gitexp's where its short name is given."""
-    if _folded(tag).split("/")[0] in dict(_OWN) and "/" in tag:
+    folded = _folded(tag)
+    if folded in trunks or (folded.split("/")[0] in dict(_OWN) and "/" in tag):
         raise InvalidInput(
             f"a tag {shown(tag)} would hide a branch of that name from people",
             hint="Give the tag another name.",

@@ -87,6 +87,11 @@ class Push:
 
         return GitEvidence(self.workspace, trunk=self.trunk(), now=self.now, reader=self.store)
 
+    def experiment_after(self, name: str) -> ObjectId | None:
+        """Return where an experiment would live after the push."""
+        own = self.after(layout.experiment_branch(self.workspace.project_id, Name(name)))
+        return own if own is not None else self.after(self.workspace.trunk_ref)
+
     def owner_of(self, header: Header | None) -> str:
         """Return the group that owns an experiment; the project's where it names none."""
         return (header.group if header is not None else "") or self.project.group

@@ -6,7 +6,9 @@ import re
 
 from gitexp.documents import layout
 from gitexp.errors import NotAllowed
+from gitexp.experiments.headers import Header
 from gitexp.ids import RUN_ID_PATTERN, Name
+from gitexp.project.groups import Role
 from gitexp.project.sources import tree_source
 from gitexp.review.enforcement.documents import refuse_problems
 from gitexp.review.enforcement.moves import Place, RefMove
@@ -34,8 +36,9 @@ def check_runs(push: Push, move: RefMove, place: Place) -> None:
     """
     header = push.header(push.experiment_tip(place.name), place.name)
     if move.new is None:
-        _check_purge(push, move, place)
-        push.require(move, "write", push.owner_of(header), f"remove runs of {place.name!r}")
+        _check_purge(push, place, header)
+        role: Role = "write" if header is not None else "admin"
+        push.require(move, role, push.owner_of(header), f"remove runs of {place.name!r}")
         return
     push.require(move, "write", push.owner_of(header), f"record runs of {place.name!r}")
     if not push.is_forward(move):
@@ -46,10 +49,9 @@ def check_runs(push: Push, move: RefMove, place: Place) -> None:
     _check_files(push, move, place)
 
 
-def _check_purge(push: Push, move: RefMove, place: Place) -> None:
+def _check_purge(push: Push, place: Place, header: Header | None) -> None:
     """Refuse to remove runs, except together with an experiment that was deleted before."""
     branch = layout.experiment_branch(push.workspace.project_id, Name(place.name))
-    header = push.header(push.store.ref(branch), place.name)
     deleted = header is None or header.lifecycle == "deleted"
     if push.after(branch) is None and deleted:
         return

@@ -7,13 +7,21 @@ the rules for itself. What cannot be read is refused, except on the trunk, where
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from gitexp.documents import layout
-from gitexp.errors import ApprovalRequired, GitexpError, InvalidInput, NotAllowed, NotFound
+from gitexp.errors import (
+    ApprovalRequired,
+    GitexpError,
+    InvalidDocuments,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+)
 from gitexp.ids import Name, ObjectId
 from gitexp.project.finding import definitions
 from gitexp.project.groups import Actor, groups_at
@@ -35,7 +43,7 @@ from gitexp.store.trees import tree_of
 from gitexp.surroundings import Surroundings
 
 _NOBODY = "(this repository)"
-"""The name of no remote: what is pushed to is the shared one itself, whatever it was cloned from."""
+"""The name of no remote: what is pushed to is the shared one, whatever it was cloned from."""
 
 _RULES: Mapping[str, Callable[[Push, RefMove, Place], None]] = {
     "trunk": lambda push, move, place: check_trunk(push, move),
@@ -84,16 +92,16 @@ class _Server:
         """
         head = self.store.head()
         found, broken = definitions(self.store, self.cache, head.commit)
-        if broken:
+        fault = broken[0].message if broken else _ambiguous(found)
+        if fault:
             raise InvalidInput(
-                f"the rules of this repository cannot be read: {broken[0].message}",
+                f"the rules of this repository cannot be read: {fault}",
                 hint=f"Correct it on {head.branch or 'the trunk'}, and push that alone first.",
             )
         return {data["id"]: self._workspace(root, data) for root, data in found.items()}
 
     def _workspace(self, root: str, definition: Mapping[str, str]) -> Workspace:
-        branch = self.store.head().branch or ""
-        default = branch.removeprefix(layout.BRANCHES) or "main"
+        default = self.store.head().branch or "main"
         return Workspace(
             store=self.store,
             root=root,
@@ -109,7 +117,7 @@ class _Server:
     def trunks(self) -> set[str]:
         """The short names of the trunks: those of the projects, and what HEAD names."""
         head = self.store.head().branch
-        named = {head.removeprefix(layout.BRANCHES)} if head else set()
+        named = {head} if head else set()
         with contextlib.suppress(GitexpError):
             named |= {workspace.trunk for workspace in self.workspaces.values()}
         return named
@@ -129,37 +137,46 @@ class _Server:
         """Yield the push as each project sees it that a reference concerns."""
         if place.kind == "other":
             return
-        if place.kind == "trunk" and self._is_repair(move):
-            return
-        if place.kind in ("trunk", "pin"):
-            ids: Iterable[str] = self.workspaces
-            trunk = layout.branch_name(move.ref) if place.kind == "trunk" else None
-            ids = [i for i in ids if trunk is None or self.workspaces[i].trunk == trunk]
-        else:
+        if place.kind == "trunk":
+            self._check_projects(move)
+            if self._is_repair():
+                return
+        ids = list(self.workspaces)
+        head = self.store.head().branch
+        if place.kind == "trunk" and layout.branch_name(move.ref) != head:
+            ids = [i for i in ids if self.workspaces[i].trunk_ref == move.ref]
+        elif place.kind not in ("trunk", "pin"):
             ids = [place.project]
             if place.project not in self.workspaces:
                 raise NotFound(
                     f"the trunk holds no project {place.project!r}",
                     hint="Push the trunk with its gitexp.yaml first.",
                 )
-        for identity in list(ids)[: 1 if place.kind == "pin" else None]:
+        for identity in ids[: 1 if place.kind == "pin" else None]:
             yield self._push(self.workspaces[identity], moves)
 
-    def _is_repair(self, move: RefMove) -> bool:
-        """Return whether the trunk is not there yet, or its rules cannot be read: it is mended.
+    def _check_projects(self, move: RefMove) -> None:
+        """See that the projects of a trunk can be told apart after a push to it.
 
         Raises:
-            InvalidInput: it would stay unreadable.
-            NotAllowed: it would be gone.
+            NotAllowed: there would be none.
+            InvalidInput: a definition could not be read, or two projects would have one id.
         """
+        if move.new is None:
+            raise NotAllowed(f"{move.ref} holds the rules, and cannot be removed")
+        found, broken = definitions(self.store, self.cache, move.new)
+        if broken:
+            hint = "`gitexp validate` says the same before you push."
+            problems = getattr(broken[0], "problems", None)
+            raise InvalidDocuments(problems, hint=hint) if problems else broken[0]
+        if fault := _ambiguous(found):
+            raise InvalidInput(fault, hint="Give each project an id of its own.")
+
+    def _is_repair(self) -> bool:
+        """Return whether the trunk holds no project yet, or none that can be read."""
         try:
             return not self.workspaces
         except InvalidInput:
-            if move.new is None:
-                raise NotAllowed("the trunk cannot be removed") from None
-            _, broken = definitions(self.store, self.cache, move.new)
-            if broken:
-                raise broken[0] from None
             return True
 
     def _push(self, workspace: Workspace, moves: Sequence[RefMove]) -> Push:
@@ -188,6 +205,15 @@ class _Server:
         signers = signers_at(workspace, tree_of(self.store, trunk))
         now = self.surroundings.clock.now()
         return self.stack.enter_context(signers.checking(self.surroundings.environ, now=now))
+
+
+def _ambiguous(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return what is wrong with the ids of projects by directory; nothing where all differ."""
+    roots: dict[str, list[str]] = {}
+    for root, data in found.items():
+        roots.setdefault(data["id"], []).append(layout.join(root, layout.PROJECT_FILE))
+    same = next((files for files in roots.values() if len(files) > 1), None)
+    return f"{' and '.join(same)} define projects of the same id" if same else ""
 
 
 def _once(setting: str | None, around: Around) -> Identify:

@@ -174,6 +174,7 @@ def test_an_approved_change_is_merged_by_any_method(
     bob.repository.fetch()
     assert bob.repository.changes.get(change).state == "applied"
     live = bob.repository.environments.get("production").binding
+    assert live is not None
     assert live.change == change
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
+import yaml
 
 from gitexp.documents.yaml_writer import dump_yaml
 from tests.review.enforcement.conftest import DEFINITION
@@ -35,8 +36,6 @@ def on(person: Person, branch: str) -> None:
 
 def forged(person: Person, branch: str, **changed: object) -> None:
     """Commit what staging says with some keys of the binding changed, on top of a branch."""
-    import yaml
-
     tip = person.git("rev-parse", "HEAD")
     found = yaml.safe_load(person.git("show", f"origin/{STAGING}:environment.yaml"))
     data = {**found, "from": tip, "environment": branch.rsplit("/", 1)[1], **changed}
@@ -56,7 +55,9 @@ def test_rolling_back_and_unbinding_are_taken(server: Server, carol: Person) -> 
     environments.promote("tone", "staging")
     environments.rollback("staging")
     environments.unbind("staging")
-    assert not environments.get("staging").binding.bound
+    live = environments.get("staging").binding
+    assert live is not None
+    assert not live.bound
 
 
 def test_a_promotion_that_needs_approval_is_refused(server: Server, carol: Person) -> None:
@@ -116,9 +117,10 @@ def test_a_version_that_is_not_shared_is_refused(server: Server, carol: Person) 
 
 
 def test_a_version_that_is_not_kept_is_refused(server: Server, carol: Person) -> None:
-    live = carol.repository.environments.get("staging").binding.version
+    live = carol.repository.environments.get("staging").binding
+    assert live is not None
     listed = carol.repository.experiments.get("tone").versions()
-    saved = next(v for v in listed if v.version != live and v.values["temperature"] == 0.2)
+    saved = next(v for v in listed if v.version != live.version and v.values["temperature"] == 0.2)
     on(carol, STAGING)
     values = dict(saved.values)
     (carol.git.path / "parameters.yaml").write_bytes(dump_yaml(values, schema="parameters"))
@@ -238,3 +240,13 @@ def test_an_unrelated_history_is_refused(server: Server, carol: Person) -> None:
 def test_a_bound_experiment_stays_on_the_remote(server: Server, carol: Person) -> None:
     said = carol.refused("--delete", "exp/bot/tone")
     assert "staging is bound to experiment 'tone'" in said
+
+
+def test_whose_approval_it_takes_does_not_follow_from_a_name(server: Server, carol: Person) -> None:
+    other = carol.repository.experiments.create("other")
+    other.commit({"temperature": 0.3})
+    other.share()
+    on(carol, STAGING)
+    found = yaml.safe_load(carol.git("show", "HEAD:environment.yaml"))
+    forged(carol, STAGING, experiment={"id": found["experiment"]["id"], "name": "other"})
+    assert "'other' is the name of another experiment" in carol.refused(f"mine:{STAGING}")

@@ -60,6 +60,8 @@ def test_a_reference_is_known_by_its_name(ref: str, place: Place) -> None:
         "refs/heads/changes/bot/x",
         "refs/heads/change/bot/mine",
         "refs/tags/env/bot/production",
+        "refs/tags/main",
+        f"refs/replace/{SOME}",
         "refs/gitexp/other",
         "refs/gitexp/pins/short",
     ],

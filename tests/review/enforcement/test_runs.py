@@ -120,3 +120,17 @@ def test_purging_takes_the_runs_along(server: Server, carol: Person) -> None:
     carol.repository.experiments.get("tone").purge()
     assert server.tip(BRANCH) is None
     assert server.tip("exp/bot/tone") is None
+
+
+def test_runs_stay_where_the_experiment_lives_on_the_trunk(server: Server, carol: Person) -> None:
+    carol.git("merge", "--quiet", "--squash", "exp/bot/tone")
+    carol.git("commit", "--quiet", "--message", "Add tone")
+    carol.takes("main")
+    carol.takes("--delete", "exp/bot/tone")
+    assert "cannot be removed while the experiment is there" in carol.refused("--delete", BRANCH)
+
+
+def test_runs_of_no_experiment_are_for_an_admin_to_remove(server: Server, carol: Person) -> None:
+    carol.takes("--delete", "exp/bot/tone")
+    assert "takes the role 'admin'" in carol.refused("--delete", BRANCH)
+    server.person("alice").takes("--delete", BRANCH)

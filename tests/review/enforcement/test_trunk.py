@@ -53,7 +53,7 @@ def test_the_trunk_goes_forward_and_stays(server: Server) -> None:
     alice.git.commit({"notes.txt": "two"})
     assert "commits of the trunk 'main' would be gone" in alice.refused("--force", "main")
     server.git("config", "receive.denyDeleteCurrent", "ignore")
-    assert "would be gone" in alice.refused("--delete", "main")
+    assert "holds the rules, and cannot be removed" in alice.refused("--delete", "main")
 
 
 def test_documents_that_break_their_schema_are_refused(server: Server) -> None:
@@ -152,3 +152,21 @@ def test_a_server_that_was_told_no_source_takes_nothing_that_needs_one(server: S
     carol = server.person("carol")
     carol.git.commit({"gitexp.yaml": UNGATED})
     assert "gitexp.identity is not set" in carol.refused("main")
+
+
+def test_another_project_of_the_same_id_does_not_take_the_rules_over(server: Server) -> None:
+    bob = server.person("bob")
+    bob.git.commit({"other/gitexp.yaml": "format: 1\nid: bot\n"})
+    said = bob.refused("main")
+    assert "gitexp.yaml and other/gitexp.yaml define projects of the same id" in said
+
+
+def test_rules_of_a_trunk_are_kept_where_head_names_another_branch(server: Server) -> None:
+    alice, bob = server.person("alice"), server.person("bob")
+    alice.git("push", "--quiet", "origin", "main:release")
+    alice.git.commit({"gitexp.yaml": DEFINITION + "trunk: release\n"})
+    alice.takes("main", "main:release")
+    bob.git("pull", "--quiet")
+    bob.git.commit({"gitexp.yaml": DEFINITION + "trunk: mine\n"})
+    assert "may not change the environments" in bob.refused("main")
+    assert "may not change the environments" in bob.refused("main:release")
