@@ -39,11 +39,17 @@ def shared_tip(
     )
 
 
-def current_ledger(workspace: Workspace, *, reader: Store | None = None) -> Ledger:
-    """Return what the ledger says, as last fetched."""
+def current_ledger(
+    workspace: Workspace, *, ended: bool = True, reader: Store | None = None
+) -> Ledger:
+    """Return what the ledger says, as last fetched.
+
+    Args:
+        ended: read those too of which it is written down how they ended.
+    """
     store = reader or workspace.store
     tip = shared_tip(workspace, ledger_branch(workspace), reader=store)
-    return read_ledger(store, tip, cache=workspace.cache)
+    return read_ledger(store, tip, ended=ended, cache=workspace.cache)
 
 
 def head_of(

@@ -43,7 +43,7 @@ class Changes:
         wanted = OPEN if states is None else frozenset(states)
         found = [
             change
-            for change in reading.iterate_changes(self._workspace)
+            for change in reading.iterate_changes(self._workspace, ended=not wanted <= OPEN)
             if change.state in wanted
             and environment in (None, change.environment)
             and (not mine or reading.is_mine(self._workspace, change))
@@ -67,7 +67,9 @@ class Changes:
         Raises:
             NotFound: there is none.
         """
-        return reading.get_change(self._workspace, change)
+        found = reading.get_change(self._workspace, change)
+        self._workspace.cache.flush()
+        return found
 
     def open(
         self,

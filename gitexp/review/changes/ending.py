@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gitexp.documents import layout
 from gitexp.errors import Forbidden
-from gitexp.ids import ObjectId
+from gitexp.ids import Name, ObjectId
 from gitexp.project.workspace import Workspace
 from gitexp.review.changes.applying import closing_of
-from gitexp.review.changes.branches import current_ledger, head_of, remove_branch
-from gitexp.review.changes.ledger import closing_file
+from gitexp.review.changes.branches import current_ledger, ledger_branch, remove_branch, shared_tip
+from gitexp.review.changes.ledger import change_at, closing_file
 from gitexp.review.changes.model import ChangeFacts, Closing
 from gitexp.review.changes.reading import Change, find_facts, get_change, looked_at
 from gitexp.review.changes.recording import Entry, record
@@ -84,21 +85,27 @@ def tidy(workspace: Workspace) -> tuple[str, ...]:
         RemoteUnavailable: the remote cannot be reached.
     """
     ended = record(workspace, lambda tx, there: _unwritten(workspace, tx))
-    standings = Standings(workspace)
-    for facts in current_ledger(workspace).changes:
-        if head_of(workspace, facts) is not None:
-            found = looked_at(workspace, facts, standings=standings)
-            if not found.is_open:
-                remove_branch(workspace, facts)
+    for facts in _with_branches(workspace):
+        if not looked_at(workspace, facts).is_open:
+            remove_branch(workspace, facts)
     return ended
+
+
+def _with_branches(workspace: Workspace) -> list[ChangeFacts]:
+    """Return the change requests that have a branch on the shared remote."""
+    tip = shared_tip(workspace, ledger_branch(workspace))
+    start = workspace.tracking(layout.change_branches(Name(workspace.project_id)))
+    ids = [ref.removeprefix(start) for ref in workspace.store.refs(start)]
+    found = (change_at(workspace.store, tip, one, cache=workspace.cache) for one in ids)
+    return [facts for facts in found if facts is not None]
 
 
 def _unwritten(workspace: Workspace, tx: Transaction) -> Entry[tuple[str, ...]]:
     standings = Standings(workspace, reader=tx)
     files: dict[str, bytes] = {}
     ended: list[str] = []
-    for facts in current_ledger(workspace, reader=tx).changes:
-        commit = standings.of(facts).applied if facts.closing is None else None
+    for facts in current_ledger(workspace, ended=False, reader=tx).changes:
+        commit = standings.of(facts).applied
         if commit is not None:
             files |= closing_file(closing_of(workspace, facts, commit))
             ended.append(facts.id)

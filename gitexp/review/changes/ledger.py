@@ -7,7 +7,7 @@ same care as anything foreign: a file that does not say what its path says count
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,154 +68,182 @@ def change_at(
         InvalidDocuments, InvalidInput: what it asks for cannot be read.
         MissingObject, DamagedObject: a file cannot be read.
     """
-    tree = tree_of(store, tip) if tip and is_change_id(change) else None
-    entry = entry_at(store, tree, layout.change_dir(ChangeId(change))) if tree else None
-    if tree is None or entry is None:
+    if tip is None or not is_change_id(change):
         return None
-    return _Reader(store, tree, cache).facts(ChangeId(change))
+    entry = entry_at(store, tree_of(store, tip), layout.change_dir(ChangeId(change)))
+    return _facts(store, cache, entry) if entry is not None else None
 
 
-def read_ledger(store: Store, tip: ObjectId | None, *, cache: DerivedCache | None = None) -> Ledger:
+def read_ledger(
+    store: Store,
+    tip: ObjectId | None,
+    *,
+    ended: bool = True,
+    cache: DerivedCache | None = None,
+) -> Ledger:
     """Return all change requests in a commit of the ledger; none without a commit.
+
+    Args:
+        ended: read those too of which it is written down how they ended.
 
     Raises:
         MissingObject, DamagedObject: a file cannot be read.
     """
-    if tip is None:
-        return Ledger(problems={})
-    tree = tree_of(store, tip)
-    reader = _Reader(store, tree, cache)
     found: list[ChangeFacts] = []
     problems: dict[str, str] = {}
-    for entry in list_dir(store, tree, layout.CHANGES_DIR):
+    for entry in list_dir(store, tree_of(store, tip), layout.CHANGES_DIR) if tip else ():
+        if not ended and entry.is_tree and _has_ended(store, entry):
+            continue
         try:
             if not is_change_id(entry.name):
                 raise InvalidInput(f"{entry.name!r} is not the id of a change request")
-            found.append(reader.facts(ChangeId(entry.name)))
+            found.append(_facts(store, cache, entry))
         except InvalidInput as exc:
             problems[entry.name] = one_line(exc)
     return Ledger(changes=tuple(found), problems=problems)
 
 
+def _has_ended(store: Store, entry: TreeEntry) -> bool:
+    return entry_at(store, TreeId(entry.id), layout.CLOSING_FILE) is not None
+
+
+def _facts(store: Store, cache: DerivedCache | None, entry: TreeEntry) -> ChangeFacts:
+    """Return the facts in a directory of the ledger, read once for each content.
+
+    Raises:
+        InvalidInput: what is asked for cannot be read.
+    """
+    change = ChangeId(entry.name)
+    key = f"change/{_READING}/{change}/{entry.id}"
+    known = cache.get(key) if cache else None
+    if known is None:
+        if not entry.is_tree:
+            raise InvalidInput(f"{layout.change_dir(change)} is no directory")
+        known = _Reader(store, change, TreeId(entry.id)).documents()
+        if cache:
+            cache.put(key, known)
+    return _facts_of(known)
+
+
+def _facts_of(known: Mapping[str, Any]) -> ChangeFacts:
+    closing = known["closing"]
+    return ChangeFacts(
+        request=Request.from_dict(known["request"]),
+        renewals=tuple(Terms.from_dict(data, by="by", at="at") for data in known["renewals"]),
+        votes=tuple(Vote.from_dict(data) for data in known["votes"]),
+        closing=Closing.from_dict(closing) if closing else None,
+        problems=tuple(known["problems"]),
+    )
+
+
 class _Reader:
-    """Reads the facts in one tree, each file once for each content."""
+    """Reads the documents about one change request, and notes what is wrong with them."""
 
-    def __init__(self, store: Store, tree: TreeId, cache: DerivedCache | None) -> None:
-        self._store = store
-        self._tree = tree
-        self._cache = cache
+    def __init__(self, store: Store, change: ChangeId, tree: TreeId) -> None:
+        self._store, self._change, self._tree = store, change, tree
+        self._problems: list[str] = []
 
-    def facts(self, change: ChangeId) -> ChangeFacts:
-        """Return what is there about a change request.
+    def documents(self) -> dict[str, Any]:
+        """Return the documents that count, and the problems of the others.
 
         Raises:
-            InvalidInput: what it asks for cannot be read.
+            InvalidInput: what is asked for cannot be read.
         """
-        request = self._request(change)
-        problems: list[str] = []
-        renewals = self._renewals(request, problems)
-        votes = tuple(self._votes(change, problems))
-        closing = self._closing(request, problems)
-        return ChangeFacts(
-            request=request,
-            renewals=tuple(renewals),
-            votes=votes,
-            closing=closing,
-            problems=tuple(problems),
-        )
+        request = self._request()
+        asked = Request.from_dict(request)
+        return {
+            "request": request,
+            "renewals": self._renewals(asked),
+            "votes": self._votes(),
+            "closing": self._closing(asked),
+            "problems": self._problems,
+        }
 
-    def _request(self, change: ChangeId) -> Request:
-        path = layout.change_path(change)
-        entry = entry_at(self._store, self._tree, path)
+    def _request(self) -> Any:
+        path = layout.change_path(self._change)
+        entry = entry_at(self._store, self._tree, layout.CHANGE_FILE)
         if entry is None:
             raise InvalidInput(f"{path} is missing")
-        request = Request.from_dict(self._document("change", path, entry))
-        if request.id != change:
-            raise InvalidInput(f"{path} is about change request {request.id}")
+        data = self._document("change", path, entry)
+        request = Request.from_dict(data)
         if fault := _terms_fault(request, request.opened):
             raise InvalidInput(f"{path}: {fault}")
-        return request
+        return data
 
-    def _renewals(self, request: Request, problems: list[str]) -> list[Terms]:
+    def _renewals(self, request: Request) -> list[Any]:
         """Return the renewals from 1 on, as far as none of them is missing or unreadable."""
-        found: list[Terms] = []
-        entries = self._entries(request.id, layout.RENEWALS_DIR)
+        found: list[Any] = []
+        entries = list_dir(self._store, self._tree, layout.RENEWALS_DIR)
         by_number = {entry.name.removesuffix(".yaml"): entry for entry in entries}
         for number in range(1, len(entries) + 1):
-            path = layout.renewal_path(request.id, number)
+            path = layout.renewal_path(self._change, number)
             try:
                 entry = by_number.get(str(number))
                 if entry is None:
                     raise InvalidInput(f"{path} is missing, and later renewals are there")
                 found.append(self._renewal(request, path, entry))
             except InvalidInput as exc:
-                problems.append(one_line(exc))
+                self._problems.append(one_line(exc))
                 break
         return found
 
-    def _renewal(self, request: Request, path: str, entry: TreeEntry) -> Terms:
+    def _renewal(self, request: Request, path: str, entry: TreeEntry) -> Any:
         data = self._document("renewal", path, entry)
-        terms = Terms.from_dict(data, by="by", at="at")
-        if data["change"] != request.id:
-            raise InvalidInput(f"{path} is about change request {data['change']}")
-        if fault := _terms_fault(request, terms):
+        if fault := _terms_fault(request, Terms.from_dict(data, by="by", at="at")):
             raise InvalidInput(f"{path}: {fault}")
-        return terms
+        return data
 
-    def _vote(self, change: ChangeId, path: str, entry: TreeEntry) -> Vote:
-        vote = Vote.from_dict(self._document("vote", path, entry))
-        if vote.change != change or layout.vote_path(change, vote.subject, vote.person) != path:
+    def _votes(self) -> list[Any]:
+        """Return the votes; one that cannot be read counts for nothing and is a problem."""
+        found: list[Any] = []
+        for entry in list_dir(self._store, self._tree, layout.VOTES_DIR):
+            path = f"{layout.change_dir(self._change)}/{layout.VOTES_DIR}/{entry.name}"
+            try:
+                found.append(self._vote(path, entry))
+            except InvalidInput as exc:
+                self._problems.append(one_line(exc))
+        return found
+
+    def _vote(self, path: str, entry: TreeEntry) -> Any:
+        data = self._document("vote", path, entry)
+        vote = Vote.from_dict(data)
+        if layout.vote_path(self._change, vote.subject, vote.person) != path:
             raise InvalidInput(f"{path} holds a vote that belongs elsewhere")
-        return vote
+        return data
 
-    def _closing(self, request: Request, problems: list[str]) -> Closing | None:
+    def _closing(self, request: Request) -> Any:
         """Return how it ended; as failed where the file that says so cannot be read."""
-        path = layout.closing_path(request.id)
-        entry = entry_at(self._store, self._tree, path)
+        path = layout.closing_path(self._change)
+        entry = entry_at(self._store, self._tree, layout.CLOSING_FILE)
         if entry is None:
             return None
         try:
-            closing = Closing.from_dict(self._document("closing", path, entry))
-            if closing.change != request.id:
-                raise InvalidInput(f"{path} is about change request {closing.change}")
+            return self._document("closing", path, entry)
         except InvalidInput as exc:
-            problems.append(one_line(exc))
-            at, why = request.opened.at, one_line(exc)
-            return Closing(change=request.id, state="failed", by="nobody", at=at, reason=why)
-        return closing
-
-    def _votes(self, change: ChangeId, problems: list[str]) -> Iterator[Vote]:
-        """Yield the votes; one that cannot be read counts for nothing and becomes a problem."""
-        for entry in self._entries(change, layout.VOTES_DIR):
-            path = f"{layout.change_dir(change)}/{layout.VOTES_DIR}/{entry.name}"
-            try:
-                yield self._vote(change, path, entry)
-            except InvalidInput as exc:
-                problems.append(one_line(exc))
-
-    def _entries(self, change: ChangeId, folder: str) -> list[TreeEntry]:
-        directory = layout.join(layout.change_dir(change), folder)
-        return list_dir(self._store, self._tree, directory)
+            why = one_line(exc)
+        self._problems.append(why)
+        unread = Closing(
+            change=self._change, state="failed", by="nobody", at=request.opened.at, reason=why
+        )
+        return unread.to_dict()
 
     def _document(self, kind: DocumentKind, path: str, entry: TreeEntry) -> Any:
-        """Return a checked document, parsed once for each content.
+        """Return a checked document about this change request.
 
         Raises:
-            InvalidInput: it is no file, too large, or breaks its schema.
+            InvalidInput: it is no file, too large, breaks its schema, or is about another one.
         """
         from gitexp.documents import schemas
 
         if not entry.is_file:
             raise InvalidInput(f"{path} is no regular file")
-        key = f"{kind}/{_READING}/{entry.id}"
-        known = self._cache.get(key) if self._cache else None
-        if known is None:
-            data = self._store.read(entry.id, limit=MAX_FACT_BYTES).data
-            known = schemas.load(kind, data, file=path)
-            _check_moments(known, path)
-            if self._cache:
-                self._cache.put(key, known)
-        return known
+        data = self._store.read(entry.id, limit=MAX_FACT_BYTES).data
+        document = schemas.load(kind, data, file=path)
+        _check_moments(document, path)
+        about = document.get("change", document.get("id"))
+        if about != self._change:
+            raise InvalidInput(f"{path} is about change request {about}")
+        return document
 
 
 def _terms_fault(request: Request, terms: Terms) -> str | None:

@@ -186,9 +186,9 @@ def _open_already(workspace: Workspace, request: Request, tx: Transaction) -> Ch
     """Return the change request that asks for the same and is open, None where there is none."""
     standings = Standings(workspace, reader=tx)
     terms = request.opened
-    for facts in current_ledger(workspace, reader=tx).changes:
+    for facts in current_ledger(workspace, ended=False, reader=tx).changes:
         same = replace(request, id=facts.id).subject(terms.base, terms.policy.digest)
-        if facts.terms.subject == same and facts.closing is None:
+        if facts.terms.subject == same:
             found = looked_at(workspace, facts, standings=standings, reader=tx)
             if found.state in ("pending", "approved"):
                 return facts.id

@@ -224,9 +224,15 @@ def list_changes(workspace: Workspace, *, judged: bool = False) -> list[Change]:
     return list(iterate_changes(workspace, judged=judged))
 
 
-def iterate_changes(workspace: Workspace, *, judged: bool = False) -> Iterator[Change]:
-    """Yield what `list_changes` returns."""
-    known = current_ledger(workspace).changes
+def iterate_changes(
+    workspace: Workspace, *, ended: bool = True, judged: bool = False
+) -> Iterator[Change]:
+    """Yield what `list_changes` returns.
+
+    Args:
+        ended: those too of which it is written down how they ended.
+    """
+    known = current_ledger(workspace, ended=ended).changes
     standings = Standings(workspace)
     newest_first = sorted(known, key=lambda f: (f.request.opened.at, f.id), reverse=True)
     for facts in newest_first:

@@ -8,14 +8,14 @@ from datetime import timedelta
 import pytest
 
 from gitexp.documents.layout import closing_path, renewal_path, vote_path
-from gitexp.errors import InvalidInput
+from gitexp.errors import InvalidInput, MissingObject
 from gitexp.ids import ChangeId, Digest, ObjectId
 from gitexp.review.changes import ledger
 from gitexp.review.changes.model import ChangeFacts
 from gitexp.store.cache import DerivedCache
 from gitexp.store.memory import MemoryStore
 from gitexp.store.transaction import transact
-from gitexp.store.trees import merge_trees, tree_of
+from gitexp.store.trees import entry_at, merge_trees, tree_of
 from tests.builders import MOMENT, commit_files, set_branch
 from tests.review.changes.making import BOB, CY, ID, closing, renewed, request, vote
 
@@ -191,6 +191,22 @@ def test_a_file_is_parsed_once_for_each_content() -> None:
         if known.kind == "blob":
             del store.objects[known.id]
     assert ledger.changes_at(store, tip, cache=cache) == first
+
+
+def test_what_is_over_need_not_be_read() -> None:
+    ended = request(change=OTHER)
+    store, tip = written(
+        ledger.request_file(request()),
+        ledger.request_file(ended),
+        ledger.closing_file(closing(ended, "applied")),
+    )
+    entry = entry_at(store, tree_of(store, tip), f"changes/{OTHER}/change.yaml")
+    assert entry is not None
+    del store.objects[entry.id]
+    found = ledger.read_ledger(store, tip, ended=False)
+    assert [facts.id for facts in found.changes] == [ID]
+    with pytest.raises(MissingObject):
+        ledger.read_ledger(store, tip)
 
 
 def test_two_lines_of_the_ledger_join_by_union() -> None:
