@@ -151,8 +151,8 @@ class Remote(Protocol):
         """Move references there, all or none, each by compare-and-swap; never by force.
 
         A `new` that does not descend from `old` is refused here before anything is sent
-        (deletions and references outside `refs/heads/` excepted). Tracking references of what
-        was pushed follow.
+        (deletions, references outside `refs/heads/` and branches of change requests excepted).
+        Tracking references of what was pushed follow.
 
         Raises:
             PushRejected: a reference there does not hold its `old` value, or the server refused
