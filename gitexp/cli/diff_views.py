@@ -129,6 +129,8 @@ def _number(value: float | None, interval: Interval | None, ratio: bool) -> str:
 def _difference(value: float | None, ratio: bool) -> str:
     if value is None:
         return ""
+    if not value:
+        return "0"
     return f"{tenths(100 * value, sign=True)} points" if ratio else f"{value:+.4g}"
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gitexp.documents import layout
-from gitexp.errors import MissingObject, NotFound
+from gitexp.errors import InvalidInput, MissingObject, NotFound
 from gitexp.experiments.changes import value_changes
 from gitexp.experiments.homes import find_home
-from gitexp.ids import ObjectId
+from gitexp.ids import ObjectId, name_fault
 from gitexp.project.workspace import Workspace
 from gitexp.review.diffing.contents import changed_files
 from gitexp.review.diffing.datasets import dataset_diff, dataset_names
@@ -63,6 +63,8 @@ def compare(
     if isinstance(left, Whole) and isinstance(right, Whole):
         found = _projects(workspace, *_from_base(workspace, left, right, merge_base))
         found = replace(found, base=found.a.commit if merge_base else None)
+    elif merge_base:
+        raise _no_base(left if isinstance(left, Values) else right)
     else:
         found = _values(workspace, left, right)
     return with_results(workspace, found) if results else found
@@ -97,6 +99,14 @@ def _from_base(
     base = common_base(workspace, left.side.commit, tip)
     label = f"{base[:10]} (where {right.side.label} left {left.side.label})"
     return at_commit(workspace, base, label), right
+
+
+def _no_base(values: Operand) -> InvalidInput:
+    branch = f"exp/PROJECT/{values.side.experiment}"
+    return InvalidInput(
+        f"{values.side.label} is a set of values, and only revisions have a merge base",
+        hint=f"Name a branch, such as {branch}, or leave the merge base out.",
+    )
 
 
 def common_base(workspace: Workspace, one: ObjectId, other: ObjectId) -> ObjectId:
@@ -160,7 +170,10 @@ def _experiments_in(changed: set[str]) -> set[str]:
     return {
         folders[1]
         for folders in parts
-        if len(folders) == 3 and folders[0] == layout.EXPERIMENTS_DIR and folders[2] in own
+        if len(folders) == 3
+        and folders[0] == layout.EXPERIMENTS_DIR
+        and folders[2] in own
+        and not name_fault(folders[1])
     }
 
 

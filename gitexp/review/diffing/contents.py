@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 from gitexp.documents import layout
@@ -14,12 +15,13 @@ from gitexp.ids import ObjectId
 from gitexp.project.sources import Source, working_source
 from gitexp.project.workspace import Workspace
 from gitexp.store.model import TreeEntry, TreeId
-from gitexp.store.objects import hash_object
+from gitexp.store.objects import hash_object, hash_pieces
 from gitexp.store.trees import blob_at, changed_paths, entry_at, list_dir, tree_of, walk_files
 
 MAX_ROWS_BYTES = 256 * 2**20
 """The largest dataset whose samples are compared."""
 
+_PIECE = 2**20
 _SIGNERS = ("allowed_signers", "revoked_keys", "allowed_keys.asc")
 _READING = "1"
 """Changes when the same bytes may be read as something else, and so makes old entries unused."""
@@ -76,26 +78,31 @@ class WorkingContents:
 
     @cached_property
     def _paths(self) -> tuple[str, ...]:
-        directory = self.workspace.directory
-        assert directory is not None
-        signers = [name for name in _SIGNERS if (directory / name).is_file()]
+        signers = [name for name in _SIGNERS if self._file(name).is_file()]
         return (*self._source.paths, *signers)
 
     def id(self, path: str) -> str | None:
         """Return the id that a blob of a file's bytes has; of a link, one that no blob has."""
+        length = self.workspace.store.hash_length
         try:
             data = self.read(path, limit=MAX_ROWS_BYTES)
         except InvalidInput as exc:
-            return f"unreadable:{exc.message}"
-        if data is None:
-            return None
-        return hash_object("blob", data, hash_length=self.workspace.store.hash_length)
+            file = self._file(path)
+            if file.is_symlink() or not file.is_file():
+                return f"unreadable:{exc.message}"
+            with open(file, "rb") as stream:
+                pieces = iter(partial(stream.read, _PIECE), b"")
+                return hash_pieces("blob", file.stat().st_size, pieces, hash_length=length)
+        return None if data is None else hash_object("blob", data, hash_length=length)
+
+    def _file(self, path: str) -> Path:
+        directory = self.workspace.directory
+        assert directory is not None
+        return directory / path
 
     def read(self, path: str, *, limit: int = MAX_YAML_BYTES) -> bytes | None:
         """Return the bytes of a file of the working tree."""
-        directory = self.workspace.directory
-        assert directory is not None
-        file = directory / path
+        file = self._file(path)
         if file.is_file() and file.stat().st_size > limit:
             raise InvalidInput(f"{path} is larger than {limit} bytes")
         return self._source.read(path)

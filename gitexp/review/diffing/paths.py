@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
@@ -15,8 +16,8 @@ from gitexp.review.diffing.model import PathChange
 _NAMES = ("id", "name", "key")
 """The keys by which the items of a list may be told apart, the first that all of them have."""
 
-_LONGEST = 1500
-"""Lists with more items that differ are compared position by position."""
+_MOST_PAIRS = 40_000
+"""Lists with more pairs of equal items are compared position by position."""
 
 _NONE: Any = object()
 
@@ -108,8 +109,9 @@ def _common_ends(before: Sequence[Any], after: Sequence[Any]) -> tuple[int, int]
 
 def _unequal(old: Sequence[Any], new: Sequence[Any]) -> list[tuple[int, int, int, int]]:
     """Return the stretches in which two lists differ, as positions in both."""
-    if len(old) > _LONGEST or len(new) > _LONGEST:
-        return [(0, len(old), 0, len(new))]
     texts = [[canonical_json(item) for item in items] for items in (old, new)]
+    counts = Counter(texts[0])
+    if sum(counts[text] for text in texts[1]) > _MOST_PAIRS:
+        return [(0, len(old), 0, len(new))]
     matcher = SequenceMatcher(None, texts[0], texts[1], autojunk=False)
     return [(i, j, k, m) for tag, i, j, k, m in matcher.get_opcodes() if tag != "equal"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
@@ -13,8 +14,11 @@ Sign = Literal[" ", "-", "+", "!", "@"]
 
 _WORD = re.compile(r"\n|[^\S\n]+|\w+|[^\w\s]")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
-_MOST_LINES = 4000
-_MOST_WORDS = 4000
+_MOST_PAIRS = 40_000
+"""How many pairs of equal parts are looked at in a stretch; matching takes longer than that."""
+
+_MOST_PAIRS_IN_ALL = 200_000
+
 _CONTEXT = 2
 
 
@@ -44,17 +48,18 @@ def word_diff(before: str, after: str) -> tuple[Piece, ...]:
     """Return the pieces that lead from one text to another.
 
     Those that are the same and those that were removed make up the first text, those that are
-    the same and those that were added the second. Stretches of thousands of words that differ
-    are not looked into.
+    the same and those that were added the second. Long stretches of ever the same words are not
+    looked into.
     """
     old, new = _LINE.findall(before), _LINE.findall(after)
     pieces: list[Piece] = []
-    for same, i, j, k, m in _stretches(old, new, _MOST_LINES):
+    effort = _Effort()
+    for same, i, j, k, m in _stretches(old, new, effort):
         removed, added = "".join(old[i:j]), "".join(new[k:m])
         if same:
             pieces.append(Piece(kind="same", text=removed))
         else:
-            pieces += _words(removed, added)
+            pieces += _words(removed, added, effort)
     return tuple(_whole_lines(list(_joined(pieces))))
 
 
@@ -67,8 +72,24 @@ def word_lines(before: str, after: str, *, context: int = _CONTEXT) -> list[Word
     return list(_near_changes(page.lines, context))
 
 
+@dataclass
+class _Effort:
+    """How many more pairs of equal parts are looked at in one comparison."""
+
+    left: int = _MOST_PAIRS_IN_ALL
+
+    def affords(self, old: Sequence[str], new: Sequence[str]) -> bool:
+        """Return whether two sequences may be matched, and take that into account."""
+        counts = Counter(part for part in old if not part.isspace())
+        pairs = sum(counts[part] for part in new)
+        if pairs > min(_MOST_PAIRS, self.left):
+            return False
+        self.left -= pairs
+        return True
+
+
 def _stretches(
-    old: Sequence[str], new: Sequence[str], most: int
+    old: Sequence[str], new: Sequence[str], effort: _Effort
 ) -> Iterator[tuple[bool, int, int, int, int]]:
     """Yield the stretches of two sequences in turn, and whether each is the same in both."""
     shorter = min(len(old), len(new))
@@ -78,20 +99,22 @@ def _stretches(
     if first:
         yield True, 0, first, 0, first
     ends = len(old) - rest, len(new) - rest
-    if max(ends) - first > most:
+    inner = old[first : ends[0]], new[first : ends[1]]
+    if not effort.affords(*inner):
         yield False, first, ends[0], first, ends[1]
     else:
-        middle = SequenceMatcher(None, old[first : ends[0]], new[first : ends[1]], autojunk=False)
-        for tag, i, j, k, m in middle.get_opcodes():
+        # Blanks are everywhere: they belong to a match beside them, and never begin one.
+        matcher = SequenceMatcher(str.isspace, *inner, autojunk=False)
+        for tag, i, j, k, m in matcher.get_opcodes():
             yield tag == "equal", first + i, first + j, first + k, first + m
     if rest:
         yield True, ends[0], len(old), ends[1], len(new)
 
 
-def _words(before: str, after: str) -> list[Piece]:
+def _words(before: str, after: str, effort: _Effort) -> list[Piece]:
     old, new = _WORD.findall(before), _WORD.findall(after)
     pieces: list[Piece] = []
-    for same, i, j, k, m in _stretches(old, new, _MOST_WORDS):
+    for same, i, j, k, m in _stretches(old, new, effort):
         removed, added = "".join(old[i:j]), "".join(new[k:m])
         # A blank that two changed words happen to share tells nobody anything.
         if same and not removed.strip() and "\n" not in removed and pieces:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitexp.review.diffing.words import Piece, word_diff, word_lines
+from gitexp.review.diffing.words import word_diff, word_lines
 
 TEXTS = st.lists(
     st.sampled_from(["be", "kind", " ", "  ", "\n", "\r\n", ".", "é", "\u2028", "strict", "-"]),
@@ -62,10 +62,15 @@ def test_lines_far_from_a_change_are_left_out() -> None:
     ]
 
 
-def test_thousands_of_words_that_differ_are_not_looked_into() -> None:
-    before = " ".join(f"a{number}" for number in range(30_000))
-    after = " ".join(f"b{number}" for number in range(30_000))
-    assert word_diff(before, after) == (
-        Piece(kind="removed", text=before),
-        Piece(kind="added", text=after),
-    )
+def test_long_stretches_of_the_same_words_are_not_looked_into() -> None:
+    before = " ".join(["be", "kind"] * 5000)
+    after = " ".join(["kind", "be", "so"] * 5000)
+    kinds = [piece.kind for piece in word_diff(before, after)]
+    assert kinds == ["removed", "added"]
+
+
+def test_many_words_that_differ_are_told_apart_quickly() -> None:
+    before = " ".join(f"word{number}" for number in range(5000))
+    after = before.replace("word77 ", "other ").replace("word4321 ", "")
+    changed = [(p.kind, p.text) for p in word_diff(before, after) if p.kind != "same"]
+    assert changed == [("removed", "word77"), ("added", "other"), ("removed", " word4321")]
