@@ -37,6 +37,9 @@ _COLUMNS = (
 )
 @click.option("--branch", metavar="BRANCH", help="Name the base's branch, where it is a commit")
 @click.option("--actor", default="", metavar="USER", help="Name who asks, as the forge knows them")
+@click.option(
+    "--trust-votes", is_flag=True, help="Count votes that nobody signed, where a hook checks them"
+)
 @output_options
 @review_options
 def check_command(
@@ -48,6 +51,7 @@ def check_command(
     trunk: str | None,
     project: str | None,
     actor: str,
+    trust_votes: bool,
 ) -> None:
     """Check in CI what a merge would move
 
@@ -67,6 +71,7 @@ def check_command(
         trunk=trunk,
         actor=actor,
         reviews=_reviews(output, options),
+        trusts_votes=trust_votes,
     )
     report = check(workspace, question)
     workspace.cache.flush()

@@ -49,6 +49,8 @@ class Question:
         trunk: the branch whose rules count; None for the one that the base or the project names.
         actor: what the forge calls whoever asks for the merge; empty where that is not known.
         reviews: what people said on the forge.
+        trusts_votes: whether votes of the ledger count that nobody signed, since a hook of the
+            server looks at who pushes them.
     """
 
     base: str
@@ -57,6 +59,7 @@ class Question:
     trunk: str | None = None
     actor: str = ""
     reviews: Sequence[Review] = ()
+    trusts_votes: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,6 +248,7 @@ def _proposal(workspace: Workspace, question: Question, move: RefMove) -> Propos
         identify=_identify(workspace, question, groups),
         now=workspace.surroundings.clock.now(),
         in_advance=True,
+        trusts_votes=question.trusts_votes,
         reviews=[r for r in question.reviews if r.commit in ("", move.new)],
     )
 

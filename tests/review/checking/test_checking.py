@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
-from gitexp.errors import InvalidInput, MissingObject, NotFound
+from gitexp.errors import ApprovalRequired, InvalidInput, MissingObject, NotFound
+from gitexp.repository import Repository
 from gitexp.review.checking.checking import CheckReport, Question, check
 from gitexp.review.checking.proposals import Review
 from tests.builders import MOMENT
@@ -245,3 +247,41 @@ def test_what_cannot_be_looked_at_is_no_answer(world: World) -> None:
     world.branch("warmer", parameters("temperature: 0.75\n"))
     with pytest.raises((NotFound, MissingObject)):
         checked(world, "origin/main", "f" * 40, actor="grace")
+
+
+def asked_for(world: World) -> tuple[str, str]:
+    """Return the id and the head of a change request that Ada opened and Lin approved."""
+    with world.open() as repository:
+        tone = repository.experiments.get("tone")
+        tone.commit({"temperature": 0.75}, message="warmer")
+        tone.share()
+        with pytest.raises(ApprovalRequired) as caught:
+            tone.promote("production")
+    change = caught.value.change
+    assert change is not None
+    lin = {"GIT_AUTHOR_NAME": "Lin", "GIT_AUTHOR_EMAIL": "lin@example.org"}
+    environ = {**world.surroundings.environ, **lin}
+    others = replace(world.surroundings, environ=environ)
+    with Repository.open(world.clone, surroundings=others) as repository:
+        repository.changes.approve(change, apply=False)
+    world.git("fetch", "--quiet", "origin")
+    return change, world.git("rev-parse", f"origin/change/bot/{change}")
+
+
+def test_a_vote_that_nobody_signed_counts_only_where_a_hook_checks_votes(world: World) -> None:
+    world.run(1, [True] * 10, temperature=0.75)
+    _, head = asked_for(world)
+    report = checked(world, "env:production", head, actor="ada")
+    assert "0 of 1 approval given" in said(report)
+    trusting = checked(world, "env:production", head, actor="ada", trusts_votes=True)
+    assert trusting.refusals == ()
+
+
+def test_whoever_opens_the_pull_request_cannot_approve_it_in_the_name_of_another(
+    world: World,
+) -> None:
+    world.run(1, [True] * 10, temperature=0.75)
+    _, head = asked_for(world)
+    reviews = review("lin", head)
+    report = checked(world, "env:production", head, actor="lin", reviews=reviews)
+    assert not report.allowed
