@@ -74,7 +74,10 @@ def ask_or_delete(
             Order.of(workspace, "unbind", name, reason=reason)
             for name in bound_environments(workspace, experiment_id)
         ]
-        _ask_for_all(workspace, [o for o in orders if _takes_approval(workspace, o)], required)
+        asked = [order for order in orders if _takes_approval(workspace, order)]
+        if not asked:
+            raise  # somebody was quicker; deleting again tells how it stands now
+        _ask_for_all(workspace, asked, required)
 
 
 def _takes_approval(workspace: Workspace, order: Order) -> bool:
@@ -100,7 +103,7 @@ def _ask_for_all(
     listed = ", ".join(f"{change.id} ({change.environment})" for change in changes)
     raise ApprovalRequired(
         f"unbinding takes approval, so nothing was deleted; change requests wait for it: {listed}",
-        change=changes[0].id if changes else None,
+        change=changes[0].id,
         missing=[f"{c.environment}: {line}" for c in changes for line in _missing(c)],
         approvers=tuple(dict.fromkeys(who for c in changes for who in _approvers(c))),
         hint="Delete again when they are applied.",

@@ -10,7 +10,10 @@ from gitexp.clock import iso
 from gitexp.documents.problems import shown
 from gitexp.project.policies import Approvals, Condition, GateRule, Policy, Window
 from gitexp.review.policies.conditions import ANY
-from gitexp.review.policies.wording import duration_text, either, people_text
+from gitexp.review.policies.wording import duration_text, either, in_one_line, people_text
+
+_LONGEST = 60
+"""How many characters of a value are told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +71,10 @@ def _change_text(condition: Condition) -> str:
 
 
 def _value_text(value: Any) -> str:
-    return value if isinstance(value, str) else shown(value)
+    if not isinstance(value, str):
+        return shown(value)
+    text = in_one_line(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _asks(policy: Policy) -> Iterator[str]:
@@ -113,7 +119,7 @@ def _window_text(window: Window) -> str:
         parts.append(f"at {window.hours}")
     if window.weekdays or window.hours:
         parts.append(f"({window.timezone})")
-    return " ".join(parts) + (f": {window.reason}" if window.reason else "")
+    return " ".join(parts) + (f": {in_one_line(window.reason)}" if window.reason else "")
 
 
 def _listed(names: Sequence[str]) -> str:
