@@ -249,6 +249,40 @@ def scenario(directory: Path, act: str, points: Sequence[str]) -> list[dict[str,
     return outcomes
 
 
+def racing(directory: Path, *names: str) -> list[dict[str, Any]]:
+    """Return what is there after people voted at the same time, each from a process of their own.
+
+    Whoever is named twice votes twice at once; a name that ends in `-` rejects.
+    """
+    place = Place(directory / "work")
+    changes = make_template(place)
+    for number, name in enumerate(names):
+        place.git("clone", "-q", "shared.git", f"voter{number}")
+        place.git("config", "user.name", name.strip("-"), cwd=f"voter{number}")
+    children = [_voting(place, n, name, changes["fresh"]) for n, name in enumerate(names)]
+    for child in children:
+        os.waitpid(child, 0)
+    return [state(place, changes["fresh"])]
+
+
+def _voting(place: Place, number: int, name: str, change: str) -> int:
+    """Return the process in which somebody votes."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        around = Surroundings(
+            environ=place.environ(name.strip("-")), directory=place.directory / f"voter{number}"
+        )
+        changes = Changes(open_workspace(around.directory, project=None, surroundings=around))
+        if name.endswith("-"):
+            changes.reject(change, reason="no")
+        else:
+            changes.approve(change)
+    finally:
+        os._exit(0)
+
+
 def _said(work: Callable[[], object]) -> str:
     try:
         work()
@@ -260,7 +294,10 @@ def _said(work: Callable[[], object]) -> str:
 def main(arguments: Sequence[str]) -> None:
     """Run a scenario and print what came of it."""
     directory, act, *points = arguments
-    print(json.dumps(scenario(Path(directory), act, points)))
+    if act == "race":
+        print(json.dumps(racing(Path(directory), *points)))
+    else:
+        print(json.dumps(scenario(Path(directory), act, points)))
 
 
 if __name__ == "__main__":

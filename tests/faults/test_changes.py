@@ -101,3 +101,24 @@ def test_asking_that_is_killed_leaves_a_whole_change_request_or_none(tmp_path: P
             assert branches <= opened
         # Asking again finds what the killed one had opened, or opens it.
         assert len(outcome["again"]["opened"]) == outcome["before"]
+
+
+def test_people_who_vote_at_once_have_one_vote_each_and_move_it_once(tmp_path: Path) -> None:
+    (seen,) = outcomes(tmp_path, "race", ["Bob", "Cy", "Dan", "Bob", "Eve"])
+    assert seen["change"]["state"] == "applied"
+    assert_consistent(seen)
+    assert seen["moves"] == 2
+    voters = {vote["by"].partition(" ")[0] for vote in seen["change"]["votes"]}
+    assert len(voters) >= 2  # whoever came after it was applied was too late
+    assert voters <= {"Bob", "Cy", "Dan", "Eve"}
+
+
+def test_of_approvals_and_a_rejection_at_once_one_side_wins_altogether(tmp_path: Path) -> None:
+    (seen,) = outcomes(tmp_path, "race", ["Bob", "Cy", "Dan-"])
+    assert seen["change"]["state"] in ("applied", "rejected")
+    assert_consistent(seen)
+    decisions = [vote["decision"] for vote in seen["change"]["votes"]]
+    if seen["change"]["state"] == "applied":
+        assert decisions == ["approve", "approve"]
+    else:
+        assert "reject" in decisions
