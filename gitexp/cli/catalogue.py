@@ -53,6 +53,7 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("change", change="Ask for moves of environments, approve, reject and apply them"),
         **entries("report", report="Report on a change for those who review it"),
         **entries("check", check="Check in CI what a merge would move"),
+        **entries("forge", forge="Protect a repository that a forge hosts, where no hook runs"),
         **entries("hook", hook="Enforce the rules where people push to"),
         **entries("log", log="Tell the story of a project or an experiment"),
         **entries("blame", blame="Say who set each value, when and why, and where it is live"),
