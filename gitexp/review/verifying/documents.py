@@ -1,4 +1,4 @@
-"""Whether the documents of the trunk, of experiments and of change requests are valid.
+"""Whether the documents of the trunk and of experiments are valid.
 
 Of an experiment's branch that is the experiment itself: what else is there came from the trunk.
 """
@@ -9,14 +9,16 @@ from collections.abc import Sequence
 from functools import partial
 
 from gitexp.documents import layout
+from gitexp.environments.binding import snapshot_at
+from gitexp.environments.lockfile import LockEntry
+from gitexp.errors import InvalidDocuments
 from gitexp.experiments.homes import all_homes
 from gitexp.experiments.versions import list_versions
 from gitexp.ids import Name, ObjectId, name_fault
+from gitexp.project.reading import read_document
 from gitexp.project.sources import tree_source
-from gitexp.review.changes.ledger import read_ledger
 from gitexp.review.validating import validate_source
-from gitexp.review.verifying.examination import Branch, Examination, shown_with_git
-from gitexp.review.verifying.ledgers import check_unchanged
+from gitexp.review.verifying.examination import Branch, Examination
 from gitexp.store.model import TreeId
 from gitexp.store.trees import entry_at, tree_of, walk_files
 
@@ -24,12 +26,17 @@ from gitexp.store.trees import entry_at, tree_of, walk_files
 def check_documents(look: Examination) -> None:
     """Note the documents on the trunk and on the branches of experiments that are not valid."""
     for branch in look.branch(look.workspace.trunk_ref):
-        look.since_then("documents", branch, partial(_check_files, look, ""))
+        look.since_then("documents", branch, partial(_check_trunk, look))
     for branch in look.branches(layout.experiment_branches(Name(look.workspace.project_id))):
         name = branch.name.rpartition("/")[2]
         if not name_fault(name):
             directory = f"{layout.EXPERIMENTS_DIR}/{name}"
             look.since_then("documents", branch, partial(_check_files, look, directory))
+
+
+def _check_trunk(look: Examination, branch: Branch, since: ObjectId | None) -> None:
+    _check_files(look, "", branch, since)
+    _check_lock(look, branch)
 
 
 def _check_files(look: Examination, directory: str, branch: Branch, since: ObjectId | None) -> None:
@@ -50,6 +57,33 @@ def _check_files(look: Examination, directory: str, branch: Branch, since: Objec
                 commit=branch.tip,
                 path=path,
             )
+
+
+def _check_lock(look: Examination, branch: Branch) -> None:
+    """Note what a lock file pins that the environment's commit does not say."""
+    path = layout.lock_path(look.workspace.root)
+    with look.reading("documents", branch=branch.name, commit=branch.tip, path=path):
+        tree = tree_of(look.store, branch.tip)
+        document = read_document(look.workspace, tree, path, "lock") or {"environments": {}}
+        for name, data in document["environments"].items():
+            entry = LockEntry.from_dict(data)
+            if look.is_here(entry.commit) and not _is_pinned_truly(look, entry):
+                look.add(
+                    "documents",
+                    f"environments.{name}: it is not what commit {entry.commit[:10]} says",
+                    f"Pin it again with `gitexp env lock {name}`.",
+                    branch=branch.name,
+                    commit=branch.tip,
+                    path=path,
+                )
+
+
+def _is_pinned_truly(look: Examination, entry: LockEntry) -> bool:
+    try:
+        snapshot = snapshot_at(look.store, entry.commit, cache=look.workspace.cache)
+        return snapshot is not None and snapshot.binding.bound and LockEntry.of(snapshot) == entry
+    except InvalidDocuments:
+        return False
 
 
 def _paths(look: Examination, commit: ObjectId, directory: str) -> Sequence[str]:
@@ -78,30 +112,3 @@ def check_versions(look: Examination) -> None:
                         commit=version.version,
                         path=layout.parameters_path(look.workspace.root, home.name),
                     )
-
-
-def check_changes(look: Examination) -> None:
-    """Note what is wrong with the change requests, and what was changed of them."""
-    for branch in look.branch(layout.changes_branch(Name(look.workspace.project_id))):
-        look.since_then("changes", branch, partial(_check_ledger, look))
-
-
-def _check_ledger(look: Examination, branch: Branch, since: ObjectId | None) -> None:
-    check_unchanged(look, "changes", branch, since)
-    with look.reading("changes", branch=branch.name, commit=branch.tip):
-        found = read_ledger(look.store, branch.tip, cache=look.workspace.cache)
-        look.looked_at["changes"] += len(found.changes)
-        problems = {name: [problem] for name, problem in found.problems.items()}
-        problems |= {facts.id: list(facts.problems) for facts in found.changes if facts.problems}
-        for name, listed in problems.items():
-            for problem in listed:
-                path = f"{layout.CHANGES_DIR}/{name}"
-                look.add(
-                    "changes",
-                    problem,
-                    f"It counts for nothing; {shown_with_git(branch.name, path)} shows who "
-                    "wrote it.",
-                    branch=branch.name,
-                    commit=branch.tip,
-                    path=path,
-                )

@@ -8,7 +8,8 @@ from gitexp.documents import layout
 from gitexp.errors import InvalidInput
 from gitexp.ids import Name
 from gitexp.project.workspace import Workspace
-from gitexp.review.verifying.documents import check_changes, check_documents, check_versions
+from gitexp.review.verifying.changes import check_changes
+from gitexp.review.verifying.documents import check_documents, check_versions
 from gitexp.review.verifying.environments import check_environments
 from gitexp.review.verifying.examination import Branch, Examination
 from gitexp.review.verifying.findings import CHECKS, Check, Finding, Verification

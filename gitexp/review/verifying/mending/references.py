@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from functools import partial
 
@@ -139,6 +138,4 @@ def _index_again(workspace: Workspace, store: DiskStore) -> str:
     if done.code != 0:
         said = done.errors[-1] if done.errors else "git says nothing"
         raise StoreError(f"it cannot be made anew: {said}")
-    with contextlib.suppress(StoreError):
-        git.run("update-index", "-q", "--refresh")
     return "made anew from HEAD"
