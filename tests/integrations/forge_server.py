@@ -41,6 +41,7 @@ class FakeForge:
         page: how many comments are on a page.
         troubles: answers that are given before anything else, the first first.
         moved_to: where every request is sent instead.
+        reviews: what is answered about reviews.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class FakeForge:
     troubles: list[int] = field(default_factory=list)
     moved_to: str = ""
     body: bytes | None = None
+    reviews: Any = None
     address: str = ""
 
     def add(self, author: str, body: str, *, system: bool = False) -> int:
@@ -124,6 +126,8 @@ class _Handler(BaseHTTPRequestHandler):
             number = int(found.groups()[-1])
             next(c for c in forge.comments if c["id"] == number)["body"] = sent["body"]
             self._answer(200, self._comment(number))
+        elif re.search(r"/(pulls/\d+/reviews|merge_requests/\d+/approvals)\Z", path):
+            self._answer(200, forge.reviews)
         else:
             self._answer(404, {"message": "Not Found"})
 

@@ -39,6 +39,8 @@ def reviews_of(name: ForgeName, web: Web, place: Place) -> list[Review]:
     size = "per_page=100" if name == "github" else "limit=50"
     newest: dict[str, Review | None] = {}
     for found in web.pages(f"{path}/reviews?{size}"):
+        if not isinstance(found, dict):
+            raise RemoteError("the forge answered with something that is no review")
         user, state = _user(found.get("user"), "login"), str(found.get("state", "")).upper()
         if user and state not in _PASSING and _counts(name, found):
             newest[user] = _review(user, state, found)
@@ -73,7 +75,7 @@ def _approvals(web: Web, place: Place) -> Iterator[Review]:
     project = quote(place.repository, safe="")
     found = web.get(f"/projects/{project}/merge_requests/{place.number}/approvals")
     given = found.get("approved_by") if isinstance(found, dict) else None
-    if not isinstance(given, list):
+    if not isinstance(found, dict) or not isinstance(given, list):
         raise RemoteError("the forge does not say who approved the merge request")
     for entry in given:
         user = _user(entry.get("user"), "username") if isinstance(entry, dict) else ""
