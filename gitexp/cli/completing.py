@@ -108,6 +108,13 @@ def complete_environments(
     return _items(_environment_names(_directory(context)), incomplete)
 
 
+def complete_changes(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the ids of change requests with branches that begin like this."""
+    return _items(_names_in_refs(_directory(context), "change"), incomplete)
+
+
 def complete_either(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
