@@ -121,9 +121,19 @@ def attributes_for(root: str, *, branches: bool) -> list[str]:
     Args:
         branches: whether the files of the branches of environments and runs are among them.
     """
-    lines = [f"/{layout.join(root, path)} diff=gitexp merge=gitexp" for path in _BOTH]
-    lines += [f"/{layout.join(root, path)} diff=gitexp" for path in _SHOWN]
+    lines = [f"{_pattern(root, path)} diff=gitexp merge=gitexp" for path in _BOTH]
+    lines += [f"{_pattern(root, path)} diff=gitexp" for path in _SHOWN]
     return lines + [f"/{path} {said}" for path, said in _OF_BRANCHES if branches]
+
+
+def _pattern(root: str, path: str) -> str:
+    """Return the pattern of files below a directory whose name may hold anything."""
+    exact = re.sub(r"([\\*?\[])", r"\\\1", root)
+    pattern = "/" + layout.join(exact, path)
+    if not re.search(r"[\s\"\\]", pattern):
+        return pattern
+    quoted = pattern.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{quoted}"'
 
 
 def _git_and_place(workspace: Workspace) -> tuple[GitProgram, Path]:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from gitexp.repository import Repository
+from gitexp.runs.recording.ledger import append
+from gitexp.runs.recording.records import counted, record_of
+from gitexp.runs.tallies import tally_of
 from tests.cli.conftest import DEFINITION, Run, git
+from tests.runs.making import dataset_reference, make_row, make_run, references, run_id
 
 Tone = list[str]
 
@@ -225,3 +231,50 @@ def test_a_value_and_its_text_are_told_apart(calm: Path, gitexp: Run) -> None:
         ["flag", "a", "x", "changed", "1", '"1"'],
         ["flag", "a", "y", "removed", "null"],
     ]
+
+
+def test_results_of_both_sides_follow(calm: Path, gitexp: Run) -> None:
+    commit(calm, {"experiments/calm/parameters.yaml": "temperature: 0.6\n"})
+    for revision, outcomes in (("HEAD~1", [True] * 10 + [False] * 10), ("HEAD", [True] * 20)):
+        record(calm, revision, outcomes)
+    result = gitexp("diff", "HEAD~1", "HEAD").ok()
+    table = result.out.split("\n\n")[1].splitlines()
+    cells = [re.split("  +", line) for line in table]
+    assert cells[0][:7] == [
+        *("experiment", "dataset", "result", "before", "after", "difference", "interval")
+    ]
+    assert cells[1] == [
+        *("calm", "q", "pass_rate ↑", "50.0 % (29.9–70.1)", "100.0 % (83.9–100.0)"),
+        *("+50.0 points", "+19.0 to +71.9", "0.0020", "20", "better"),
+    ]
+    assert cells[2][2:6] == ["exact-match ↑", "0.5 (0.299 to 0.701)", "1 (0.839 to 1)", "+0.5"]
+    document = json.loads(gitexp("diff", "HEAD~1", "HEAD", "--format", "json").ok().out)
+    [results] = document["experiments"][0]["results"]
+    assert [m["verdict"] for m in results["measures"]] == ["better", "better"]
+    without = gitexp("diff", "HEAD~1", "HEAD", "--no-results").ok()
+    assert "pass_rate" not in without.out
+    markdown = gitexp("diff", "HEAD~1", "HEAD", "--format", "md").ok().out
+    assert "\n\n| experiment | dataset | result |" in markdown
+
+
+def test_a_side_without_a_run_is_told(calm: Path, gitexp: Run) -> None:
+    commit(calm, {"experiments/calm/parameters.yaml": "temperature: 0.6\n"})
+    record(calm, "HEAD", [True])
+    result = gitexp("diff", "HEAD~1", "HEAD").ok()
+    assert "calm: no finished run over q with the values before\n" in result.err
+
+
+def record(project: Path, revision: str, outcomes: list[bool]) -> None:
+    """Record an evaluation of the values that a revision gives to `calm`."""
+    with Repository.open(project) as repository:
+        version = repository.experiments.get("calm").version(revision)
+        rows = [make_row(f"s{n}", "passed" if ok else "failed") for n, ok in enumerate(outcomes)]
+        run = make_run(
+            run_id(len(outcomes) + (revision == "HEAD")),
+            experiment="calm",
+            digest=version.digest,
+            dataset=dataset_reference("q", samples=len(rows)),
+            evaluators=references("exact-match"),
+        )
+        records = [record_of(counted(run, tally_of(rows)), rows)]
+        append(repository.workspace, "calm", records)

@@ -136,7 +136,7 @@ def test_each_dataset_has_results_of_its_own(workspace: Workspace) -> None:
     values = change(workspace)
     for number, digest in enumerate((values.digest_before, values.digest_after)):
         record(workspace, digest, [True], number=number)
-        other = {"dataset": dataset_reference("r", digit="2")}
+        other: dict[str, Any] = {"dataset": dataset_reference("r", digit="2")}
         record(workspace, digest, [False], number=number + 10, **other)
         record(workspace, digest, number=number + 20, metrics={"loss": 1.0})
     assert [results.dataset for results in change(workspace).results] == ["q", "r", None]
