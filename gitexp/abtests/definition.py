@@ -99,11 +99,18 @@ class Minimum:
 
 @dataclass(frozen=True, kw_only=True)
 class PromptVersions:
-    """The prompt whose versions the variants are, in their order."""
+    """The prompt whose versions the variants are, in their order.
+
+    Attributes:
+        versions: the number of the version of each variant.
+        templates: the templates that the metrics come from.
+        commits: the commit of each version; empty where the document has none.
+    """
 
     name: str
     versions: tuple[int, ...]
     templates: tuple[str, ...]
+    commits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,7 +239,10 @@ def _prompt(data: Mapping[str, Any] | None) -> PromptVersions | None:
     if data is None:
         return None
     return PromptVersions(
-        name=data["name"], versions=tuple(data["versions"]), templates=tuple(data["templates"])
+        name=data["name"],
+        versions=tuple(data["versions"]),
+        templates=tuple(data["templates"]),
+        commits=tuple(data.get("commits", ())),
     )
 
 

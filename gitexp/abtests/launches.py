@@ -1,0 +1,113 @@
+"""What an A/B test was when it was launched, which the history of its file proves.
+
+A test is launched by the commit in which its file leaves the draft; of several, after resets, the
+last one counts. From then on its variants, their splits, its flag and its exposure rule stay as
+that commit has them. Metrics may change, and those that did are marked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from gitexp.abtests.definition import AbTest
+from gitexp.abtests.metrics import Metric
+from gitexp.abtests.reading import find_test
+from gitexp.documents import layout
+from gitexp.documents.values import Path as Place
+from gitexp.errors import InvalidInput
+from gitexp.experiments.lineage import lineage
+from gitexp.ids import Name, ObjectId
+from gitexp.project.file_history import FileChange, FileHistory, file_history
+from gitexp.project.workspace import Workspace
+from gitexp.store.protocol import Store
+
+Mark = Literal["added after launch", "changed after launch"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """The commit that launched a test, and the test as it has it."""
+
+    commit: ObjectId
+    test: AbTest
+
+    def marks(self, test: AbTest) -> dict[str, Mark]:
+        """Return what became of the metrics of a test since, by key; of most, nothing."""
+        found = ((metric.key, self._mark(metric)) for metric in test.metrics)
+        return {key: mark for key, mark in found if mark is not None}
+
+    def _mark(self, metric: Metric) -> Mark | None:
+        before = self.test.metric(metric.key)
+        if before is None:
+            return "added after launch"
+        return None if _measured(before) == _measured(metric) else "changed after launch"
+
+    def locked(self, test: AbTest) -> Iterator[tuple[Place, str]]:
+        """Yield what a test changed that may not change after its launch, and where."""
+        return locked_changes(self.test, test)
+
+
+def _measured(metric: Metric) -> Metric:
+    """Return a metric without the words for people."""
+    return replace(metric, name="", description="")
+
+
+def locked_changes(before: AbTest, after: AbTest) -> Iterator[tuple[Place, str]]:
+    """Yield what differs between two states of a test that may not change once it is launched."""
+    if after.flag != before.flag:
+        yield ("flag",), f"it was {before.flag!r}"
+    ours, theirs = ([v.key for v in test.variants] for test in (before, after))
+    if ours != theirs:
+        yield ("variants",), f"they were {', '.join(ours)}"
+    elif [v.split for v in before.variants] != [v.split for v in after.variants]:
+        splits = "/".join(f"{variant.split:.12g}" for variant in before.variants)
+        yield ("variants",), f"the splits were {splits}"
+    if after.exposure != before.exposure:
+        yield ("exposure",), "the exposure rule was another one"
+
+
+def launch_of(
+    workspace: Workspace, name: str, tip: ObjectId, *, reader: Store | None = None
+) -> Launch | None:
+    """Return the launch of the A/B test of an experiment that a commit holds.
+
+    None is the answer for a draft, and where history does not tell, as in a shallow clone.
+    """
+    launch: Launch | None = None
+    history = history_of_test(workspace, name, tip, reader=reader)
+    status = "unknown" if history.cut else "draft"
+    for change in history.changes:
+        test = _test_in(workspace, change, reader)
+        if test is None:
+            continue  # a commit made by hand broke the file, and a later one mended it
+        if test.status == "draft":
+            launch = None
+        elif status == "draft":
+            launch = Launch(commit=change.commit, test=test)
+        status = test.status
+    return launch
+
+
+def _test_in(workspace: Workspace, change: FileChange, reader: Store | None) -> AbTest | None:
+    try:
+        return find_test(workspace, change.commit, change.path.split("/")[-2], reader=reader)
+    except InvalidInput:
+        return None
+
+
+def history_of_test(
+    workspace: Workspace, name: str, tip: ObjectId, *, reader: Store | None = None
+) -> FileHistory:
+    """Return the history of the file of an A/B test, through renames of its experiment."""
+    paths = [
+        layout.ab_test_path(workspace.root, Name(n)) for n in _names(workspace, name, tip, reader)
+    ]
+    return file_history(workspace, tip, paths, reader=reader)
+
+
+def _names(workspace: Workspace, name: str, tip: ObjectId, reader: Store | None) -> Sequence[str]:
+    """Return the names that an experiment has had, the present one first."""
+    line = lineage(workspace, tip, name, reader=reader, tolerate_shallow=True)
+    return list(dict.fromkeys([name, *(change.name for change in reversed(line.headers))]))
