@@ -13,6 +13,7 @@ from gitexp.review.telling.events import Event
 from gitexp.runs.searching import RunQuery, search
 
 _PAGE = 1000
+_NEWEST_FIRST = ("started_at DESC",)
 _PLAIN = re.compile(r"[\w@.+ -]+")
 
 
@@ -26,16 +27,17 @@ def run_events(
     author: str = "",
     limit: int | None = None,
 ) -> list[Event]:
-    """Return runs as events, newest first, at most `limit`.
+    """Return runs as events, newest first, at most `limit`; those that did not begin come last.
 
     Args:
         experiments: names; none for all.
         hidden: names of experiments whose runs are left out.
-        since, until: when they began, both included.
+        since, until: when they began, or were asked for where they did not; both included.
         author: a text that whoever ran them is known by, in any case.
     """
     query = RunQuery(
         filter=" AND ".join(_conditions(since, until, author)),
+        order_by=_NEWEST_FIRST,
         limit=_PAGE if limit is None else min(limit, _PAGE),
         experiments=tuple(experiments),
         hidden=tuple(hidden),
@@ -62,10 +64,11 @@ def _documents(workspace: Workspace, query: RunQuery) -> Iterator[dict[str, Any]
 
 
 def _conditions(since: datetime | None, until: datetime | None, author: str) -> Iterator[str]:
-    if since is not None:
-        yield f"created_at >= '{iso(since)}'"
-    if until is not None:
-        yield f"created_at <= '{iso(until)}'"
+    for operator, moment in ((">=", since), ("<=", until)):
+        if moment is not None:
+            begun = f"started_at {operator} '{iso(moment)}'"
+            waiting = f"started_at IS NULL AND created_at {operator} '{iso(moment)}'"
+            yield f"({begun} OR ({waiting}))"
     if author and _PLAIN.fullmatch(author):
         yield f"who ILIKE '%{author}%'"
 

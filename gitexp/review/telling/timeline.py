@@ -140,7 +140,7 @@ class _Teller:
             yield list(self._about(self._trunk()))
         yield from told
         if self.query.wants(["run"]):
-            yield self._runs(known)
+            yield from ([run] for run in self._runs(known))  # runs are not on one line
         if self.query.wants(["promotion"]):
             yield from self._environments(known)
         if self.query.wants(_OF_CHANGES):
@@ -179,7 +179,8 @@ class _Teller:
             self.notes.append(f"{trunk} is told of its newest {MOST_COMMITS} commits alone")
         return story.events
 
-    def _runs(self, known: list[Known]) -> Line:
+    def _runs(self, known: list[Known]) -> Iterable[Event]:
+        """Return the runs that are told about, oldest first."""
         from gitexp.review.telling.run_events import run_events
 
         query = self.query
@@ -193,7 +194,7 @@ class _Teller:
             author=query.author,
             limit=None if query.limit is None else query.limit + 1,
         )
-        return found[::-1]
+        return reversed(found)
 
     def _environments(self, known: list[Known]) -> Iterator[Line]:
         ids = {header.id for _, header in known}

@@ -11,6 +11,7 @@ from gitexp.clock import parse_iso
 from gitexp.project.workspace import Workspace
 from gitexp.review.telling import run_events as module
 from gitexp.review.telling.run_events import run_events
+from gitexp.review.telling.timeline import LogQuery, timeline
 from gitexp.runs.recording import ledger
 from gitexp.runs.run import RunStatus
 from tests.runs.making import disk_workspace, make_run, run_id
@@ -53,6 +54,27 @@ def test_runs_are_chosen_before_they_are_read(
     assert len(run_events(three, hidden=["tune"])) == 2
     assert run_events(three, author=newest.by.upper())[0].run == newest.run
     assert run_events(three, author="nobody'; drop %") == []
+    assert [e.run for e in run_events(three, since=newest.at, until=newest.at)] == [newest.run]
     later = newest.at + timedelta(days=1)
     assert run_events(three, since=later) == []
     assert len(run_events(three, until=later)) == 3
+
+
+def test_a_run_that_waits_is_told_by_when_it_was_asked_for(three: Workspace) -> None:
+    waiting = make_run(run_id(9), status="scheduled", experiment="tone")
+    ledger.append(three, "tone", [ledger.record_of(waiting, [])])
+    last = run_events(three)[-1]
+    assert (last.action, last.at) == ("scheduled", waiting.created_at)
+    assert [e.run for e in run_events(three, since=waiting.created_at)] == [waiting.id]
+
+
+def test_a_run_that_waits_does_not_move_those_before_it(three: Workspace) -> None:
+    waiting = make_run(run_id(9), status="scheduled", experiment="tone")
+    ledger.append(three, "tone", [ledger.record_of(waiting, [])])
+    story = timeline(three, LogQuery(kinds=["run"]))
+    assert [event.action for event in story.events] == [
+        "scheduled",
+        "finished",
+        "failed",
+        "finished",
+    ]
