@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitexp.cli.changes import change_line
+from gitexp.cli.completing import complete_changes
 from gitexp.cli.output import Output, field_lines
 from gitexp.cli.tables import Column, Table
 from gitexp.cli.views import person
@@ -44,7 +45,7 @@ _FIELDS = (
 )
 _MARKS = {"met": "  ok      ", "missing": "  missing ", "refused": "  refused "}
 
-change_argument = click.argument("change", metavar="CHANGE")
+change_argument = click.argument("change", metavar="CHANGE", shell_complete=complete_changes)
 
 
 def change_entry(change: Change) -> dict[str, Any]:

@@ -292,6 +292,20 @@ def test_merging_by_plain_git_applies_it(change: str, gitexp: Run, tmp_path: Pat
     assert gitexp("change", "tidy", "-q").ok().out == ""
 
 
+def test_the_shared_repository_itself_lists_them(change: str, gitexp: Run, directory: Path) -> None:
+    shared = str(directory.parent / "remote.git")
+    assert gitexp("-C", shared, "change", "list", "-q").ok().out == f"{change}\n"
+    shown = entry(gitexp("-C", shared, "change", "show", change, "--format", "json"))
+    assert shown["state"] == "pending"
+
+
+def test_ids_are_completed(change: str, process: Run) -> None:
+    words = ["gitexp", "change", "show", change[:4]]
+    asked = {"COMP_WORDS": " ".join(words), "COMP_CWORD": "3"}
+    offered = process(env={"_GITEXP_COMPLETE": "bash_complete", **asked}).out
+    assert offered == f"plain,{change}\n"
+
+
 def test_the_library_has_the_same(change: str, directory: Path, by: As) -> None:
     from gitexp.repository import Repository
 

@@ -46,6 +46,7 @@ class Changes:
             for change in reading.iterate_changes(self._workspace, ended=not wanted <= OPEN)
             if change.state in wanted
             and environment in (None, change.environment)
+            and reading.is_shown(self._workspace, change)
             and (not mine or reading.is_mine(self._workspace, change))
             and (not waiting_for_me or reading.waits_for(self._workspace, change))
         ]
@@ -68,6 +69,8 @@ class Changes:
             NotFound: there is none.
         """
         found = reading.get_change(self._workspace, change)
+        if not reading.is_shown(self._workspace, found):
+            raise reading.missing_change(change)
         self._workspace.cache.flush()
         return found
 

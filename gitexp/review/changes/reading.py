@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -177,7 +177,7 @@ def find_facts(workspace: Workspace, change: str, *, reader: Store | None = None
         found = [facts for facts in known if change in (facts.id[: len(change)], _last(facts.id))]
     if len(found) == 1:
         return found[0]
-    raise _missing(change, [facts.id for facts in found])
+    raise missing_change(change, [facts.id for facts in found])
 
 
 def _is_part(text: str) -> bool:
@@ -188,7 +188,8 @@ def _last(change: ChangeId) -> str:
     return change.rpartition("-")[2]
 
 
-def _missing(change: str, fitting: list[ChangeId]) -> NotFound:
+def missing_change(change: str, fitting: Sequence[ChangeId] = ()) -> NotFound:
+    """Return the error for what names no change request, or several."""
     if fitting:
         return NotFound(
             f"several change requests begin with {change!r}: {', '.join(fitting)}",
@@ -270,6 +271,24 @@ def waits_for(workspace: Workspace, change: Change) -> bool:
         return False
     groups = current_groups(workspace)
     return may_vote(identity, change.facts, groups=groups, owner=change.where.owner)
+
+
+def is_shown(workspace: Workspace, change: Change) -> bool:
+    """Return whether a change request is shown to whoever reads now.
+
+    It is to those who may read what it is about, who are asked for their vote, or who asked. To
+    nobody in particular everything is shown: what a clone holds it can read.
+    """
+    groups = current_groups(workspace)
+    identity = identity_of(workspace) if groups else None
+    if identity is None:
+        return True
+    owner = change.where.owner
+    return (
+        groups.may(identity, "read", owner)
+        or may_vote(identity, change.facts, groups=groups, owner=owner)
+        or is_requester(identity, change.facts)
+    )
 
 
 def is_mine(workspace: Workspace, change: Change) -> bool:

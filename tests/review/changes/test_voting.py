@@ -291,3 +291,17 @@ def test_lists_say_what_is_mine_and_what_waits_for_me(team: Team) -> None:
     bob.reject(team.requested(temperature=0.9).id, reason="no")
     assert [c.id for c in bob.list()] == [change.id]
     assert [c.state for c in bob.list(states=["rejected"])] == ["rejected"]
+
+
+def test_what_one_may_not_read_is_not_listed(team: Team) -> None:
+    team.define(b"      - approvals: {count: 1, users: [eve@example.org]}\ngroup: makers\n")
+    team.groups(makers={"ada": ["write"], "bob": ["read"]}, others={"cy": ["admin"]})
+    change = team.requested()
+    seen = {}
+    for name in ("Ada", "Bob", "Eve", "Cy"):
+        team.fetch(name)
+        seen[name] = [c.id for c in team.changes(name).list()]
+    assert seen == {"Ada": [change.id], "Bob": [change.id], "Eve": [change.id], "Cy": []}
+    with pytest.raises(NotFound, match=f"no change request '{change.id}'"):
+        team.changes("Cy").get(change.id)
+    assert team.changes("Bob").get(change.id).id == change.id
