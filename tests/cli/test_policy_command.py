@@ -178,3 +178,25 @@ def test_validate_finds_what_is_wrong_with_policies(project: Path, gitexp: Run) 
         "most 'beautiful' is no rule",
         "nobody's key counts: there is neither allowed_signers nor allowed_keys.asc",
     ]
+
+
+def test_validate_finds_environments_that_come_after_each_other(project: Path, gitexp: Run) -> None:
+    file = project / "gitexp.yaml"
+    text = re.sub(r"(?m)^environments:\n(^ .*\n|^\n)*", "", file.read_text()).rstrip("\n")
+    chain = {"one": "two", "two": "three", "three": "two", "four": "one"}
+    policies = "".join(
+        f"  {name}: {{policies: [{{order: {{after: {after}}}}}]}}\n\n"
+        for name, after in chain.items()
+    )
+    file.write_text(f"{text}\n\nenvironments:\n{policies}")
+    result = gitexp("validate", "--format", "json")
+    assert [problem["message"] for problem in json.loads(result.out)["problems"]] == [
+        "two comes after three, which comes after two",
+        "three comes after two, which comes after three",
+    ]
+    file.write_text(
+        file.read_text().replace(
+            "{order: {after: three}", "{when: [{action: promote}], order: {after: three}"
+        )
+    )
+    assert gitexp("validate").code == 0

@@ -1,13 +1,13 @@
 """What is wrong with policies that neither their schema nor the definition alone can see.
 
 Rules that no gate can read, datasets that are not there, parameters that no slot holds, more
-approvals than there are people named, and signatures by nobody's keys.
+approvals than there are people named, signatures by nobody's keys, and orders without a first.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gitexp.documents import layout
@@ -49,6 +49,7 @@ def _faults(definition: Mapping[str, Any], source: Source) -> Iterator[Fault]:
                 *_gate_faults(policy, source),
                 *_approval_faults(policy),
                 *_signature_faults(policy, source),
+                *_order_faults(name, policy, definition["environments"]),
             )
             yield from (((*start, *place), message) for place, message in found)
 
@@ -91,6 +92,32 @@ def _signature_faults(policy: Mapping[str, Any], source: Source) -> Iterator[Fau
     if asked and not any(_is_there(source, file) for file in files):
         message = f"nobody's key counts: there is neither {files[0]} nor {files[1]}"
         yield (asked[0],), message
+
+
+def _order_faults(
+    environment: str, policy: Mapping[str, Any], environments: Mapping[str, Any]
+) -> Iterator[Fault]:
+    """Yield the orders by which an environment comes after itself, so that nothing can be first."""
+    for after in _always_after(policy):
+        seen, waiting = {after}, [after]
+        while waiting:
+            more = {e for p in _policies(environments, waiting.pop()) for e in _always_after(p)}
+            waiting += more - seen
+            seen |= more
+        if environment in seen - {after}:
+            yield ("order",), f"{environment} comes after {after}, which comes after {environment}"
+
+
+def _policies(environments: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
+    found: Sequence[Mapping[str, Any]] = (environments.get(name) or {}).get("policies", ())
+    return found
+
+
+def _always_after(policy: Mapping[str, Any]) -> list[str]:
+    """Return what a policy always asks to come before."""
+    order = policy.get("order", ())
+    steps = [order] if "after" in order else order
+    return [] if "when" in policy else [step["after"] for step in steps]
 
 
 def _is_there(source: Source, path: str) -> bool:
