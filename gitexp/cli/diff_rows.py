@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 LONG_TEXT = 60
 
+MOST_FILES = 20
+"""How many of the files are listed that gitexp gives no meaning."""
+
 Cells = tuple[str, str, str]
 """What is shown before, after, and of the change."""
 
@@ -130,7 +133,7 @@ def _rows(diff: ProjectDiff) -> Iterator[Row]:
         yield from _document_rows(document)
     for dataset in diff.datasets:
         yield from _dataset_rows(dataset)
-    yield from (_whole("file", file.path, file.kind) for file in diff.files)
+    yield from (_whole("file", file.path, file.kind) for file in diff.files[:MOST_FILES])
 
 
 def _whole(section: str, name: str, kind: str, shown: Cells = ("", "", "")) -> Row:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gitexp.cli.diff_rows import Row, rows_of
+from gitexp.cli.diff_rows import MOST_FILES, Row, rows_of
 from gitexp.cli.safety import visible
 from gitexp.cli.tables import Column, Table, percent, tenths, value_text
 
@@ -159,6 +159,8 @@ def notes_of(diff: ProjectDiff) -> Iterable[str]:
             yield f"{document.path} is compared as a text: {document.problem}"
     for dataset in diff.datasets:
         yield from _notes_of_dataset(dataset)
+    if len(diff.files) > MOST_FILES:
+        yield f"{len(diff.files) - MOST_FILES} more files differ; `git diff --stat` lists them"
 
 
 def _notes_of_results(experiment: ExperimentDiff) -> Iterator[str]:

@@ -223,6 +223,15 @@ def test_secrets_are_masked_in_every_form(calm: Path, gitexp: Run) -> None:
         assert "secret" in result.out
 
 
+def test_of_many_other_files_the_first_are_listed(calm: Path, gitexp: Run) -> None:
+    commit(calm, {f"src/f{number:02d}.py": "x" for number in range(30)})
+    result = gitexp("diff", "HEAD~1", "HEAD").ok()
+    assert len(result.out.splitlines()) == 21
+    assert result.err == "10 more files differ; `git diff --stat` lists them\n"
+    document = json.loads(gitexp("diff", "HEAD~1", "HEAD", "--format", "json").ok().out)
+    assert len(document["files"]) == 30
+
+
 def test_a_value_and_its_text_are_told_apart(calm: Path, gitexp: Run) -> None:
     commit(calm, {"flags/a.yaml": "x: 1\ny: null\n"})
     commit(calm, {"flags/a.yaml": "x: '1'\n"})

@@ -138,6 +138,7 @@ def common_base(workspace: Workspace, one: ObjectId, other: ObjectId) -> ObjectI
 def _projects(workspace: Workspace, left: Whole, right: Whole) -> ProjectDiff:
     """Return how a project differs in two states."""
     before, after = left.contents, right.contents
+    notes = _notes(left, right)
     files = list(changed_files(before, after))
     changed = {path for path, _, _ in files}
     states = [
@@ -160,7 +161,23 @@ def _projects(workspace: Workspace, left: Whole, right: Whole) -> ProjectDiff:
         ),
         datasets=tuple(found for found in datasets if found is not None),
         files=tuple(file_diffs(files)),
+        notes=notes,
     )
+
+
+def _notes(left: Whole, right: Whole) -> tuple[str, ...]:
+    """Return on which side there is no project.
+
+    Raises:
+        NotFound: there is none on either.
+    """
+    without = [side for side in (left, right) if side.contents.id(layout.PROJECT_FILE) is None]
+    if len(without) == 2:
+        raise NotFound(
+            f"neither {left.side.label} nor {right.side.label} holds the project",
+            hint="Compare their files with `git diff`.",
+        )
+    return tuple(f"{side.side.label} does not hold the project" for side in without)
 
 
 def _experiments_in(changed: set[str]) -> set[str]:

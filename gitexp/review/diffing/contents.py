@@ -61,9 +61,12 @@ class TreeContents:
         return sorted(entry.name for entry in list_dir(self.workspace.store, self.tree, folder))
 
     def paths(self) -> Iterator[str]:
-        """Yield the paths of all files."""
-        if self.tree is not None:
-            yield from (path for path, _ in walk_files(self.workspace.store, self.tree))
+        """Yield the paths of all files among which documents are."""
+        yield from self.names("")
+        for folder in (layout.EXPERIMENTS_DIR, *TYPES):
+            if self.tree is not None:
+                found = walk_files(self.workspace.store, self.tree, folder)
+                yield from (path for path, _ in found)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -170,12 +170,10 @@ def _paired(
 def _pairing_notes(pairing: Pairing) -> Iterator[str]:
     if not pairing.same_dataset:
         yield f"the datasets differ: only the {pairing.pairs} equal rows are compared"
-    for ids, what in (
-        (pairing.only_in_baseline, "samples are in the run before alone"),
-        (pairing.only_in_run, "samples are in the run after alone"),
-    ):
+    for ids, side in ((pairing.only_in_baseline, "before"), (pairing.only_in_run, "after")):
         if ids:
-            yield f"{len(ids)} {what}"
+            samples = "1 sample is" if len(ids) == 1 else f"{len(ids)} samples are"
+            yield f"{samples} in the run {side} alone"
     if pairing.other_evaluators:
         names = ", ".join(pairing.other_evaluators)
         yield f"not compared, since the evaluators are not the same: {names}"

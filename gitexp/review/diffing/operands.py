@@ -14,7 +14,7 @@ from gitexp.environments.branches import environment_name, tip_of
 from gitexp.environments.live import bound_snapshot
 from gitexp.environments.locating import ENVIRONMENT_PREFIX, Located, locate_version
 from gitexp.errors import InvalidInput, MissingObject, NotFound, RemoteError
-from gitexp.experiments.homes import find_home
+from gitexp.experiments.permissions import find_visible
 from gitexp.ids import Name, ObjectId, name_fault
 from gitexp.project.reading import current_project
 from gitexp.project.workspace import Workspace
@@ -69,7 +69,7 @@ def operand(workspace: Workspace, text: str) -> Operand:
         name = environment_name(text.removeprefix(ENVIRONMENT_PREFIX))
         return of_snapshot(bound_snapshot(workspace, name), f"{ENVIRONMENT_PREFIX}{name}")
     experiment, at, revision = text.partition("@")
-    if at and experiment and (not revision or find_home(workspace, experiment) is not None):
+    if at and experiment and (not revision or find_visible(workspace, experiment) is not None):
         return _version(workspace, text, experiment, revision)
     return _named(workspace, text)
 
@@ -84,7 +84,7 @@ def _version(workspace: Workspace, text: str, experiment: str, revision: str) ->
 
 def _named(workspace: Workspace, text: str) -> Operand:
     """Return what a bare word means: an experiment, an environment or a revision."""
-    is_experiment = find_home(workspace, text) is not None
+    is_experiment = find_visible(workspace, text) is not None
     is_environment = _is_environment(workspace, text)
     if is_experiment and is_environment:
         raise InvalidInput(
@@ -234,7 +234,7 @@ def values_of(workspace: Workspace, whole: Whole, other: Values) -> Values:
     try:
         return of_version(locate_version(workspace, whole.text))
     except (NotFound, InvalidInput, MissingObject) as exc:
-        if not other.side.experiment or find_home(workspace, other.side.experiment) is None:
+        if not other.side.experiment or find_visible(workspace, other.side.experiment) is None:
             raise
         try:
             name = other.side.experiment

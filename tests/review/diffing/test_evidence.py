@@ -158,7 +158,7 @@ def test_runs_over_other_samples_are_compared_over_those_that_both_have(
     assert results.same_samples is False
     assert results.notes == (
         "the datasets differ: only the 2 equal rows are compared",
-        "1 samples are in the run before alone",
+        "1 sample is in the run before alone",
     )
     assert results.measures[0].pairs == 2
 

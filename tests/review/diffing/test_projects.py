@@ -28,7 +28,7 @@ environments:
       - name: reviewed
         approvals: {count: 1}
 """
-HEADER = "id: e23456789abc\nname: tone\ndescription: How it sounds\n"
+HEADER = "id: xaaaaaaaaaaaaaaaa\nname: tone\ndescription: How it sounds\n"
 PARAMETERS = "temperature: 0.5\n"
 
 
@@ -85,7 +85,7 @@ def test_parameters_differ_value_by_value(workspace: Workspace) -> None:
         },
     )
     [experiment] = found.experiments
-    assert (experiment.name, experiment.kind, experiment.id) == ("tone", "changed", "e23456789abc")
+    assert (experiment.name, experiment.kind, experiment.id) == ("tone", "changed", "xaaaaaaaaaaaaaaaa")
     assert experiment.digest_before != experiment.digest_after
     assert [(c.name, c.type, c.before, c.after) for c in experiment.parameters] == [
         ("temperature", "number", 0.5, 0.6),
@@ -173,7 +173,7 @@ def test_experiments_come_and_go(workspace: Workspace) -> None:
         workspace,
         {
             "experiments/tone": None,
-            "experiments/new/experiment.yaml": b"id: e98765432zyx\nname: new\n",
+            "experiments/new/experiment.yaml": b"id: xbbbbbbbbbbbbbbbb\nname: new\n",
             "experiments/new/parameters.yaml": b"{}\n",
         },
     )
@@ -316,6 +316,28 @@ def test_unrelated_revisions_have_no_merge_base(workspace: Workspace) -> None:
     with pytest.raises(NotFound, match="have no common ancestor"):
         compare(workspace, "main...other")
     assert not compare(workspace, "main", "other").same
+
+
+def test_without_a_working_tree_the_other_side_is_head(workspace: Workspace) -> None:
+    commit_files(workspace.store, {"experiments/tone/parameters.yaml": b"temperature: 0.6\n"})
+    found = compare(workspace, "main~1")
+    assert (found.b.label, found.b.kind) == ("HEAD", "revision")
+    assert [(c.before, c.after) for c in found.changes] == [(0.5, 0.6)]
+
+
+def test_a_side_without_the_project_is_told_and_two_are_an_error(workspace: Workspace) -> None:
+    commit_files(workspace.store, {"runs/x.json": b"{}"}, branch="runs/bot/tone")
+    commit_files(workspace.store, {"runs/y.json": b"{}"}, branch="runs/bot/tone")
+    found = compare(workspace, "main", "runs/bot/tone")
+    assert found.notes == ("runs/bot/tone does not hold the project",)
+    assert [(e.name, e.kind) for e in found.experiments] == [("tone", "removed")]
+    with pytest.raises(NotFound, match="neither runs/bot/tone~1 nor runs/bot/tone holds"):
+        compare(workspace, "runs/bot/tone~1", "runs/bot/tone")
+
+
+def test_values_have_no_merge_base(workspace: Workspace) -> None:
+    with pytest.raises(InvalidInput, match="is a set of values, and only revisions have a merge"):
+        compare(workspace, "main...tone")
 
 
 def test_a_file_of_the_project_named_like_a_binding_is_no_binding(workspace: Workspace) -> None:
