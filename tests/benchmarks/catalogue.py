@@ -12,6 +12,7 @@ from tests.benchmarks.rows import (
     indexing,
     listing,
     receiving,
+    reporting,
     resuming,
     running,
     saving,
@@ -24,7 +25,7 @@ from tests.benchmarks.rows import (
 
 MODULES = (
     *(starting, environments, saving, listing, history, running, exchanging, receiving),
-    *(evaluating, resuming),
+    *(evaluating, resuming, reporting),
     *(tracking, searching, appending, indexing, sizing, sending),
 )
 RECIPES: dict[str, Recipe] = {module.RECIPE.name: module.RECIPE for module in MODULES}

@@ -53,6 +53,7 @@ class Sizes:
         points: of the metric whose history is read.
         ended: runs that end one after the other in one process.
         commits_pushed: commits of one push to a server with the hook.
+        reported: experiments that a change is about that is reported on.
     """
 
     promotions: int = 1000
@@ -72,6 +73,7 @@ class Sizes:
     points: int = 10_000
     ended: int = 20
     commits_pushed: int = 1000
+    reported: int = 50
 
 
 FULL = Sizes()
@@ -93,6 +95,7 @@ QUICK = Sizes(
     points=100,
     ended=2,
     commits_pushed=3,
+    reported=2,
 )
 
 
