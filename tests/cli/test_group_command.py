@@ -86,6 +86,8 @@ def test_refusals_name_who_what_and_whom_to_ask(project: Path, gitexp: Run) -> N
         "error: no experiment 'tone' in project 'bot'",
     )
     assert gitexp("experiment", "list", "-q").ok().out == ""
+    for command in (["diff", "tone"], ["results", "tone"], ["runs", "tone"], ["blame", "tone"]):
+        assert gitexp(*command).code == 1, command
 
 
 def test_an_unknown_group_is_named(project: Path, gitexp: Run) -> None:
