@@ -31,6 +31,10 @@ _QUIET = ("--batch", "--no-tty", "--no-autostart", "--no-options", "--quiet")
 _OFFLINE = ("--no-auto-key-retrieve", "--trust-model", "always")
 # A clock that is a little ahead must not spoil a signature; what ends is held to the moment.
 _TOLERANT = ("--ignore-time-conflict", "--ignore-valid-from")
+_GONE = frozenset("ren")
+_WEAK = frozenset(["1", "2", "3"])
+"""The digests of RFC 4880 (9.4) that nobody should sign any more: MD5, SHA-1, RIPE-MD/160."""
+
 _STATUS = "[GNUPG:] "
 _ESCAPED = re.compile(r"\\x([0-9a-fA-F]{2})")
 _REASONS = (
@@ -81,7 +85,7 @@ class GpgKeys:
         """Return the addresses that a key's user ids name, revoked and expired ones left out."""
         listed = self._gpg("--faked-system-time", moment, "--with-colons", "--list-keys", key)
         rows = [row.split(":") for row in listed.out.decode("utf-8", "replace").splitlines()]
-        uids = [row[9] for row in rows if row[0] == "uid" and len(row) > 9 and row[1] not in "ren"]
+        uids = [row[9] for row in rows if row[0] == "uid" and len(row) > 9 and row[1] not in _GONE]
         return [address for uid in uids if (address := _address(uid))]
 
     def _gpg(self, *arguments: str, given: bytes = b"") -> Outcome:
@@ -111,8 +115,10 @@ def _valid_key(status: Mapping[str, list[list[str]]]) -> str | None:
     if counts != [1, 1, 1] or spoiled & set(status):
         return None
     words = status["VALIDSIG"][0]
-    # A signature of another class (08 and 09 of the words) is one of a key, not of data.
-    return words[9] if len(words) > 9 and words[8] in ("00", "01") else None
+    if len(words) < 10 or words[7] in _WEAK:
+        return None
+    # One of another class than these is a signature of a key, not of data.
+    return words[9] if words[8] in ("00", "01") else None
 
 
 def _reason(status: Mapping[str, list[list[str]]]) -> str:
@@ -121,6 +127,9 @@ def _reason(status: Mapping[str, list[list[str]]]) -> str:
     for keyword, reason in _REASONS:
         if keyword in status:
             return reason
+    valid = status.get("VALIDSIG", [[]])[0]
+    if len(valid) > 7 and valid[7] in _WEAK:
+        return "its digest is too weak"
     return "its signature is not valid"
 
 

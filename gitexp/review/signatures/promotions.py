@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from gitexp.clock import parse_iso
 from gitexp.documents.canonical import canonical_json
+from gitexp.project.groups import identity_key
 from gitexp.project.workspace import Workspace
 from gitexp.review.signatures.answers import UNSIGNED, Answer, Unverified, Verified
 from gitexp.review.signatures.keys import Config, SigningKey, is_on, signing_key
@@ -97,7 +98,7 @@ def verify(
     form = "ssh" if armored.startswith(b"-----BEGIN SSH") else "openpgp"
     payload = _payload(document, purpose, form)
     answer = check.answer(payload, armored, namespace=purpose, claimed=claimed)
-    if isinstance(answer, Verified) and answer.identity != claimed:
+    if isinstance(answer, Verified) and identity_key(answer.identity) != identity_key(claimed):
         return Unverified(reason=f"it names {claimed}, and was signed by {answer.identity}")
     return answer
 

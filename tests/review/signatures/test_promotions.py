@@ -77,6 +77,11 @@ def test_a_record_in_another_ones_name_does_not_count(ada: SshKey, bob: SshKey) 
     assert found == Unverified(reason=f"it names {ADA}, and was signed by {BOB}")
 
 
+def test_the_case_of_a_domain_makes_nobody_else(ada: SshKey) -> None:
+    record = sealed(key_of(ada), by="Ada <ada@Example.ORG>")
+    assert isinstance(judged(record, Signers(allowed=ada.allowed(ADA))), Verified)
+
+
 def test_an_approval_is_no_promotion(ada: SshKey) -> None:
     signers = Signers(allowed=ada.allowed(ADA))
     vote = sealed(key_of(ada), APPROVAL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -161,6 +162,25 @@ def test_a_program_that_is_not_installed_is_named(ada: SshKey, tmp_path: Path) -
         check.answer(b"hello", signature, namespace="git", claimed=ADA)
 
 
+def test_a_certificate_of_an_authority_that_is_allowed_counts(
+    tmp_path: Path,
+) -> None:
+    authority = ssh_key(tmp_path, "authority")
+    own = ssh_key(tmp_path, "own")
+    options = ["-q", "-s", str(authority.file), "-I", "ada", "-n", ADA, "-V", "-1d:+1d"]
+    subprocess.run(["ssh-keygen", *options, f"{own.file}.pub"], check=True)
+    certificate = tmp_path / "own-cert.pub"
+    signature = key_of(own, name=str(certificate)).sign(b"hello", namespace="git")
+    signers = Signers(allowed=authority.allowed("*@example.org", "cert-authority"))
+    assert isinstance(answer(signers, signature), Verified)
+    found = answer(signers, signature, claimed=BOB)
+    assert isinstance(found, Verified)
+    assert found.identity == ADA
+    assert isinstance(answer(signers, signed(own)), Unverified)
+    later = NOW + timedelta(days=2)
+    assert isinstance(answer(signers, signature, now=later), Unverified)
+
+
 # --- OpenPGP --------------------------------------------------------------------------------
 
 
@@ -212,6 +232,21 @@ def test_two_openpgp_signatures_in_one_are_refused(gpg: Gpg) -> None:
     both = gpg("--armor", "--detach-sign", "-u", key, "-u", other, given=b"hello")
     signers = Signers(keys=gpg.public(key) + gpg.public(other))
     assert answer(signers, both) == Unverified(reason="it carries several signatures")
+
+
+def test_a_weak_digest_does_not_count(gpg: Gpg) -> None:
+    key = gpg.make("Jana <jana@example.org>")
+    signature = gpg_signed(gpg, key, b"hello", "--digest-algo", "SHA1")
+    found = answer(Signers(keys=gpg.public(key)), signature)
+    assert found == Unverified(reason="its digest is too weak")
+
+
+def test_a_user_id_that_is_revoked_names_nobody(gpg: Gpg) -> None:
+    key = gpg.make("Kai <kai@example.org>")
+    gpg("--passphrase", "", "--quick-add-uid", key, "Kai <kai@old.example>")
+    gpg("--passphrase", "", "--quick-revoke-uid", key, "Kai <kai@old.example>")
+    found = answer(Signers(keys=gpg.public(key)), gpg_signed(gpg, key), claimed="kai@old.example")
+    assert found == Verified(identity="kai@example.org", key=key, kind="gpg")
 
 
 def test_words_in_a_user_id_are_not_taken_for_a_status(gpg: Gpg) -> None:
