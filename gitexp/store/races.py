@@ -10,6 +10,8 @@ from gitexp.errors import PushRejected
 
 _MOST_RACES = 25
 _MOST_UNMOVED = 3
+_DECLINED = "hook declined"
+"""What Git says where a hook of the server judged a push, and would judge it the same again."""
 
 
 @dataclass
@@ -29,6 +31,8 @@ class Refusals:
         # A reference that another push holds locked is refused too, before it moves.
         self.unmoved = 0 if moved else self.unmoved + 1
         if self.count >= _MOST_RACES or self.unmoved >= _MOST_UNMOVED:
+            raise refusal
+        if not moved and any(_DECLINED in reason for reason in refusal.refs.values()):
             raise refusal
 
 

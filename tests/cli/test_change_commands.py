@@ -204,7 +204,12 @@ def test_it_can_be_given_up(change: str, by: As, gitexp: Run) -> None:
     assert "ended        cancelled by Ada Example: Not needed\n" in shown
 
 
-def test_a_stale_one_is_renewed(change: str, by: As, gitexp: Run, reviewed: list[str]) -> None:
+@pytest.mark.parametrize("rewriting", ["let", "denied"])
+def test_a_stale_one_is_renewed(
+    change: str, by: As, gitexp: Run, reviewed: list[str], directory: Path, rewriting: str
+) -> None:
+    shared = directory.parent / "remote.git"
+    git("config", "receive.denyNonFastForwards", str(rewriting == "denied"), directory=shared)
     other = gitexp("promote", "tone", "production", "--version", reviewed[0]).out.strip()
     for name in ("Bob", "Cy"):
         by(name, "change", "approve", other).ok()
