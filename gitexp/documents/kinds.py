@@ -27,6 +27,8 @@ DocumentKind = Literal[
     "result",
     "metric",
     "event",
+    "analysis",
+    "fingerprint",
 ]
 """What a document is; `sample`, `result`, `metric` and `event` are the lines of a file."""
 

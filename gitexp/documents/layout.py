@@ -43,6 +43,8 @@ PROMPTS_DIR = "prompts"
 GROUPS_DIR = "groups"
 RUNS_DIR = "runs"
 CHANGES_DIR = "changes"
+ANALYSES_DIR = "analyses"
+SETTINGS_FILE = "settings.json"
 CHANGE_FILE = "change.yaml"
 CLOSING_FILE = "closed.yaml"
 RENEWALS_DIR = "renewals"
@@ -54,9 +56,9 @@ PINS = "refs/gitexp/pins/"
 DATASET_SUFFIXES = (".jsonl", ".csv", ".yaml", ".parquet")
 DESCRIPTION_SUFFIX = ".dataset.yaml"
 
-Place = Literal["project", "environment", "runs", "changes"]
-"""What a tree holds: a project's files, one environment's binding, an experiment's runs, or the
-change requests of a project."""
+Place = Literal["project", "environment", "runs", "changes", "analyses"]
+"""What a tree holds: a project's files, one environment's binding, an experiment's runs, the
+change requests of a project, or the days of an A/B test."""
 
 
 def join(root: str, *parts: str) -> str:
@@ -217,6 +219,32 @@ def closing_path(change: ChangeId) -> str:
     return f"{change_dir(change)}/{CLOSING_FILE}"
 
 
+def analysis_dir(metric: str, fingerprint: str) -> str:
+    """Return the directory, on a branch of analyses, of a metric under one fingerprint."""
+    return f"{ANALYSES_DIR}/{metric}/{fingerprint[:16]}"
+
+
+def settings_path(metric: str, fingerprint: str) -> str:
+    """Return the path of the settings that a fingerprint was made of."""
+    return f"{analysis_dir(metric, fingerprint)}/{SETTINGS_FILE}"
+
+
+def analysis_path(metric: str, fingerprint: str, day: str, attempt: int = 1) -> str:
+    """Return the path of what a metric was at the end of a day; attempts count from 1."""
+    again = f".{attempt}" if attempt > 1 else ""
+    return f"{analysis_dir(metric, fingerprint)}/{day}{again}.json"
+
+
+def analyses_branches(project: Name) -> str:
+    """Return how the references of all branches of analyses of a project begin."""
+    return f"{BRANCHES}analyses/{project}/"
+
+
+def analyses_branch(project: Name, name: Name) -> str:
+    """Return the reference of the branch that keeps the days of an experiment's A/B test."""
+    return analyses_branches(project) + name
+
+
 def experiment_branches(project: Name) -> str:
     """Return how the references of all experiment branches of a project begin."""
     return f"{BRANCHES}exp/{project}/"
@@ -295,6 +323,7 @@ def branch_name(ref: str) -> str:
 _NAME = r"[a-z0-9][a-z0-9._-]{0,62}"
 _RUN = r"runs/\d{4}/\d{2}/\d{2}/\d{4}/\d{8}T\d{6}-[a-z2-7]{8}"
 _CHANGE = rf"{CHANGES_DIR}/\d{{8}}-[a-z2-7]{{8}}"
+_ANALYSIS = rf"{ANALYSES_DIR}/{_NAME}/[0-9a-f]{{16}}"
 _KINDS: dict[Place, tuple[tuple[str, DocumentKind], ...]] = {
     "project": (
         (re.escape(PROJECT_FILE), "project"),
@@ -327,6 +356,10 @@ _KINDS: dict[Place, tuple[tuple[str, DocumentKind], ...]] = {
         (rf"{_CHANGE}/{RENEWALS_DIR}/[1-9][0-9]{{0,8}}\.yaml", "renewal"),
         (rf"{_CHANGE}/{VOTES_DIR}/[0-9a-f]{{16}}-[0-9a-f]{{16}}\.yaml", "vote"),
         (rf"{_CHANGE}/{re.escape(CLOSING_FILE)}", "closing"),
+    ),
+    "analyses": (
+        (rf"{_ANALYSIS}/{re.escape(SETTINGS_FILE)}", "fingerprint"),
+        (rf"{_ANALYSIS}/\d{{4}}-\d{{2}}-\d{{2}}(?:\.[2-9]|\.[1-9]\d{{1,3}})?\.json", "analysis"),
     ),
 }
 

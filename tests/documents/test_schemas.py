@@ -101,6 +101,20 @@ CHANGE = {
     "requested_at": "2026-11-21T13:15:02Z",
     **TERMS,
 }
+ANALYSIS = {
+    "format": 1,
+    "metric": "sales",
+    "fingerprint": "f" * 64,
+    "data": "d" * 64,
+    "day": "2026-11-21",
+    "until": "2026-11-22T00:00:00Z",
+    "status": "completed",
+    "exposures": {"units": {"control": 2}, "multiple": 0, "unknown": 0, "unusable": 0, "rows": 2},
+    "statistics": [{"variant": "control", "count": 2, "means": [1.5], "products": [[0.5]]}],
+    "source": DIGEST,
+    "computed_at": "2026-11-22T00:00:01Z",
+    "by": "Ada <ada@example.org>",
+}
 VALID: dict[DocumentKind, tuple[str, str | bytes]] = {
     "project": ("gitexp.yaml", PROJECT),
     "experiment": (
@@ -175,6 +189,14 @@ VALID: dict[DocumentKind, tuple[str, str | bytes]] = {
     ),
     "metric": ("metrics.jsonl", '{"metric": "loss", "value": 0.5, "step": -1, "timestamp": 5}\n'),
     "event": ("e.jsonl", '{"at": 5, "metrics": [["loss", "NaN", 1, 5]], "tags": {"a": null}}\n'),
+    "analysis": ("2026-11-21.json", dump_json(ANALYSIS)),
+    "fingerprint": (
+        "settings.json",
+        dump_json(
+            {"format": 1, "metric": "sales", "fingerprint": "f" * 64, "data": "d" * 64}
+            | {"settings": {"version": 1, "data": {}, "judgement": {}}}
+        ),
+    ),
 }
 
 

@@ -1,0 +1,230 @@
+"""Sessions: the data of a test, open, at any moment that is asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from gitexp.abtests.data.engine import Engine, Limits
+from gitexp.abtests.data.opening import Access, Sources, described
+from gitexp.abtests.data.plans import MetricPlan
+from gitexp.abtests.data.relations import unit_type_of
+from gitexp.abtests.data.snapshots import exposures_of, sums_of
+from gitexp.abtests.data.state import State, checked_times
+from gitexp.abtests.data.sums import Exposures, MetricSums
+from gitexp.abtests.definition import AbTest
+from gitexp.abtests.sources import Column
+from gitexp.clock import iso
+from gitexp.documents.canonical import digest_of
+from gitexp.errors import InvalidInput, NotAllowed, NotFound
+from gitexp.project.workspace import Workspace
+from gitexp.store.filelocks import lock_file
+
+_DIRECTORY = "abtests"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """What there is at a moment.
+
+    Attributes:
+        sums: by the key of each metric that could be computed.
+        faults: by the key of each other one, why not.
+        source: what the numbers were computed from, as a digest.
+    """
+
+    as_of: datetime
+    exposures: Exposures
+    sums: Mapping[str, MetricSums]
+    faults: Mapping[str, str]
+    source: str
+
+
+class Session:
+    """The data of a test, open."""
+
+    def __init__(self, state: State, faults: Mapping[str, str], identity: Any) -> None:
+        self._state = state
+        self._faults = dict(faults)
+        self._identity = identity
+
+    @property
+    def until(self) -> datetime | None:
+        """The moment up to which rows were taken in for good."""
+        return self._state.facts.until
+
+    def has_changed(self) -> bool:
+        """Return whether rows of the past came or went since they were taken in."""
+        return self._state.has_changed()
+
+    def reset(self) -> None:
+        """Begin with the first row again."""
+        self._state.reset()
+
+    @contextmanager
+    def on_to(self, moment: datetime) -> Iterator[None]:
+        """Go on to a moment for good, once what happens inside has succeeded."""
+        with self._state.engine.transaction():
+            self._state.advance(moment)
+            yield
+
+    @contextmanager
+    def looking_at(self, moment: datetime) -> Iterator[None]:
+        """Go on to a moment for as long as the block lasts."""
+        with self._state.engine.provisionally():
+            self._state.advance(moment)
+            yield
+
+    def snapshot(self, metrics: Iterator[str] | None = None) -> Snapshot:
+        """Return the sums of all metrics, or of some, where the state stands now."""
+        facts = self._state.facts
+        as_of = facts.until or self._state.test.started_at
+        assert as_of is not None
+        wanted = None if metrics is None else set(metrics)
+        faults = {**self._faults, **facts.faults}
+        plans = [
+            plan
+            for plan in self._state.plans
+            if plan.metric.key not in faults and (wanted is None or plan.metric.key in wanted)
+        ]
+        return Snapshot(
+            as_of=as_of,
+            exposures=exposures_of(self._state),
+            sums=sums_of(self._state, plans, as_of),
+            faults={k: v for k, v in faults.items() if wanted is None or k in wanted},
+            source=str(digest_of({"sources": self._identity, "rows": dict(facts.past)})),
+        )
+
+
+@contextmanager
+def session(
+    workspace: Workspace,
+    test: AbTest,
+    *,
+    access: Access | None = None,
+    limits: Limits | None = None,
+) -> Iterator[Session]:
+    """Open the data of a test; what was taken in before is there still.
+
+    Raises:
+        NotFound: the exposures are not there.
+        NotAllowed: they are elsewhere, and reading that was not allowed.
+        InvalidInput: they cannot be read. A metric that cannot be read is a fault of its own.
+    """
+    access, limits = access or Access(), limits or Limits()
+    with contextlib.ExitStack() as stack:
+        path = None if access.tables else stack.enter_context(_locked(workspace, test))
+        scratch = stack.enter_context(_scratch(path))
+        engine = _opened(path, limits, scratch)
+        stack.callback(engine.close)
+        yield _prepared(workspace, test, access, engine)
+
+
+def _prepared(workspace: Workspace, test: AbTest, access: Access, engine: Engine) -> Session:
+    sources = Sources(workspace, test, access)
+    names = {metric.key: sources.name_for(metric.key) for metric in test.metrics}
+    sources.confine(engine, dict.fromkeys(["exposures", *names.values()]))
+    exposures = sources.open(engine, "exposures")
+    needs: tuple[Column, ...] = ("unit", "time", "variant")
+    for needed in needs:
+        exposures.column(needed)
+    checked_times(engine, exposures)
+    plans: list[MetricPlan] = []
+    faults: dict[str, str] = {}
+    for place, metric in enumerate(test.metrics):
+        try:
+            relation = sources.open(engine, names[metric.key])
+            plans.append(MetricPlan.of(f"m{place}", metric, relation))
+            relation.unit_type  # noqa: B018  it says what is wrong with it
+            checked_times(engine, relation)
+        except (InvalidInput, NotAllowed, NotFound) as exc:
+            faults[metric.key] = exc.message
+    plans = [plan for plan in plans if plan.metric.key not in faults]
+    relations = [exposures, *(plan.relation for plan in plans)]
+    state = State(engine, test, exposures, plans, unit_type=unit_type_of(relations))
+    identity = {each.name: dict(each.identity) for each in relations}
+    return Session(state, faults, identity)
+
+
+# --- where the state is -----------------------------------------------------------------------
+
+
+@contextmanager
+def _locked(workspace: Workspace, test: AbTest) -> Iterator[Path | None]:
+    """Yield the file of a test's state, which nobody else has meanwhile; None in memory."""
+    private = workspace.store.private_dir
+    if private is None:
+        yield None
+        return
+    directory = private / _DIRECTORY / test.experiment
+    directory.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        lock_file(descriptor)
+        path = directory / f"{_key(test)}.duckdb"
+        _clear(directory, path)
+        yield path
+    finally:
+        os.close(descriptor)
+
+
+def _key(test: AbTest) -> str:
+    """Return what tells the state of a test from that of another definition of it."""
+    data = test.data
+    sources = {"exposures": data.exposures, "events": data.events, **data.metrics}
+    rule = test.exposure
+    made = {
+        "started_at": iso(test.started_at) if test.started_at else None,
+        "frozen_at": iso(test.frozen_at) if test.frozen_at else None,
+        "variants": [variant.key for variant in test.variants],
+        "exposure": [rule.event, {k: list(v) for k, v in rule.where.items()}],
+        "metrics": [repr(metric) for metric in test.metrics],
+        "sources": {name: described(each) for name, each in sources.items() if each},
+        "timezone": data.timezone,
+    }
+    return str(digest_of(made)).removeprefix("sha256:")[:16]
+
+
+def _clear(directory: Path, path: Path) -> None:
+    """Remove states of former definitions."""
+    for other in directory.glob("*.duckdb*"):
+        if not other.name.startswith(path.name):
+            with contextlib.suppress(OSError):
+                other.unlink()
+
+
+@contextmanager
+def _scratch(path: Path | None) -> Iterator[Path]:
+    """Yield an empty directory for what does not fit into memory."""
+    if path is None:
+        with tempfile.TemporaryDirectory(prefix="gitexp-") as directory:
+            yield Path(directory)
+        return
+    scratch = path.parent / "scratch"
+    # What a process left that was killed; whoever holds the lock is alone here.
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _opened(path: Path | None, limits: Limits, scratch: Path) -> Engine:
+    if path is None or not path.exists():
+        return Engine.open(path, limits=limits, scratch=scratch)
+    try:
+        return Engine.open(path, limits=limits, scratch=scratch)
+    except InvalidInput:
+        # It is derived: what cannot be opened is made again.
+        for each in path.parent.glob(f"{path.name}*"):
+            each.unlink()
+        return Engine.open(path, limits=limits, scratch=scratch)
