@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gitexp.environments.promotion import promote, rollback, unbind
 from gitexp.errors import NotFound
@@ -204,3 +206,21 @@ def test_blame_is_json_data(ada: Workspace) -> None:
         *("name", "type", "value", "origin", "is_default", "version", "digest", "by", "at"),
         *("message", "live"),
     }
+
+
+@settings(max_examples=15)
+@given(st.lists(st.tuples(st.sampled_from(["temperature", "retries"]), st.integers(0, 2))))
+def test_blame_is_the_last_save_that_changed_a_value(steps: list[tuple[str, int]]) -> None:
+    made = World()
+    commit_files(made.remote, {"gitexp.yaml": DEFINITION})
+    workspace = made.clone("Ada")
+    create(workspace, NewExperiment(name="tone"))
+    values: dict[str, float] = {"temperature": 0.7, "retries": 3}
+    setter = dict.fromkeys(values, save(workspace, "tone", Edit(values={"model": "m"})).version)
+    for name, value in steps:
+        saved_now = save(workspace, "tone", Edit(patch={name: value}))
+        if values[name] != value:
+            values[name], setter[name] = value, saved_now.version
+    found = blame(workspace, "tone")
+    assert {name: of(found, name).version for name in values} == setter
+    assert {name: of(found, name).value for name in values} == values
