@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from gitexp.environments.binding import UNREADABLE, one_line
+from gitexp.environments.live import live_snapshot
 from gitexp.environments.planning import Move, requested_plan
 from gitexp.errors import NotAllowed, PushRejected
 from gitexp.ids import ChangeId, Name, ObjectId
@@ -77,6 +78,7 @@ class _Renewal:
                 f"change request {facts.id} cannot be renewed: {one_line(exc)}",
                 hint=f"Ask anew, and give this one up with `gitexp change cancel {facts.id}`.",
             ) from exc
+        _refuse_live(workspace, facts, tx)
         planned = requested_plan(tx, replace(workspace, guard=asking), move, wanted)
         terms = terms_of(workspace, planned.binding, asking, tx)
         terms = on_its_subject(request, replace(terms, reason=(self.reason or "").strip() or None))
@@ -117,3 +119,22 @@ class _Renewal:
         with suppress(PushRejected):
             remote.push([PushUpdate(ref=self.branch, old=old, new=None)])
         return True
+
+
+def _refuse_live(workspace: Workspace, facts: ChangeFacts, tx: Transaction) -> None:
+    """Raise when the environment says already what is asked for.
+
+    Raises:
+        NotAllowed: it does.
+    """
+    request = facts.request
+    try:
+        live = live_snapshot(workspace, Name(request.environment), reader=tx)
+    except UNREADABLE:
+        return
+    now = (live.binding.experiment_id, live.binding.version) if live else (None, None)
+    if now == (request.experiment_id, request.version):
+        raise NotAllowed(
+            f"environment {request.environment!r} says so already: {request.label} is live",
+            hint=f"Give the change request up with `gitexp change cancel {facts.id}`.",
+        )

@@ -103,6 +103,24 @@ def test_a_renewal_that_no_approval_could_help_is_refused(team: Team) -> None:
     assert team.state(change.id) == "stale"
 
 
+def test_what_is_live_meanwhile_is_not_asked_for_again(team: Team) -> None:
+    first = team.requested(temperature=0.2)
+    team.changes("Ada").cancel(first.id)
+    twin = team.ask("Ada", reason="again")
+    other = team.requested(temperature=0.5)
+    version = twin.request.version
+    assert version is not None
+    team.approved(other.id)
+    again = team.ask("Ada", version=version)
+    team.approved(again.id)
+    with pytest.raises(NotAllowed) as caught:
+        team.changes("Ada").renew(twin.id)
+    assert caught.value.message == (
+        f"environment 'production' says so already: checkout@{version[:10]} is live"
+    )
+    assert team.changes("Ada").cancel(twin.id).state == "cancelled"
+
+
 def test_two_who_renew_at_once_renew_once(team: Team, stale: str) -> None:
     team.fetch("Bob")
     team.before_push = lambda: team.changes("Bob").renew(stale)
