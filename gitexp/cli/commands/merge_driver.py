@@ -9,18 +9,17 @@ import click
 from gitexp.cli.groups import command
 from gitexp.cli.session import current_session
 
-_file = click.Path(exists=True, dir_okay=False)
 CONFLICT = 1
 """What git takes for a merge that left something to decide."""
 
 
 @command(
     "merge-driver",
-    examples=["gitexp merge-driver %O %A %B %L %P"],
+    examples=["gitexp merge-driver base.yaml ours.yaml theirs.yaml 7 gitexp.yaml"],
 )
-@click.argument("base", type=_file)
-@click.argument("ours", type=_file)
-@click.argument("theirs", type=_file)
+@click.argument("base")
+@click.argument("ours")
+@click.argument("theirs")
 @click.argument("marker_size", metavar="SIZE", type=click.IntRange(min=1, max=1000))
 @click.argument("path")
 @click.pass_context

@@ -7,6 +7,7 @@ from pathlib import PurePath
 
 import click
 
+from gitexp.cli.files import bytes_of
 from gitexp.cli.groups import command
 from gitexp.cli.session import current_session
 from gitexp.cli.terminal import write_out
@@ -16,7 +17,7 @@ from gitexp.cli.terminal import write_out
     "textconv",
     examples=["gitexp textconv experiments/tone/parameters.yaml"],
 )
-@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.argument("file", metavar="FILE")
 def textconv_command(file: str) -> None:
     """Print a file as canonical text, for git diff
 
@@ -27,7 +28,7 @@ def textconv_command(file: str) -> None:
     from gitexp.review.diffing.textconv import readable
 
     session = current_session()
-    text = readable((session.directory / file).read_bytes(), PurePath(file).name)
+    text = readable(bytes_of(session, file), PurePath(file).name)
     if session.terminal.output:
         write_out(session.terminal.text(text.decode("utf-8", "replace")))
         return

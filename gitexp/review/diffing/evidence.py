@@ -13,7 +13,8 @@ from dataclasses import replace
 from typing import Any
 
 from gitexp.clock import iso
-from gitexp.errors import InvalidInput, NotFound
+from gitexp.environments.binding import one_line
+from gitexp.errors import GitexpError, InvalidInput, NotFound
 from gitexp.experiments.headers import Direction
 from gitexp.ids import Digest
 from gitexp.project.workspace import Workspace
@@ -43,12 +44,19 @@ _MOST_RUNS = 200
 
 
 def with_results(workspace: Workspace, found: ProjectDiff) -> ProjectDiff:
-    """Return a comparison with the results of the experiments whose values differ."""
-    experiments = tuple(
-        replace(experiment, results=tuple(results_of(workspace, experiment)))
-        for experiment in found.experiments
-    )
-    return replace(found, experiments=experiments)
+    """Return a comparison with the results of the experiments whose values differ.
+
+    Results that cannot be read hide nothing else: a note says why they are missing.
+    """
+    experiments, notes = [], list(found.notes)
+    for experiment in found.experiments:
+        try:
+            results = tuple(results_of(workspace, experiment))
+        except GitexpError as exc:
+            notes.append(f"the results of {experiment.name} cannot be read: {one_line(exc)}")
+            results = ()
+        experiments.append(replace(experiment, results=results))
+    return replace(found, experiments=tuple(experiments), notes=tuple(notes))
 
 
 def results_of(workspace: Workspace, found: ExperimentDiff) -> Iterator[ResultsDiff]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitexp.documents import layout
-from gitexp.errors import InvalidInput
+from gitexp.errors import InvalidInput, StoreError
 from gitexp.review.merging.documents import MARKER_SIZE, MergedDocument, merge_documents, told
 from gitexp.review.merging.values import grain_of
 from gitexp.store.git_program import GitProgram, find_git
@@ -55,8 +55,11 @@ def merge_files(files: MergeFiles) -> Outcome:
     """Merge a document key by key in place of ours; one that cannot be read, line by line.
 
     Whatever happens, ours holds at least the merge line by line, with its markers.
+
+    Raises:
+        StoreError: one of the files cannot be read; nothing was written.
     """
-    sides = [file.read_bytes() for file in (files.base, files.ours, files.theirs)]
+    sides = [_read(file) for file in (files.base, files.ours, files.theirs)]
     lines, clean = _by_line(files, sides)
     files.ours.write_bytes(lines)
     try:
@@ -65,6 +68,14 @@ def merge_files(files: MergeFiles) -> Outcome:
         return Outcome(clean=clean, problem=exc.message.splitlines()[0])
     files.ours.write_bytes(merged.text)
     return Outcome(clean=not merged.clashes, clashes=tuple(map(told, merged.clashes)))
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as exc:
+        reason = (exc.strerror or str(exc)).lower()
+        raise StoreError(f"{file} cannot be read: {reason}") from exc
 
 
 def _by_key(files: MergeFiles, sides: list[bytes], lines: bytes | None) -> MergedDocument:

@@ -173,6 +173,21 @@ def test_a_header_that_cannot_be_read_hides_directions_and_no_results(
     assert [(m.name, m.direction) for m in only(found).measures] == [("loss", None)]
 
 
+def test_results_that_cannot_be_read_hide_nothing_else(workspace: Workspace) -> None:
+    values = change(workspace)
+    for number, digest in enumerate((values.digest_before, values.digest_after)):
+        record(workspace, digest, [True, False], number=number)
+    store = workspace.store
+    assert isinstance(store, MemoryStore)
+    rows = [o.id for o in store.objects.values() if b'"sample"' in o.data and o.kind == "blob"]
+    for lost in rows:
+        del store.objects[lost]
+    found = compare(workspace, "main~1", "main")
+    [note] = found.notes
+    assert note.startswith("the results of tone cannot be read: ")
+    assert [c.after for c in found.changes] == [0.7]
+
+
 def test_results_can_be_left_out_and_differ_for_nobody(workspace: Workspace) -> None:
     values = change(workspace)
     record(workspace, values.digest_after, [True])

@@ -85,7 +85,11 @@ def test_parameters_differ_value_by_value(workspace: Workspace) -> None:
         },
     )
     [experiment] = found.experiments
-    assert (experiment.name, experiment.kind, experiment.id) == ("tone", "changed", "xaaaaaaaaaaaaaaaa")
+    assert (experiment.name, experiment.kind, experiment.id) == (
+        "tone",
+        "changed",
+        "xaaaaaaaaaaaaaaaa",
+    )
     assert experiment.digest_before != experiment.digest_after
     assert [(c.name, c.type, c.before, c.after) for c in experiment.parameters] == [
         ("temperature", "number", 0.5, 0.6),
