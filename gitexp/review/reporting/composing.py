@@ -42,6 +42,7 @@ _VERDICTS: dict[str, tuple[Tone, str]] = {
     "approval_required": ("unsure", "needs approval"),
     "refused": ("bad", "is not allowed now"),
 }
+_ACTIONS = {"promote": "promoted", "rollback": "rolled back", "unbind": "unbound"}
 _KINDS = {"version_signature": "signature of the version", "signed": "signature"}
 
 
@@ -87,7 +88,13 @@ def _verb(count: int) -> str:
 
 
 def _top(report: Report) -> Iterator[Block]:
-    rows = [_compared(report), _valid(report), *_evaluated(report), *_compared_results(report)]
+    rows = [
+        *_asked(report),
+        _compared(report),
+        _valid(report),
+        *_evaluated(report),
+        *_compared_results(report),
+    ]
     rows += _environments(report)
     yield Table(titles=("", "", ""), rows=tuple(rows))
     if notes := (*report.notes, *report.diff.notes):
@@ -96,6 +103,20 @@ def _top(report: Report) -> Iterator[Block]:
 
 def _row(title: str, tone: Tone, *parts: Span | str) -> tuple[Line, ...]:
     return words(title), words(Mark(tone)), words(*parts)
+
+
+def _asked(report: Report) -> Iterator[tuple[Line, ...]]:
+    """Yield what a change of an environment asks for, and who asks."""
+    asked = report.asked
+    if asked is None:
+        return
+    what = words("to make ", Code(asked.live), " live") if asked.live else words("to unbind it")
+    change = words(", change request ", Code(asked.change)) if asked.change else ()
+    why = words(": ", Said(asked.reason)) if asked.reason else ()
+    by = words(", ", Text(_ACTIONS.get(asked.action, "asked")), " by ", Code(asked.by))
+    yield _row("asked", "", *what, *by, *change, *why)
+    if asked.passed_over:
+        yield _row("passed over", "bad", *codes(asked.passed_over))
 
 
 def _compared(report: Report) -> tuple[Line, ...]:
@@ -243,7 +264,7 @@ def _requirement_rows(effects: Sequence[Effect]) -> Iterator[tuple[Line, ...]]:
         if effect.problem:
             yield *names, (), (), words(Mark("bad")), words(Said(effect.problem))
         for asked in effect.requirements:
-            who = words(" Who can give it: ", *codes(asked.who)) if asked.who else ()
+            who = words("; who can give it: ", *codes(asked.who)) if asked.who else ()
             yield (
                 *names,
                 words(Said(asked.policy)),

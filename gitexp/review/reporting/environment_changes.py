@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gitexp.clock import iso
 from gitexp.environments.binding import Snapshot
 from gitexp.errors import InvalidInput
 from gitexp.experiments.changes import value_changes
@@ -14,7 +15,7 @@ from gitexp.review.diffing.model import ExperimentDiff, ProjectDiff, Side
 from gitexp.review.policies.moves import Move
 from gitexp.review.reporting.effects import NOBODY, judged, judging_in
 from gitexp.review.reporting.evaluations import runs_of
-from gitexp.review.reporting.report import Effect, Evaluated, Relation, Report
+from gitexp.review.reporting.report import Asked, Effect, Evaluated, Relation, Report
 from gitexp.review.reporting.work import Work
 from gitexp.store.trees import read_commit
 
@@ -41,8 +42,22 @@ def of_environment(work: Work, head: Snapshot) -> Report:
         validity=replace(work, points=replace(points, compared=points.base)).validity(),
         evaluated=_evaluated(work, head),
         effects=(_effect(work, base, head),),
-        change=head.binding.change,
+        asked=_asked(head),
         notes=(*work.notes, *_stale(work, head)),
+    )
+
+
+def _asked(head: Snapshot) -> Asked:
+    binding = head.binding
+    bypass = binding.bypass
+    return Asked(
+        action=binding.action,
+        live=binding.label if binding.bound else None,
+        by=binding.by,
+        at=iso(binding.at),
+        reason=bypass.reason if bypass is not None else binding.reason,
+        change=binding.change,
+        passed_over=bypass.policies if bypass is not None else (),
     )
 
 

@@ -114,6 +114,31 @@ class Effect:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a change of an environment asks for, in the words of its binding.
+
+    Attributes:
+        action: `promote`, `rollback` or `unbind`.
+        live: what would be live, for people; None where nothing would.
+        change: the id of the change request that it is, where it is one.
+        passed_over: the policies that it passes over, with the reason in `reason`.
+    """
+
+    action: str
+    live: str | None
+    by: str
+    at: str
+    reason: str | None = None
+    change: str | None = None
+    passed_over: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is asked as JSON data."""
+        data = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return data | {"passed_over": list(self.passed_over)}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """What a change does, whether it is valid, how it did, and who decides.
 
@@ -121,7 +146,7 @@ class Report:
         base: what it would be merged into.
         head: what would be merged.
         compared: the commit that the head is compared with: where both lines parted.
-        change: the id of the change request that the head is, where it is one.
+        asked: what a change of an environment asks for; None for one of the project's files.
         notes: what a reader has to know about the report itself, a line each.
     """
 
@@ -135,7 +160,7 @@ class Report:
     validity: Validity
     evaluated: tuple[Evaluated, ...] = ()
     effects: tuple[Effect, ...] = ()
-    change: str | None = None
+    asked: Asked | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -156,7 +181,7 @@ class Report:
             "base": self.base.to_dict(),
             "head": self.head.to_dict(),
             "compared": self.compared,
-            "change": self.change,
+            "asked": self.asked.to_dict() if self.asked is not None else None,
             "validity": self.validity.to_dict(),
             "diff": self.diff.to_dict(),
             "evaluated": _dicts(self.evaluated),

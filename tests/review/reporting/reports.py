@@ -18,7 +18,7 @@ from gitexp.review.diffing.model import (
 )
 from gitexp.review.diffing.results import MeasureDiff, ResultsDiff, RunBrief
 from gitexp.review.policies.judgements import Requirement
-from gitexp.review.reporting.report import Effect, Evaluated, Point, Report, Validity
+from gitexp.review.reporting.report import Asked, Effect, Evaluated, Point, Report, Validity
 
 BASE, HEAD, PARTED = "b" * 40, "a" * 40, "c" * 40
 
@@ -232,6 +232,9 @@ def report(text: str = "tone", *, experiments: int = 1) -> Report:
                 ),
             ),
             Effect(environment=text, experiment=text, relation="unreadable", problem=text),
+        ),
+        asked=Asked(
+            action=text, live=text, by=text, at=text, reason=text, change=text, passed_over=(text,)
         ),
         notes=(text,),
     )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gitexp.errors import InvalidInput, MissingObject, NotFound
+from gitexp.errors import ApprovalRequired, InvalidInput, MissingObject, NotFound
 from gitexp.review.reporting.building import build
 from gitexp.review.reporting.forms import html, markdown
 from gitexp.review.reporting.report import Report
@@ -250,3 +250,28 @@ def test_a_change_of_another_environment_is_refused(world: World) -> None:
         made(world, "origin/env/bot/staging", head)
     with pytest.raises(InvalidInput, match="is of environment 'production', and the base is not"):
         made(world, "main", head)
+
+
+def test_a_change_of_an_environment_says_what_is_asked_and_by_whom(world: World) -> None:
+    head = world.proposed(temperature=0.75)
+    report = made(world, "env:production", head)
+    assert report.asked is not None
+    assert (report.asked.action, report.asked.by) == ("promote", "Ada Example <ada@example.org>")
+    text = markdown(report)
+    assert (
+        f"to make `{report.asked.live}` live, promoted by `Ada Example <ada@example.org>`" in text
+    )
+
+
+def test_taking_an_environment_out_of_use_is_reported(world: World) -> None:
+    with world.open() as repository, pytest.raises(ApprovalRequired) as caught:
+        repository.environments.unbind("production", reason="over")
+    head = f"origin/change/bot/{caught.value.change}"
+    world.git("fetch", "--quiet", "origin")
+    report = made(world, "env:production", head)
+    assert report.asked is not None
+    assert (report.asked.live, report.asked.reason) == (None, "over")
+    assert report.asked.change == caught.value.change
+    assert report.diff.experiments[0].kind == "removed"
+    assert report.evaluated == ()
+    assert "to unbind it, unbound by `Ada Example <ada@example.org>`" in markdown(report)
