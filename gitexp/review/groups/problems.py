@@ -15,6 +15,8 @@ from gitexp.ids import Name, name_fault
 from gitexp.project.groups import Group, identity_key
 from gitexp.project.sources import Source
 
+_LOCKED = "nobody may change policies, groups or signers"
+
 Valid = Callable[[str, DocumentKind], "ParsedDocument | None"]
 """Returns the document at a path when it is a valid one of a kind, else None."""
 
@@ -112,8 +114,8 @@ def _admin_problems(source: Source, valid: Valid) -> Iterator[Problem]:
     path = _path(owner)
     document = valid(path, "group")
     if document is not None and not Group.from_dict(owner, document.value).having("admin"):
-        message = (
-            f"{shown(owner)} owns the project and has no admin, so nobody may change policies, "
-            "groups or signers"
-        )
+        message = f"{shown(owner)} owns the project and has no admin, so {_LOCKED}"
         yield document.problem(source.shown(path), ("members",), message)
+    elif layout.PROJECT_FILE not in source.paths and not _is_there(source, path):
+        message = f"the file is missing, and {shown(owner)} owns the project, so {_LOCKED}"
+        yield Problem(file=source.shown(path), message=message)

@@ -111,6 +111,16 @@ def test_the_group_that_owns_the_project_needs_an_admin(workspace: Workspace) ->
     ]
 
 
+def test_a_group_beside_an_owner_that_is_missing_is_a_problem(workspace: Workspace) -> None:
+    files = {"gitexp.yaml": definition("group: research"), "groups/others.yaml": ADMIN}
+    commit_files(workspace.store, files)
+    (found,) = validate(workspace, ["groups"], revision="main").problems
+    assert str(found) == (
+        'main:groups/research.yaml: the file is missing, and "research" owns the project, so '
+        "nobody may change policies, groups or signers"
+    )
+
+
 @pytest.mark.parametrize(
     ("file", "data", "message"),
     [
