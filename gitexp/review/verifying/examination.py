@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from gitexp.documents import layout
 from gitexp.documents.problems import shell_word
@@ -21,6 +21,8 @@ from gitexp.project.workspace import Workspace
 from gitexp.review.verifying.findings import Check, Finding, Severity
 from gitexp.store.history import History
 from gitexp.store.protocol import Store
+
+T = TypeVar("T")
 
 _READING = "1"
 """Changes when a check looks at more than before, and so makes earlier outcomes unused."""
@@ -59,6 +61,7 @@ class Examination:
     full: bool = False
     findings: list[Finding] = field(default_factory=list)
     looked_at: Counter[str] = field(default_factory=Counter)
+    _known: dict[str, Any] = field(default_factory=dict, init=False)
 
     @property
     def store(self) -> Store:
@@ -69,6 +72,13 @@ class Examination:
     def history(self) -> History:
         """The ancestry of commits; in a shallow clone it begins where history was cut off."""
         return History(self.store, tolerate_shallow=True)
+
+    def once(self, key: str, make: Callable[[], T]) -> T:
+        """Return what `make` returned for a key in this examination."""
+        if key not in self._known:
+            self._known[key] = make()
+        found: T = self._known[key]
+        return found
 
     def add(
         self,

@@ -22,12 +22,14 @@ from gitexp.review.verifying.ledgers import check_unchanged
 from gitexp.review.verifying.values import values_of_version
 from gitexp.runs.artifacts.artifact import Artifact
 from gitexp.runs.artifacts.large_files import LFS_DIR, objects_here
+from gitexp.runs.journalling.side_files import Sides
 from gitexp.runs.recording import ledger
 from gitexp.runs.recording.changes import changed_runs, is_run
 from gitexp.runs.recording.places import Ledger, all_ledgers, find
+from gitexp.runs.recording.results import rows_of, totals_of
 from gitexp.runs.run import Run
 from gitexp.store.model import TreeId
-from gitexp.store.trees import changed_paths, entry_at, tree_of
+from gitexp.store.trees import changed_paths, entry_at, list_dir, tree_of
 
 
 def check_runs(look: Examination) -> None:
@@ -70,7 +72,7 @@ def _check_run(look: Examination, branch: Branch, tree: TreeId, run_id: RunId) -
     try:
         run = ledger.run_at(look.workspace, [place], run_id)
         if run is not None:
-            for message in _faults(look, run):
+            for message in (*_faults(look, run), *_tally_faults(look, run_id)):
                 _note(look, branch, message, path)
             for message in _missing_beside(look, tree, run):
                 _note(look, branch, message, path)
@@ -102,6 +104,25 @@ def _version_faults(look: Examination, run: Run) -> Iterator[str]:
         yield f"version {version[:10]} holds nothing of its experiment, {run.experiment_id}"
     elif found.problem is None and digest_of(found.values) != run.digest:
         yield f"it says that it used the values of version {version[:10]}, and used others"
+
+
+def _tally_faults(look: Examination, run_id: RunId) -> Iterator[str]:
+    """Yield what is wrong with the totals of a run that has rows: they are counted again."""
+    places = find(look.store, _all_ledgers(look), run_id)
+    beside = {place.beside.id for place in places if place.beside is not None}
+    if len(beside) != 1 or not _has_rows(look, TreeId(next(iter(beside)))):
+        return  # without rows, or with others on the remote that are not joined yet
+    run = ledger.run_from(look.workspace, places)
+    counted = totals_of(rows_of(look.workspace, run_id, beside=Sides(None)))
+    said = {"stats": run.stats.to_dict(), "rates": dict(run.rates)}
+    for name, value in said.items():
+        if value != counted[name]:
+            yield f"its {name} are not what its rows come to"
+
+
+def _has_rows(look: Examination, beside: TreeId) -> bool:
+    entries = {entry.name for entry in list_dir(look.store, beside, "")}
+    return bool(entries & {layout.RESULTS_FILE, layout.RESULTS_DIR})
 
 
 # --- what it needs --------------------------------------------------------------------------
@@ -150,11 +171,11 @@ def _digests(look: Examination, experiment: str) -> frozenset[str]:
             return frozenset()
         return frozenset(version.digest for version in versions if version.digest)
 
-    return look.workspace.cache.memo(f"verified-digests/{experiment}", listed)
+    return look.once(f"digests/{experiment}", listed)
 
 
 def _all_ledgers(look: Examination) -> list[Ledger]:
-    return look.workspace.cache.memo("verified-ledgers", lambda: all_ledgers(look.workspace))
+    return look.once("ledgers", lambda: all_ledgers(look.workspace))
 
 
 def _is_large_one_here(look: Examination, artifact: Artifact) -> bool:

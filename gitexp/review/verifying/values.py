@@ -39,10 +39,8 @@ def values_of_version(
         MissingObject, DamagedObject: the commit or a file of it cannot be read.
         StoreError: it is no commit.
     """
-    key = f"{version}/{experiment_id}"
-    return look.workspace.cache.memo(
-        f"verified-values/{key}", lambda: _values(look, version, experiment_id)
-    )
+    key = f"values/{version}/{experiment_id}"
+    return look.once(key, lambda: _values(look, version, experiment_id))
 
 
 def _values(look: Examination, version: VersionId, experiment_id: str) -> VersionValues | None:

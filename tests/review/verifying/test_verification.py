@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from gitexp.documents.canonical import digest_of
 from gitexp.documents.json_codec import dump_json
+from gitexp.documents.layout import run_path
 from gitexp.documents.yaml_writer import dump_yaml
 from gitexp.environments.binding import binding_at
 from gitexp.errors import InvalidInput
 from gitexp.ids import ObjectId
 from gitexp.repository import Repository
+from gitexp.runs.recording.ledger import append
+from gitexp.runs.recording.records import record_of
+from gitexp.runs.tallies import Stats
 from gitexp.store.trees import blob_at, tree_of, walk_files
 from tests.review.verifying.world import ENV, EXP, RUNS, Ground, surroundings
+from tests.runs.making import make_row, make_run, run_id
 
 ORIGIN_ENV = f"refs/remotes/origin/{ENV}"
 
@@ -350,3 +356,35 @@ def test_a_shallow_clone_is_looked_at_as_far_as_it_goes(ground: Ground) -> None:
     with Repository.open(shallow, surroundings=surroundings(shallow.parent)) as repository:
         found = Ground(repository, ground.git, ground.remote).verified("runs", "environments")
         assert found.problems == ()
+
+
+# --- totals ---------------------------------------------------------------------------------
+
+
+def evaluated(ground: Ground, **claimed: Any) -> str:
+    """Return the path of a recorded run with three rows, whose record may claim other totals."""
+    experiment = ground.repository.experiments.get("tone")
+    version = experiment.versions()[-1]
+    run = replace(
+        make_run(run_id(0)),
+        experiment_id=experiment.id,
+        version=version.version,
+        digest=version.digest,
+        parameters=dict(version.values),
+    )
+    rows = [make_row("a"), make_row("b", "failed"), make_row("c")]
+    made = record_of(run, rows)
+    made = replace(made, run=replace(made.run, **claimed))
+    append(ground.repository.workspace, "tone", [made])
+    return run_path(run.id)
+
+
+def test_totals_that_the_rows_come_to_are_in_order(ground: Ground) -> None:
+    evaluated(ground)
+    assert ground.problems("runs") == []
+
+
+def test_totals_that_the_rows_do_not_come_to_are_found(ground: Ground) -> None:
+    path = evaluated(ground, stats=Stats(passed=3))
+    (found,) = ground.problems("runs")
+    assert found.endswith(f":{path}: its stats are not what its rows come to")
