@@ -61,6 +61,7 @@ def apply(workspace: Workspace, change: str, *, bypass: str | None = None) -> Bi
 
 
 Outcome = tuple[ChangeFacts, "Binding | NotAllowed"]
+"""A change request, and the binding that it was applied by or why it never can be."""
 
 
 def _entry(

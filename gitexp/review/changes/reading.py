@@ -220,18 +220,14 @@ def get_change(workspace: Workspace, change: str, *, judged: bool = True) -> Cha
     return looked_at(workspace, facts, judged=judged)
 
 
-def list_changes(workspace: Workspace, *, judged: bool = False) -> list[Change]:
-    """Return every change request that can be read, newest first, as last fetched."""
-    return list(iterate_changes(workspace, judged=judged))
-
-
 def iterate_changes(
     workspace: Workspace, *, ended: bool = True, judged: bool = False
 ) -> Iterator[Change]:
-    """Yield what `list_changes` returns.
+    """Yield every change request that can be read, newest first, as last fetched.
 
     Args:
         ended: those too of which it is written down how they ended.
+        judged: ask the policies what is missing, where something may still come of it.
     """
     known = current_ledger(workspace, ended=ended).changes
     standings = Standings(workspace)

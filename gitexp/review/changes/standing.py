@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gitexp.environments.binding import UNREADABLE, Binding, snapshot_at
 from gitexp.environments.branches import tip_of
+from gitexp.environments.history import line_of_commits
 from gitexp.errors import DamagedObject, MissingObject
 from gitexp.experiments.homes import find_home
 from gitexp.experiments.permissions import owner_of, project_group
@@ -13,7 +14,6 @@ from gitexp.project.in_force import policies_at
 from gitexp.project.workspace import Workspace
 from gitexp.review.changes.model import ChangeFacts, policies_digest
 from gitexp.review.changes.states import Standing
-from gitexp.store.history import first_parent
 from gitexp.store.protocol import Store
 
 
@@ -91,7 +91,7 @@ class _Held:
         tip = tip_of(workspace, environment, reader=reader)
         self._workspace = workspace
         self._reader = reader
-        self._line = iter(first_parent(reader, tip) if tip else ())
+        self._line = iter(line_of_commits(workspace, tip, reader=reader) if tip else ())
         self._found: dict[str, list[tuple[ObjectId, Binding]]] = {}
         self._seen: set[ObjectId] = set()
 
