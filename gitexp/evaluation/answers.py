@@ -161,6 +161,7 @@ class CallFailed(Exception):
         retryable: whether asking again may help.
         retry_after: the seconds that the system asked to wait; None where it did not.
         failures: the attempts before the last one.
+        usage: what the call used up all the same, its attempts before the last one included.
     """
 
     def __init__(
@@ -171,27 +172,21 @@ class CallFailed(Exception):
         retryable: bool = False,
         retry_after: float | None = None,
         failures: tuple[Attempt, ...] = (),
+        usage: Usage | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.retryable = retryable
         self.retry_after = retry_after
         self.failures = failures
+        self.usage = usage or Usage()
 
     def __reduce__(self) -> Any:
-        return _call_failed, (str(self), self.kind, self.retryable, self.retry_after, self.failures)
+        return _call_failed, (str(self), self.__dict__.copy())
 
 
-def _call_failed(
-    message: str,
-    kind: str,
-    retryable: bool,
-    retry_after: float | None,
-    failures: tuple[Attempt, ...],
-) -> CallFailed:
-    return CallFailed(
-        message, kind=kind, retryable=retryable, retry_after=retry_after, failures=failures
-    )
+def _call_failed(message: str, named: Mapping[str, Any]) -> CallFailed:
+    return CallFailed(message, **named)
 
 
 class Caller(Protocol):

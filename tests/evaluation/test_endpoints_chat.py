@@ -269,6 +269,15 @@ def test_an_answer_that_cannot_be_used_is_an_error(
     assert (exc.kind, exc.retryable) == (kind, False)
 
 
+def test_an_answer_that_cannot_be_used_was_paid_for() -> None:
+    paid = {"prompt_tokens": 1000, "completion_tokens": 10}
+    price = {"input_per_million": 2, "output_per_million": 8}
+    model = Model(completion({"content": "{"}, usage=paid))
+    exc = fails(model, response_format="json", price=price)
+    assert (exc.usage.input_tokens, exc.usage.output_tokens) == (1000, 10)
+    assert exc.usage.cost == pytest.approx(0.00208)
+
+
 def test_a_refusal_is_an_answer_where_text_was_asked_for() -> None:
     assert ask(Model(completion({"content": None, "refusal": "I will not"}))).output == "I will not"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,16 @@ def test_what_the_system_asks_for_is_waited_at_least(asked: float, wait: float |
 
 def test_what_will_not_help_is_not_tried() -> None:
     assert wait_before(Retry(attempts=3), 1, busy(retryable=False), 1.0) is None
+
+
+def test_what_attempts_used_up_is_counted(clock: WaitingClock) -> None:
+    spent = busy(usage=Usage(input_tokens=3, cost=0.5))
+    script = Script(spent, Answer(output=1, usage=Usage(input_tokens=4)))
+    [answer] = asked(caller(script, clock, retry=Retry(attempts=2)), clock)
+    assert answer.usage == Usage(input_tokens=7, cost=0.5)
+    [failed] = asked(caller(Script(spent), clock, retry=Retry(attempts=2)), clock)
+    assert failed.usage == Usage(input_tokens=6, cost=1.0)
+    assert pickle.loads(pickle.dumps(failed)).usage == failed.usage
 
 
 def test_it_is_asked_until_it_answers(clock: WaitingClock) -> None:

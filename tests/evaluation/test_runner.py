@@ -249,6 +249,17 @@ async def answer(x, p):
 """
 
 
+def test_a_row_that_failed_says_what_it_used_up(project: Project) -> None:
+    project.code(
+        "from gitexp.evaluation.answers import CallFailed, Usage\n"
+        "def answer(i, parameters):\n"
+        "    raise CallFailed('cut off', kind='BadResponse', usage=Usage(cost=0.5))\n"
+    )
+    run = project.run()
+    assert [row.usage for row in project.rows(run)] == [{"cost": 0.5}] * run.stats.total
+    assert run.usage["cost"] == 0.5 * run.stats.total
+
+
 @pytest.mark.parametrize("code", [NEVER_IN_A_THREAD, NEVER_IN_THE_LOOP])
 def test_a_call_that_takes_too_long_is_an_error(project: Project, code: str) -> None:
     project.code(code)

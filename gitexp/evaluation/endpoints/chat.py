@@ -156,7 +156,10 @@ class ChatCaller:
 
     def _failed(self, message: str, exc: CallFailed) -> CallFailed:
         return self._secrets.failed(
-            f"{self._endpoint.what}: {message}", kind=exc.kind, retryable=exc.retryable
+            f"{self._endpoint.what}: {message}",
+            kind=exc.kind,
+            retryable=exc.retryable,
+            usage=with_cost(exc.usage, self._endpoint.price),
         )
 
     def _attributes(

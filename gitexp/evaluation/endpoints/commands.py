@@ -70,7 +70,12 @@ class CommandCaller:
             message = f"no answer within {self._endpoint.timeout:g} s"
             raise self._failed(message, kind="Timeout", retryable=True) from exc
         except CallFailed as exc:
-            raise self._failed(str(exc), kind=exc.kind, retryable=exc.retryable) from exc
+            raise self._secrets.failed(
+                f"{self._endpoint.what}: {exc}",
+                kind=exc.kind,
+                retryable=exc.retryable,
+                usage=exc.usage,
+            ) from exc
 
     async def close(self) -> None:
         """Do nothing; every program has ended with its call."""

@@ -46,11 +46,13 @@ def completion_of(received: Received, *, wants_json: bool) -> Completion:
     data = json_of(text_of(received.body, received.charset))
     choice = _choice(data)
     reason = choice.get("finish_reason")
-    output = _output(choice, wants_json=wants_json)
     usage = _usage(data.get("usage"))
-    return Completion(
-        output=checked_output(output), usage=usage, attributes=_attributes(data, reason, usage)
-    )
+    try:
+        output = checked_output(_output(choice, wants_json=wants_json))
+    except CallFailed as exc:
+        exc.usage = usage
+        raise
+    return Completion(output=output, usage=usage, attributes=_attributes(data, reason, usage))
 
 
 def _choice(data: Any) -> Mapping[str, Any]:

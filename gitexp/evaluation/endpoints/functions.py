@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from gitexp.errors import InvalidInput
-from gitexp.evaluation.answers import Answer, Asking, CallFailed, is_amount
+from gitexp.evaluation.answers import Answer, Asking, CallFailed, Usage, is_amount
 
 if TYPE_CHECKING:
     from gitexp.evaluation.endpoints.loading import Price
@@ -302,13 +302,18 @@ def failed_call(exc: Exception, what: str) -> CallFailed:
 
 def _checked_failure(exc: CallFailed) -> CallFailed:
     """Return a failure that a function made, as it can be recorded and waited for."""
-    from gitexp.evaluation.endpoints.responses import kind_of, message_of
+    from gitexp.evaluation.endpoints.responses import kind_of, message_of, usage_of
 
+    try:
+        usage = usage_of(exc.usage)
+    except CallFailed:
+        usage = Usage()
     return CallFailed(
         message_of(str(exc)),
         kind=kind_of(exc.kind),
         retryable=exc.retryable is True,
         retry_after=exc.retry_after if is_amount(exc.retry_after) else None,
+        usage=usage,
     )
 
 

@@ -102,14 +102,20 @@ class Reader:
 
     def found_in(self, value: Any) -> tuple[Any, Usage]:
         """Return the same of an answer that is decoded."""
-        output = value
-        if self._extract is not None:
-            output = self._extract(value)
-            if output is MISSING:
-                raise bad_response(
-                    f"nothing stands at {shown(self._wanted)} in the answer {shown(value, _SHOWN)}"
-                )
-        return checked_output(output), self._usage_of(value) if self._usage else _NONE
+        usage = self._usage_of(value) if self._usage else _NONE
+        try:
+            return checked_output(self._extracted(value)), usage
+        except CallFailed as exc:
+            exc.usage = usage
+            raise
+
+    def _extracted(self, value: Any) -> Any:
+        output = self._extract(value) if self._extract is not None else value
+        if output is MISSING:
+            raise bad_response(
+                f"nothing stands at {shown(self._wanted)} in the answer {shown(value, _SHOWN)}"
+            )
+        return output
 
     def _usage_of(self, value: Any) -> Usage:
         numbers = {key: _number(find(value)) for key, find in self._usage.items()}

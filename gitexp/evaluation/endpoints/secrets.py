@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from gitexp.environments.parameters import Parameters
 from gitexp.errors import InvalidInput
-from gitexp.evaluation.answers import CallFailed
+from gitexp.evaluation.answers import CallFailed, Usage
 from gitexp.evaluation.templates import Renders
 from gitexp.runs.masking import masked_text, secrets_among
 
@@ -48,6 +48,7 @@ class Secrets(Mapping[str, str]):
         kind: str,
         retryable: bool = False,
         retry_after: float | None = None,
+        usage: Usage | None = None,
     ) -> CallFailed:
         """Return a failure whose message holds no secret."""
         return CallFailed(
@@ -55,6 +56,7 @@ class Secrets(Mapping[str, str]):
             kind=kind,
             retryable=retryable,
             retry_after=retry_after,
+            usage=usage,
         )
 
 

@@ -72,7 +72,8 @@ class HttpCaller:
         try:
             output, usage = self._reader.read(received.body, received.charset)
         except CallFailed as exc:
-            raise self._secrets.failed(f"{self._what}: {exc}", kind=exc.kind) from exc
+            message = f"{self._what}: {exc}"
+            raise self._secrets.failed(message, kind=exc.kind, usage=exc.usage) from exc
         return Answer(
             output=output,
             usage=usage,

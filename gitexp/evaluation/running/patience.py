@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gitexp.clock import Clock
-from gitexp.evaluation.answers import Answer, Asking, Attempt, Caller, CallFailed
+from gitexp.evaluation.answers import Answer, Asking, Attempt, Caller, CallFailed, Usage
 from gitexp.evaluation.endpoints.loading import Endpoint, Retry
 from gitexp.evaluation.running.rates import Rate
 from gitexp.evaluation.running.responses import Responses
@@ -93,14 +93,16 @@ class PatientCaller:
 
     async def _asked(self, asking: Asking) -> Answer:
         failures: tuple[Attempt, ...] = ()
+        used = Usage()
         began = self._now()
         while True:
             try:
                 answer = await self._once(asking)
             except CallFailed as exc:
+                used = used + exc.usage
                 seconds = wait_before(self._retry, len(failures) + 1, exc, self._random())
                 if seconds is None:
-                    raise _given_up(exc, failures) from exc
+                    raise _given_up(exc, failures, used) from exc
                 failures = (*failures, _failed(exc, self._now() - began, seconds))
                 if exc.retry_after and self._rate is not None:
                     self._rate.pause(exc.retry_after)
@@ -108,14 +110,19 @@ class PatientCaller:
             else:
                 if not failures:
                     return answer
-                return replace(answer, attempts=len(failures) + 1, failures=failures)
+                attempts, used = len(failures) + 1, used + answer.usage
+                return replace(answer, attempts=attempts, failures=failures, usage=used)
 
     async def _once(self, asking: Asking) -> Answer:
         async with self._slots:
             if self._rate is None:
                 return await self._caller.call(asking)
             await self._rate.admit()
-            answer = await self._caller.call(asking)
+            try:
+                answer = await self._caller.call(asking)
+            except CallFailed as exc:
+                self._rate.used(exc.usage.tokens)
+                raise
             self._rate.used(answer.usage.tokens)
             return answer
 
@@ -128,11 +135,11 @@ def _failed(exc: CallFailed, seconds: float, wait: float) -> Attempt:
     return Attempt(kind=exc.kind, message=str(exc), seconds=seconds, wait=round(wait, 3))
 
 
-def _given_up(exc: CallFailed, failures: tuple[Attempt, ...]) -> CallFailed:
+def _given_up(exc: CallFailed, failures: tuple[Attempt, ...], used: Usage) -> CallFailed:
     if not failures:
         return exc
     message = f"{exc} ({len(failures) + 1} attempts)"
-    return CallFailed(message, kind=exc.kind, failures=failures)
+    return CallFailed(message, kind=exc.kind, failures=failures, usage=used)
 
 
 def patient(

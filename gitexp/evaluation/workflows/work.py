@@ -133,7 +133,9 @@ class OpenedWorkflow:
             step.output = await self._done(task, asking, outcome, step)
         except Exception as exc:
             step.error = exc
-            step.failures = exc.failures if isinstance(exc, CallFailed) else ()
+            if isinstance(exc, CallFailed):
+                step.failures = exc.failures
+                outcome.usage = outcome.usage + exc.usage
             step.attempts = len(step.failures) + 1
             raise
         finally:
