@@ -9,12 +9,14 @@ import shutil
 import stat
 import subprocess
 import zipfile
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.contract.remotes_conftest import http_server
 from tests.integrations.forge_server import TOKEN, FakeForge, served
 from tests.interop.actions import ACTION, ROOT, Runner, load
 from tests.review.reporting.conftest import World, parameters, world
@@ -222,6 +224,30 @@ def test_a_report_is_made_in_a_checkout_of_one_commit(
     assert {e["environment"] for e in data["effects"]} == {"staging", "production"}
     assert runner.summary.read_text().startswith("<!-- gitexp:report:bot -->\n")
     assert runner.output.read_text() == f"report={runner.temp}/gitexp-report.json\n"
+
+
+def test_a_checkout_from_a_web_server_fetches_what_it_lacks(world: World, make: Make) -> None:
+    world.run(1, [True, True, False], temperature=0.75)
+    head = world.branch("warmer", parameters("temperature: 0.75\n"))
+    base = world.git("rev-parse", "main")
+    (world.clone / "README").write_text("new\n")
+    world.git("add", "README")
+    world.git("commit", "--quiet", "--message=trunk moves on")
+    world.git("push", "--quiet", "origin", "main")
+    where = world.path / "from-the-web"
+    login = b64encode(b"x-access-token:pass").decode()
+    with http_server(world.path, {"x-access-token": "pass"}) as address:
+        # The checkout of Actions leaves the job's token in the configuration like this.
+        header = f"http.{address}/.extraHeader=AUTHORIZATION: Basic {login}"
+        options = ("--quiet", "--depth=1", "-c", header)
+        world.git("clone", *options, f"{address}/shared.git", str(where), directory=world.path)
+        runner = make(where, base=world.git("rev-parse", "main"), head=head)
+        done = runner.use(command="report")
+        assert done.code == 0, done
+        data = json.loads((runner.temp / "gitexp-report.json").read_text())
+        assert (data["compared"], data["notes"]) == (base, [])
+        assert data["evaluated"][0]["total"] == 1
+        assert runner.use(command="check").code == 0
 
 
 def test_a_report_is_made_where_an_environment_is_checked_out(world: World, make: Make) -> None:
