@@ -159,6 +159,13 @@ def _packed(store: DiskStore) -> Iterator[tuple[str, ObjectId]]:
             yield os.fsdecode(found[2]), ObjectId(found[1].decode())
 
 
+def packed_refs_damage(store: DiskStore) -> int:
+    """Return how many lines of `packed-refs` are neither references nor anything about them."""
+    data = read_file(str(store.common_dir / "packed-refs")) or b""
+    lines = [line for line in data.split(b"\n") if line and line[:1] not in b"#^"]
+    return sum(1 for line in lines if not _PACKED.match(line))
+
+
 def last_logged(store: DiskStore, name: str) -> ObjectId | None:
     """Return where a reference stood last by its reflog, if that is here; else None."""
     data = read_file(str(store.common_dir / "logs" / name)) or b""

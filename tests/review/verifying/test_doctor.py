@@ -214,6 +214,14 @@ def test_a_packed_reference_to_nowhere_is_told(ground: Ground) -> None:
     assert told.what == f"refs/tags/zz: it names {'1' * 40}, which cannot be read"
 
 
+def test_lines_of_packed_references_that_are_none_are_told(ground: Ground) -> None:
+    ground.git("pack-refs", "--all")
+    packed = ground.git.path / ".git" / "packed-refs"
+    packed.write_bytes(packed.read_bytes() + b"nonsense\n" + b"\0" * 20 + b"\n")
+    told = [one for one in seen(ground.reopened(), fix=True).remaining if one.kind == "reference"]
+    assert [one.what for one in told] == [f"{packed} holds 2 lines that no reference can be"]
+
+
 @pytest.mark.parametrize("content", [b"nonsense", b"DIRC\0\0\0\2\0\0\0\5"])
 def test_a_broken_index_is_made_from_head(ground: Ground, content: bytes) -> None:
     ground.git("switch", "-q", "main")

@@ -11,7 +11,13 @@ from gitexp.ids import ObjectId
 from gitexp.project.workspace import Workspace
 from gitexp.review.verifying.mending.ailments import Ailment
 from gitexp.review.verifying.mending.healing import Healer
-from gitexp.store.damages import RefDamage, index_damage, last_logged, ref_damages
+from gitexp.store.damages import (
+    RefDamage,
+    index_damage,
+    last_logged,
+    packed_refs_damage,
+    ref_damages,
+)
 from gitexp.store.disk import DiskStore
 from gitexp.store.files import create_file, replace_file, sync_directory, write_errors
 from gitexp.store.git_program import GitProgram, find_git
@@ -22,6 +28,8 @@ _TRACKING = "refs/remotes/"
 
 def reference_ailments(workspace: Workspace, store: DiskStore, healer: Healer) -> Iterator[Ailment]:
     """Yield the references that hold no object id, or that of an object that is not here."""
+    if broken := packed_refs_damage(store):
+        yield _packed(store, broken)
     for damage in ref_damages(store):
         if damage.target is not None:
             yield _dangling(workspace, store, healer, damage)
@@ -29,6 +37,18 @@ def reference_ailments(workspace: Workspace, store: DiskStore, healer: Healer) -
             yield _forgettable(store, damage)
         else:
             yield _damaged(store, damage)
+
+
+def _packed(store: DiskStore, broken: int) -> Ailment:
+    path = store.common_dir / "packed-refs"
+    return Ailment(
+        kind="reference",
+        what=f"{path} holds {broken} line{'' if broken == 1 else 's'} that no reference can be",
+        means="Branches that stood there may be gone from listings, or cannot be read.",
+        lost="Where these branches stood, unless their reflogs or somebody else know.",
+        mend=f"Take these lines out of {path}, then bring branches back with `gitexp fetch`, or "
+        "with `git update-ref` from their reflogs in `.git/logs`.",
+    )
 
 
 def _forgettable(store: DiskStore, damage: RefDamage) -> Ailment:
