@@ -117,8 +117,8 @@ def _compared(
     notes = (*([note] if note else []), *(_pairing_notes(pairing) if pairing else ()))
     return ResultsDiff(
         dataset=dataset,
-        before=_brief(before),
-        after=_brief(after),
+        before=brief_of(before) if before is not None else None,
+        after=brief_of(after) if after is not None else None,
         same_samples=pairing.same_dataset if pairing else _same_samples(before, after),
         measures=tuple(_measures(before, after, directions, paired)),
         notes=notes,
@@ -133,9 +133,8 @@ def _directions(workspace: Workspace, runs: Sequence[Run]) -> Mapping[str, Direc
         return {}
 
 
-def _brief(run: Run | None) -> RunBrief | None:
-    if run is None:
-        return None
+def brief_of(run: Run) -> RunBrief:
+    """Return what a comparison says of a run."""
     return RunBrief(
         id=run.id,
         experiment=run.experiment,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gitexp.clock import iso
 from gitexp.errors import GitexpError
 from gitexp.ids import Digest
 from gitexp.project.workspace import Workspace
+from gitexp.review.diffing.evidence import brief_of
 from gitexp.review.diffing.model import ExperimentDiff
-from gitexp.review.diffing.results import RunBrief
 from gitexp.review.reporting.report import Evaluated
-from gitexp.runs.run import Run
 from gitexp.runs.searching import RunQuery, count, search
 
 _SHOWN = 20
@@ -43,19 +41,3 @@ def runs_of(workspace: Workspace, experiment: str, digest: Digest | None) -> Eva
         )
     except GitexpError as exc:
         return Evaluated(experiment=experiment, digest=digest, problem=exc.message)
-
-
-def brief_of(run: Run) -> RunBrief:
-    """Return what a report says of a run."""
-    return RunBrief(
-        id=run.id,
-        experiment=run.experiment,
-        version=run.version,
-        digest=run.digest,
-        status=run.status,
-        created_at=iso(run.created_at),
-        total=run.stats.total,
-        passed=run.stats.passed,
-        failed=run.stats.failed,
-        errors=run.stats.errors,
-    )
