@@ -11,6 +11,7 @@ from gitexp.environments.binding import (
     Snapshot,
     environment_at,
     one_line,
+    snapshot_at,
 )
 from gitexp.environments.branches import environment_name, fetch_branch, tip_of
 from gitexp.errors import (
@@ -25,7 +26,7 @@ from gitexp.experiments.changes import ValueChange, value_changes
 from gitexp.ids import Name, ObjectId
 from gitexp.project.reading import current_project
 from gitexp.project.workspace import Workspace
-from gitexp.store.history import first_parent
+from gitexp.store.history import History
 from gitexp.store.model import Commit
 from gitexp.store.protocol import Store
 
@@ -152,7 +153,7 @@ def bring_history(workspace: Workspace, environment: Name) -> None:
 def moves(
     workspace: Workspace, environment: Name, *, reader: Store | None = None
 ) -> Iterator[Snapshot | Unreadable]:
-    """Return what the commits of an environment's branch say, newest first, by first parents.
+    """Return what the commits of an environment's branch say, newest first.
 
     Commits that repeat what the one before says are left out.
 
@@ -209,7 +210,7 @@ def _commits(
     """Return every commit of the branch; those that raise a skipped error as unreadable."""
     store = reader or workspace.store
     tip = tip_of(workspace, environment, reader=store)
-    for commit in first_parent(store, tip) if tip else ():
+    for commit in line_of_commits(workspace, tip, reader=store) if tip else ():
         try:
             yield environment_at(
                 store,
@@ -220,6 +221,34 @@ def _commits(
             )
         except skipped as exc:
             yield Unreadable(commit=commit, problem=one_line(exc))
+
+
+def line_of_commits(workspace: Workspace, tip: ObjectId, *, reader: Store) -> Iterator[Commit]:
+    """Return the commits by which an environment's branch came to a commit, newest first.
+
+    A merge follows the commit on which its binding says that it was made, so that no order of
+    its parents hides what was live before; any other commit follows its first parent.
+
+    Raises:
+        MissingObject, DamagedObject: history is cut off.
+    """
+    history = History(reader)
+    following: ObjectId | None = tip
+    while following is not None:
+        commit = next(history.first_parent(following, limit=1))
+        yield commit
+        following = _followed(workspace, commit, reader)
+
+
+def _followed(workspace: Workspace, commit: Commit, reader: Store) -> ObjectId | None:
+    if len(commit.parents) > 1:
+        try:
+            found = snapshot_at(reader, commit.id, cache=workspace.cache)
+        except UNREADABLE:
+            found = None
+        if found is not None and found.binding.previous in commit.parents:
+            return found.binding.previous
+    return next(iter(commit.parents), None)
 
 
 def rollback_target(workspace: Workspace, environment: Name, reader: Store) -> Snapshot:

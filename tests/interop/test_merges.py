@@ -228,3 +228,29 @@ def test_a_promotion_conflicts_once_its_environment_has_moved(
             method(forge, "live", f"origin/{CHANGE}")
         assert "environment.yaml" in forge("diff", "--name-only", "--diff-filter=U")
         forge("reset", "--quiet", "--hard", "origin/env/bot/production")
+
+
+def test_no_order_of_parents_hides_what_was_live_before(
+    repository: Repository, forge: Git, tmp_path: Path
+) -> None:
+    tone = repository.experiments.create("tone")
+    for temperature in (0.1, 0.2, 0.3):
+        tone.commit({"model": "small", "temperature": temperature})
+        tone.share()
+        binding = repository.environments.promote("tone", "production", reason=str(temperature))
+    forge("fetch", "--quiet", "origin")
+    forge("switch", "--quiet", "--create", "live", "origin/env/bot/production")
+    first, second = forge("rev-list", "--max-count=2", "--skip=1", "live").split()[::-1]
+    turned = forge(
+        "commit-tree", "live^{tree}", "-p", first, "-p", second, "-m", "the other way round"
+    )
+    forge("push", "--quiet", "--force", "origin", f"{turned}:env/bot/production")
+    assert binding.previous == second
+    fresh = Repository.clone(
+        str(tmp_path / "shared.git"),
+        "fresh",
+        surroundings=replace(repository.workspace.surroundings, directory=tmp_path),
+    )
+    history = fresh.environments.history("production")
+    assert [entry.binding.reason for entry in history] == ["0.3", "0.2", "0.1"]
+    assert [entry.commit for entry in history] == [turned, second, first]

@@ -14,10 +14,10 @@ from datetime import datetime
 from gitexp.clock import iso, parse_iso
 from gitexp.environments.binding import UNREADABLE, environment_at
 from gitexp.environments.branches import tip_of
+from gitexp.environments.history import line_of_commits
 from gitexp.ids import Name
 from gitexp.project.workspace import Workspace
 from gitexp.review.policies.facts import SKEW, Period
-from gitexp.store.history import first_parent
 from gitexp.store.model import Commit
 from gitexp.store.protocol import Store
 
@@ -39,7 +39,7 @@ class Step:
 
 
 def steps_of(workspace: Workspace, environment: Name, *, reader: Store) -> list[Step]:
-    """Return what the commits of an environment's branch say, oldest first, by first parents.
+    """Return what the commits of an environment's branch say, oldest first.
 
     Each commit is read once, ever.
 
@@ -47,7 +47,7 @@ def steps_of(workspace: Workspace, environment: Name, *, reader: Store) -> list[
         MissingObject, DamagedObject: history is cut off.
     """
     tip = tip_of(workspace, environment, reader=reader)
-    commits = first_parent(reader, tip) if tip is not None else ()
+    commits = line_of_commits(workspace, tip, reader=reader) if tip is not None else ()
     found = [_step(workspace, environment, reader, commit) for commit in commits]
     workspace.cache.flush()
     return found[::-1]
