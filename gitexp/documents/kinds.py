@@ -18,6 +18,7 @@ DocumentKind = Literal[
     "workflow",
     "entrypoint",
     "prompt",
+    "flag",
     "group",
     "change",
     "renewal",

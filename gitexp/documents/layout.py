@@ -40,6 +40,7 @@ EVALUATORS_DIR = "evaluators"
 WORKFLOWS_DIR = "workflows"
 ENTRYPOINTS_DIR = "entrypoints"
 PROMPTS_DIR = "prompts"
+FLAGS_DIR = "flags"
 GROUPS_DIR = "groups"
 RUNS_DIR = "runs"
 CHANGES_DIR = "changes"
@@ -130,6 +131,11 @@ def entrypoint_path(root: str, name: Name) -> str:
 def prompt_path(root: str, name: Name) -> str:
     """Return the path of a prompt."""
     return join(root, PROMPTS_DIR, f"{name}.yaml")
+
+
+def flag_path(root: str, key: Name) -> str:
+    """Return the path of a feature flag; on an environment's branch, with an empty root."""
+    return join(root, FLAGS_DIR, f"{key}.yaml")
 
 
 def group_path(root: str, name: Name) -> str:
@@ -338,11 +344,13 @@ _KINDS: dict[Place, tuple[tuple[str, DocumentKind], ...]] = {
         (rf"{WORKFLOWS_DIR}/{_NAME}\.yaml", "workflow"),
         (rf"{ENTRYPOINTS_DIR}/{_NAME}\.yaml", "entrypoint"),
         (rf"{PROMPTS_DIR}/{_NAME}\.yaml", "prompt"),
+        (rf"{FLAGS_DIR}/{_NAME}\.yaml", "flag"),
         (rf"{GROUPS_DIR}/{_NAME}\.yaml", "group"),
     ),
     "environment": (
         (re.escape(BINDING_FILE), "environment"),
         (re.escape(PARAMETERS_FILE), "parameters"),
+        (rf"{FLAGS_DIR}/{_NAME}\.yaml", "flag"),
     ),
     "runs": (
         (rf"{_RUN}\.json", "run"),

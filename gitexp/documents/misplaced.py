@@ -19,6 +19,7 @@ _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     layout.WORKFLOWS_DIR: (".yaml",),
     layout.ENTRYPOINTS_DIR: (".yaml",),
     layout.PROMPTS_DIR: (".yaml",),
+    layout.FLAGS_DIR: (".yaml",),
     layout.GROUPS_DIR: (".yaml",),
 }
 _NEAR = 0.8

@@ -162,6 +162,15 @@ VALID: dict[DocumentKind, tuple[str, str | bytes]] = {
             "variables: {name: {type: string}}\nmodel: m\n"
         ),
     ),
+    "flag": (
+        "checkout.yaml",
+        (
+            "active: true\nvariants:\n  - {key: control, weight: 50}\n"
+            "  - {key: test, weight: 50, payload: {color: red}}\nrollout: 20\n"
+            "conditions:\n  - properties: [{key: plan, operator: in, value: [pro]}]\n"
+            "holdout: {id: 1, percent: 5}\nhashing: {method: growthbook, version: 2}\n"
+        ),
+    ),
     "group": (
         "leads.yaml",
         "members:\n  alice@example.com: {name: Alice, roles: [admin], usernames: [alice]}\n",
