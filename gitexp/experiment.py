@@ -19,6 +19,7 @@ from gitexp.ids import VersionId
 if TYPE_CHECKING:
     import pandas as pd
 
+    from gitexp.ab_test import ExperimentAbTest
     from gitexp.environments.binding import Binding
     from gitexp.evaluation.jobs.states import Job
     from gitexp.evaluation.running.handles import EvaluationHandle
@@ -432,6 +433,13 @@ class Experiment:
         from gitexp.experiments import lifecycle
 
         return lifecycle.purge(self.repository.workspace, self._name)
+
+    @property
+    def ab_test(self) -> ExperimentAbTest:
+        """Its A/B test: what it is, its life and its results."""
+        from gitexp.ab_test import ExperimentAbTest
+
+        return ExperimentAbTest(self)
 
     # --- sharing and environments -------------------------------------------------------------
 

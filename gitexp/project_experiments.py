@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gitexp.experiment import Experiment
 from gitexp.experiments.permissions import find_visible, get_visible
 
 if TYPE_CHECKING:
+    from gitexp.abtests.listing import AbTestCounts, AbTestPage
     from gitexp.experiments.catalog import LifecycleFilter, Page
     from gitexp.experiments.headers import Direction
     from gitexp.experiments.sharing import Visibility
@@ -87,6 +88,105 @@ class Experiments:
             for home, header in known
             if header.lifecycle != "deleted" and header.problem is None
         ]
+
+    # --- A/B tests ------------------------------------------------------------------------------
+
+    def create_from_prompt(
+        self,
+        prompt_name: str,
+        versions: Sequence[int],
+        templates: Sequence[str],
+        *,
+        name: str | None = None,
+        feature_flag_key: str | None = None,
+        description: str | None = None,
+        experiment: str | None = None,
+    ) -> Experiment:
+        """Return a new experiment that compares versions of a prompt: an A/B test, a draft.
+
+        Args:
+            versions: 2 to 10 numbers of versions, that of the control first.
+            templates: `cost`, `latency` and `eval_pass_rate`: a metric is made of each.
+            name: its name for people; `PROMPT: v2, v4 (latency, cost)` by default.
+            feature_flag_key: the key of its flag, which must be free; made of the name by default.
+            experiment: the name of the experiment; made of the name for people by default.
+
+        Raises:
+            InvalidInput: versions or templates are too few, too many, doubled or unknown.
+            NotFound: there is no such prompt, or it lacks a version.
+            AlreadyExists: the experiment or the flag that was named is there already.
+        """
+        from gitexp.abtests.from_prompts import PromptExperiment, create_from_prompt
+
+        asked = PromptExperiment(
+            prompt=prompt_name,
+            versions=tuple(versions),
+            templates=tuple(templates),
+            name=name or "",
+            flag=feature_flag_key or "",
+            description=description or "",
+            experiment=experiment or "",
+        )
+        made = create_from_prompt(self._workspace, asked)
+        return Experiment(made.test.experiment, repository=self._repository)
+
+    def prompt_templates(self) -> list[dict[str, str]]:
+        """Return key, label and description of what `create_from_prompt` makes metrics of."""
+        from gitexp.abtests.from_prompts import prompt_templates
+
+        return prompt_templates()
+
+    def ab_tests(
+        self,
+        *,
+        status: str = "all",
+        archived: bool | None = False,
+        flag: str = "",
+        created_by: Sequence[str] = (),
+        search: str = "",
+        prompt_name: str = "",
+        event: str = "",
+        order: str = "-created_at",
+        limit: int = 100,
+        offset: int = 0,
+    ) -> AbTestPage:
+        """Return one page of the A/B tests that fit.
+
+        Args:
+            status: `draft`, `running`, `paused`, `stopped` or `complete`, or `all`.
+            archived: only archived ones or only others; None for both.
+            created_by: only those whose maker has one of these addresses.
+            search: a text that name, title or description contain, in any case.
+            event: only those that count this event.
+            order: `name`, `created_at`, `started_at`, `duration` ...; with `-` in front, the other
+                way round.
+
+        Raises:
+            InvalidInput: there is no such status or order.
+        """
+        from gitexp.abtests.listing import AbTestSelection, list_tests
+
+        selection = AbTestSelection(
+            status=status,
+            archived=archived,
+            flag=flag,
+            created_by=tuple(created_by),
+            search=search,
+            prompt=prompt_name,
+            event=event,
+            order=order,
+            limit=limit,
+            offset=offset,
+        )
+        page = list_tests(self._workspace, selection)
+        self._repository.flush()
+        return page
+
+    def stats(self) -> AbTestCounts:
+        """Return how many A/B tests were launched and completed lately, and are active."""
+        from gitexp.abtests.listing import count_tests
+
+        return count_tests(self._workspace)
 
     def list(
         self,

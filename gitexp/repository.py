@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gitexp.evaluation.datasets.collection import Datasets
     from gitexp.evaluation.jobs.jobs import Entrypoints, Jobs
     from gitexp.experiments.sharing import FetchReport, PushReport, RefChange
+    from gitexp.prompts.collection import Prompts
     from gitexp.project.policies import Policy
     from gitexp.review.changes.collection import Changes
     from gitexp.review.diffing.model import ProjectDiff
@@ -188,6 +189,13 @@ class Repository:
         from gitexp.evaluation.jobs.jobs import Entrypoints
 
         return Entrypoints(self.workspace)
+
+    @property
+    def prompts(self) -> Prompts:
+        """The prompts of the project, as its trunk has them."""
+        from gitexp.prompts.collection import Prompts
+
+        return Prompts(self.workspace)
 
     @property
     def root_directory(self) -> Path | None:

@@ -23,8 +23,7 @@ LAYERS = [
     {"runs"},
     {"results"},
     {"evaluation"},
-    {"review", "prompts"},
-    {"abtests"},
+    {"review", "prompts", "abtests"},
     {
         "opening",
         "starting",
@@ -32,6 +31,7 @@ LAYERS = [
         "status",
         "validation",
         "experiment",
+        "ab_test",
         "environment",
         "repository",
         "project_experiments",
@@ -48,11 +48,12 @@ OUTSIDE = {
     "rich": {"cli"},
     "yaml": {"documents"},
     "jsonschema": {"documents", "project"},
-    "pandas": {"results", "runs"},
+    "pandas": {"results", "runs", "abtests"},
     "subprocess": {"store", "runs", "evaluation", "review", "cli"},
     "sqlite3": {"store", "runs", "integrations"},
     "scipy": {"stats"},
-    "matplotlib": {"results"},
+    "matplotlib": {"results", "abtests"},
+    "duckdb": {"abtests"},
     "fsspec": {"runs", "evaluation"},
     "mlflow": {"integrations"},
     "aiohttp": {"evaluation"},
@@ -194,6 +195,7 @@ def imported_by(statement: str) -> set[str]:
 HEAVY = {
     "dulwich", "yaml", "jsonschema", "pandas", "rich", "asyncio", "numpy", "scipy", "matplotlib",
     "fsspec", "mlflow", "sqlite3", "aiohttp", "jinja2", "uvloop", "distributed",
+    "duckdb",
 }  # fmt: skip
 
 

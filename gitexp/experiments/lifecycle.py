@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gitexp.documents import layout
 from gitexp.documents.problems import shell_word
@@ -44,6 +44,7 @@ class NewExperiment:
         group: the group that is to own it; empty leaves it to the project's.
         artifact_location: where its runs keep their artifacts; empty keeps them in Git.
         metrics: the direction in which each metric is better.
+        files: what its first commit writes besides, by path in the repository.
     """
 
     name: str
@@ -53,6 +54,7 @@ class NewExperiment:
     tags: Mapping[str, str] | None = None
     artifact_location: str = ""
     metrics: Mapping[str, Direction] | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def create(workspace: Workspace, new: NewExperiment) -> Header:
@@ -97,7 +99,7 @@ def create_in(
     content = dump_yaml(header.to_dict(), schema="experiment")
     path = layout.header_path(workspace.root, name)
     commit = tx.commit(
-        tree=tx.tree(tree_of(tx, trunk), {path: content}),
+        tree=tx.tree(tree_of(tx, trunk), {**new.files, path: content}),
         parents=(trunk,),
         message=f"{name}: new experiment",
         author=signature,

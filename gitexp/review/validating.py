@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from gitexp.abtests.validating import ab_test_problems
 from gitexp.documents import layout
 from gitexp.documents.kinds import DocumentKind
 from gitexp.documents.misplaced import misplaced
@@ -117,6 +118,14 @@ def _schema_problems(kind: DocumentKind, document: ParsedDocument, file: str) ->
         from gitexp.evaluation.jobs.entrypoints import faults as faults_of_entrypoint
 
         return faults_of_entrypoint(document, file)
+    if kind == "prompt" and not problems:
+        from gitexp.prompts.documents import problems_of as problems_of_prompt
+
+        return problems_of_prompt(document, file)
+    if kind == "ab-test" and not problems:
+        from gitexp.abtests.problems import problems_of as problems_of_test
+
+        return problems_of_test(document, file)
     if kind == "endpoint" and not problems:
         from gitexp.evaluation.endpoints.checking import faults_in
 
@@ -154,6 +163,7 @@ def _cross_check(workspace: Workspace, source: Source) -> list[Problem]:
     problems = _name_problems(source, headers) + _id_problems(source, headers)
     problems += group_problems(source, headers, partial(_valid, source))
     problems += policy_problems(source, partial(_valid, source))
+    problems += ab_test_problems(workspace, source, partial(_valid, source))
     problems += [problem for path in values for problem in _headless(source, path)]
     if values or layout.PROJECT_FILE in source.paths:
         project = _project(source)

@@ -1,0 +1,259 @@
+"""The A/B test of an experiment as its users hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from gitexp.abtests.reading import read_test
+
+if TYPE_CHECKING:
+    from gitexp.abtests.definition import AbTest
+    from gitexp.abtests.launches import Launch, Mark
+    from gitexp.abtests.offline import OfflineComparison
+    from gitexp.abtests.steps import Outcome
+    from gitexp.evaluation.running.progress import Report
+    from gitexp.experiment import Experiment
+    from gitexp.project.workspace import Workspace
+
+
+class ExperimentAbTest:
+    """The A/B test of an experiment: what it is, its life and its results.
+
+    Every step of its life is one commit on the experiment's branch, and returns an `Outcome`: the
+    test after it, the commit, and notes for people. A step that the state of the test forbids
+    raises `NotAllowed`, and names both states.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        self._experiment = experiment
+
+    def __repr__(self) -> str:
+        return f"ExperimentAbTest({self._experiment.name!r})"
+
+    @property
+    def _workspace(self) -> Workspace:
+        return self._experiment.repository.workspace
+
+    @property
+    def _name(self) -> str:
+        return self._experiment.name
+
+    # --- what it is ---------------------------------------------------------------------------
+
+    @property
+    def exists(self) -> bool:
+        """Whether the experiment has an A/B test."""
+        from gitexp.abtests.reading import find_test
+
+        return find_test(self._workspace, self._experiment.home.tip, self._name) is not None
+
+    @property
+    def definition(self) -> AbTest:
+        """What its `ab-test.yaml` says.
+
+        Raises:
+            NotFound: the experiment has no A/B test.
+            InvalidDocuments: everything that is wrong with the file.
+        """
+        return read_test(self._workspace, self._name)
+
+    @property
+    def status(self) -> str:
+        """`draft`, `running`, `paused` or `stopped`."""
+        return self.definition.status
+
+    @property
+    def launched(self) -> Launch | None:
+        """The commit that launched it and the test as it has it; None for a draft."""
+        from gitexp.abtests.launches import launch_of
+
+        return launch_of(self._workspace, self._name, self._experiment.home.tip)
+
+    @property
+    def marks(self) -> Mapping[str, Mark]:
+        """The metrics that were added or changed after the launch, by key, by Git's history."""
+        launched = self.launched
+        return launched.marks(self.definition) if launched else {}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all that its file says as JSON data, with its launch and the marks of metrics."""
+        test, launched = self.definition, self.launched
+        return {
+            "experiment": self._name,
+            **test.document,
+            "launched_in": launched.commit if launched else None,
+            "marks": launched.marks(test) if launched else {},
+        }
+
+    # --- its life -----------------------------------------------------------------------------
+
+    def create(
+        self, *, flag: str = "", variants: Any = (), description: str = "", **settings: Any
+    ) -> Outcome:
+        """Make the experiment an A/B test, a draft; the experiment is made where there is none.
+
+        Args:
+            flag: the key of its flag, which is made, off, where there is none; the experiment's
+                name by default.
+            variants: the control first, as mappings with `key`, and `split` where they do not
+                share equally; those of the flag by default.
+            settings: other keys of `ab-test.yaml`: `title`, `metrics`, `statistics`, `data` ...
+
+        Raises:
+            AlreadyExists: the experiment has an A/B test.
+            InvalidInput: a name cannot be used, or the flag has other variants.
+            InvalidDocuments: the definition is not right.
+        """
+        from gitexp.abtests.making import NewTest, create
+
+        new = NewTest(
+            experiment=self._name,
+            flag=flag,
+            variants=variants,
+            settings=settings,
+            description=description,
+        )
+        return create(self._workspace, new)
+
+    def update(self, **changes: Any) -> Outcome:
+        """Change keys of its `ab-test.yaml`; None removes one.
+
+        Raises:
+            NotAllowed: it is launched, and the change is of variants, splits, flag or exposure.
+            InvalidInput: a key is one that the steps of its life write.
+        """
+        from gitexp.abtests import lifecycle
+
+        return lifecycle.update(self._workspace, self._name, changes)
+
+    def launch(self) -> Outcome:
+        """Launch a draft: its clock starts, its variants lock, and its flag is on."""
+        from gitexp.abtests import lifecycle
+
+        return lifecycle.launch(self._workspace, self._name)
+
+    def pause(self) -> Outcome:
+        """Pause it: its flag is off until it is resumed."""
+        from gitexp.abtests import lifecycle
+
+        return lifecycle.pause(self._workspace, self._name)
+
+    def resume(self) -> Outcome:
+        """Resume it: its flag is on again."""
+        from gitexp.abtests import lifecycle
+
+        return lifecycle.resume(self._workspace, self._name)
+
+    def freeze_exposure(self) -> Outcome:
+        """Take in nobody new, while the metrics go on."""
+        from gitexp.abtests import lifecycle
+
+        return lifecycle.freeze(self._workspace, self._name)
+
+    def unfreeze_exposure(self) -> Outcome:
+        """Take new units in again."""
+        from gitexp.abtests import lifecycle
+
+        return lifecycle.unfreeze(self._workspace, self._name)
+
+    def end(self, *, conclusion: str | None = None, note: str | None = None) -> Outcome:
+        """End it; its flag stays as it is.
+
+        Args:
+            conclusion: won, lost, inconclusive, stopped_early or invalid.
+        """
+        from gitexp.abtests import lifecycle
+
+        return lifecycle.end(self._workspace, self._name, conclusion=conclusion, note=note)
+
+    def conclude(self, conclusion: str, *, note: str | None = None) -> Outcome:
+        """Say what came out of it once it is over."""
+        from gitexp.abtests import lifecycle
+
+        return lifecycle.conclude(self._workspace, self._name, conclusion=conclusion, note=note)
+
+    def ship_variant(
+        self,
+        variant: str,
+        *,
+        to_everyone: bool = False,
+        conclusion: str | None = None,
+        note: str | None = None,
+    ) -> Outcome:
+        """Give one variant to all whom the flag reaches; a test that goes on ends with it.
+
+        Args:
+            to_everyone: whether the flag is to reach everybody, whatever its conditions say.
+        """
+        from gitexp.abtests import lifecycle
+
+        return lifecycle.ship(
+            self._workspace,
+            self._name,
+            variant,
+            to_everyone=to_everyone,
+            conclusion=conclusion,
+            note=note,
+        )
+
+    def reset(self) -> Outcome:
+        """Make it a draft again; its flag stays as it is."""
+        from gitexp.abtests import lifecycle
+
+        return lifecycle.reset(self._workspace, self._name)
+
+    def duplicate(self, name: str = "", *, title: str = "", flag: str = "") -> Experiment:
+        """Return a new experiment with a copy of it, a draft.
+
+        Args:
+            name: of the new experiment; `NAME-copy`, `NAME-copy-1` ... by default.
+            title: its name for people; `TITLE (Copy)`, `TITLE (Copy) 1` ... by default.
+            flag: the key of its flag; the same one by default.
+        """
+        from gitexp.abtests.making import Copy, duplicate
+        from gitexp.experiment import Experiment
+
+        copy = Copy(name=name, title=title, flag=flag)
+        made = duplicate(self._workspace, self._name, copy)
+        return Experiment(made.test.experiment, repository=self._experiment.repository)
+
+    def archive(self) -> Outcome:
+        """Hide it in lists, once it is over."""
+        from gitexp.abtests import lifecycle
+
+        return lifecycle.archive(self._workspace, self._name)
+
+    def unarchive(self) -> Outcome:
+        """Show it in lists again; an error when it is not archived."""
+        from gitexp.abtests import lifecycle
+
+        return lifecycle.unarchive(self._workspace, self._name)
+
+    # --- prompts offline ----------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        test_set: str,
+        endpoint: str,
+        *,
+        slot: str = "",
+        evaluators: tuple[str, ...] = (),
+        progress: Callable[[str], Report] | None = None,
+        **more: Any,
+    ) -> OfflineComparison:
+        """Return a run for each version of the prompt that it compares, paired with the control.
+
+        Args:
+            test_set: the name of a dataset of the working tree.
+            endpoint: the name of the endpoint that is asked.
+            slot: the slot that takes the prompt's text; without one it is rendered for each
+                sample.
+            more: other fields of an `EvaluationRequest`, such as `repeats`.
+        """
+        from gitexp.abtests.offline import OfflineRequest, evaluate_variants
+
+        asked = OfflineRequest(
+            dataset=test_set, endpoint=endpoint, slot=slot, evaluators=evaluators, more=more
+        )
+        return evaluate_variants(self._workspace, self._name, asked, progress=progress)

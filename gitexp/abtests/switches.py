@@ -1,0 +1,106 @@
+"""The feature flag of an A/B test, as a document of the experiment's own tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from gitexp.abtests.definition import AbTest, Variant
+from gitexp.documents import layout
+from gitexp.ids import Name
+from gitexp.project.reading import read_document
+from gitexp.project.workspace import Workspace
+from gitexp.store.model import TreeId
+from gitexp.store.protocol import Store
+
+FlagDocument = Mapping[str, Any]
+
+_ROUNDING = 1e-9
+
+
+def flag_in(
+    workspace: Workspace, tree: TreeId, key: str, *, reader: Store | None = None
+) -> dict[str, Any] | None:
+    """Return the document of a flag in a tree; None where there is none.
+
+    Raises:
+        InvalidDocuments: everything that is wrong with it.
+    """
+    path = flag_path(workspace.root, Name(key))
+    found: dict[str, Any] | None = read_document(workspace, tree, path, "flag", reader=reader)
+    return found
+
+
+def flag_path(root: str, key: Name) -> str:
+    """Return the path of a flag."""
+    return layout.join(root, "flags", f"{key}.yaml")
+
+
+def new_flag(
+    variants: Sequence[Variant], *, description: str, by: str, payloads: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the document of a flag that is off and shares everybody between some variants."""
+    made = [
+        {"key": variant.key}
+        | ({"name": variant.name} if variant.name != variant.key else {})
+        | {"weight": variant.split}
+        | ({"payload": payloads[variant.key]} if variant.key in payloads else {})
+        for variant in variants
+    ]
+    described = {"description": description} if description else {}
+    return {**described, "active": False, "variants": made, "rollout": 100, "created_by": by}
+
+
+def mismatches(flag: FlagDocument | None, test: AbTest) -> Iterator[str]:
+    """Yield what keeps a flag from giving units the variants of a test."""
+    if flag is None:
+        yield f"there is no flag {test.flag!r}"
+        return
+    found = {one["key"]: one.get("weight") for one in flag.get("variants", ())}
+    wanted = {variant.key: variant.split for variant in test.variants}
+    if not found:
+        yield f"flag {test.flag!r} has no variants"
+    elif found.keys() != wanted.keys():
+        yield (
+            f"flag {test.flag!r} has the variants {', '.join(found)}, and the test "
+            f"{', '.join(wanted)}"
+        )
+    elif any(abs((found[key] or 0) - split) > _ROUNDING for key, split in wanted.items()):
+        ours, theirs = (
+            "/".join(f"{share or 0:.12g}" for share in shares)
+            for shares in ([found[key] for key in wanted], wanted.values())
+        )
+        yield f"flag {test.flag!r} shares by {ours}, and the test by {theirs}"
+    if found and not reaches_anybody(flag):
+        yield f"flag {test.flag!r} is rolled out to nobody"
+
+
+def reaches_anybody(flag: FlagDocument) -> bool:
+    """Return whether a flag that is on is rolled out to more than 0 %."""
+    conditions = flag.get("conditions", ())
+    rollouts = [flag.get("rollout", 100)]
+    if conditions:
+        rollouts = [condition.get("rollout", flag.get("rollout", 100)) for condition in conditions]
+    return any(rollout > 0 for rollout in rollouts)
+
+
+def switched(flag: FlagDocument, *, active: bool) -> dict[str, Any]:
+    """Return a flag that is on, or off."""
+    return {**flag, "active": active}
+
+
+def shipped(flag: FlagDocument, variant: str, *, to_everyone: bool) -> dict[str, Any]:
+    """Return a flag that is on and gives one variant to all whom it reaches.
+
+    Args:
+        to_everyone: whether it is to reach everybody, whatever its rollout and conditions say.
+    """
+    variants = [{**one, "weight": 100 if one["key"] == variant else 0} for one in flag["variants"]]
+    found = {**flag, "active": True, "variants": variants}
+    if not to_everyone:
+        return found
+    found["rollout"] = 100
+    if flag.get("conditions"):
+        found["conditions"] = [{"rollout": 100}, *flag["conditions"]]
+    found.pop("holdout", None)
+    return found
