@@ -59,7 +59,7 @@ class Finding:
             "branch": self.branch or None,
             "commit": self.commit,
             "path": self.path or None,
-            **({"object": self.object} if self.object else {}),
+            "object": self.object,
             "message": self.message,
             "advice": self.advice,
         }

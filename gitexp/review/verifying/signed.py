@@ -74,7 +74,7 @@ class _Signatures:
         self._look = look
         self._check = check
         files = [signers.allowed.hex(), (signers.revoked or b"").hex(), signers.keys.hex()]
-        self._keys = f"{digest_of(files)}/{check.now.date()}"
+        self._keys = f"{digest_of(files)}/{check.now:%Y%m%dT%H}"
 
     def versions(self) -> None:
         """Note the versions whose signatures do not count."""
@@ -124,7 +124,7 @@ class _Signatures:
         )
 
     def _known(self, what: str, ask: Callable[[], Answer]) -> Answer:
-        """Return an answer, asked once a day for the same keys."""
+        """Return an answer, asked once an hour for the same keys."""
         key, cache = f"signature/1/{self._keys}/{what}", self._look.workspace.cache
         known: Any = None if self._look.full else cache.get(key)
         if known is not None:
