@@ -45,7 +45,7 @@ def hook_command() -> None:
 @command(
     "install",
     examples=[
-        "gitexp -C /srv/git/bot.git hook install --server --identity variable:REMOTE_USER",
+        "gitexp hook install --server --identity variable:REMOTE_USER",
         "gitexp hook install --server --identity certificate",
         "gitexp hook install --server --identity signature",
     ],
@@ -103,7 +103,7 @@ def install_command(
     output.entry(item, one_row(item, _INSTALLED), quiet=str(done.hook))
 
 
-@command("pre-receive", examples=["gitexp hook pre-receive < LINES"])
+@command("pre-receive", examples=["gitexp hook pre-receive"])
 @click.pass_obj
 def pre_receive_command(session: Session) -> None:
     """Judge a push, as the hook of a server does
