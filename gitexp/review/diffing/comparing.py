@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from gitexp.documents import layout
@@ -10,13 +11,11 @@ from gitexp.experiments.changes import value_changes
 from gitexp.experiments.homes import find_home
 from gitexp.ids import ObjectId, name_fault
 from gitexp.project.workspace import Workspace
-from gitexp.review.diffing.contents import changed_files
-from gitexp.review.diffing.datasets import dataset_diff, dataset_names
+from gitexp.review.diffing.contents import Contents, changed_files
 from gitexp.review.diffing.definitions import definition_diff, definition_in
 from gitexp.review.diffing.documents import compared, document_diffs, file_diffs
-from gitexp.review.diffing.evidence import with_results
 from gitexp.review.diffing.experiments import State, experiment_diffs, parameter_change
-from gitexp.review.diffing.model import DocumentDiff, ExperimentDiff, ProjectDiff
+from gitexp.review.diffing.model import DatasetDiff, DocumentDiff, ExperimentDiff, ProjectDiff
 from gitexp.review.diffing.operands import (
     Operand,
     Values,
@@ -67,7 +66,15 @@ def compare(
         raise _no_base(left if isinstance(left, Values) else right)
     else:
         found = _values(workspace, left, right)
-    return with_results(workspace, found) if results else found
+    return _with_results(workspace, found) if results else found
+
+
+def _with_results(workspace: Workspace, found: ProjectDiff) -> ProjectDiff:
+    if all(e.digest_before == e.digest_after for e in found.experiments):
+        return found
+    from gitexp.review.diffing.evidence import with_results
+
+    return with_results(workspace, found)
 
 
 def _parsed(
@@ -146,8 +153,6 @@ def _projects(workspace: Workspace, left: Whole, right: Whole) -> ProjectDiff:
         for contents in (before, after)
     ]
     definition = definition_diff(states[0].definition, states[1].definition)
-    names = sorted(dataset_names(after, changed))
-    datasets = (dataset_diff(before, after, name) for name in names)
     return ProjectDiff(
         a=left.side,
         b=right.side,
@@ -159,7 +164,7 @@ def _projects(workspace: Workspace, left: Whole, right: Whole) -> ProjectDiff:
             *_broken_definition(workspace, left, right, states),
             *document_diffs(workspace, before, after, files),
         ),
-        datasets=tuple(found for found in datasets if found is not None),
+        datasets=tuple(_dataset_diffs(before, after, changed)),
         files=tuple(file_diffs(files)),
         notes=notes,
     )
@@ -178,6 +183,19 @@ def _notes(left: Whole, right: Whole) -> tuple[str, ...]:
             hint="Compare their files with `git diff`.",
         )
     return tuple(f"{side.side.label} does not hold the project" for side in without)
+
+
+def _dataset_diffs(before: Contents, after: Contents, changed: set[str]) -> Iterator[DatasetDiff]:
+    described = (name.endswith(layout.DESCRIPTION_SUFFIX)
+                 for name in after.names(layout.DATASETS_DIR))  # fmt: skip
+    if not any(p.startswith(f"{layout.DATASETS_DIR}/") for p in changed) and not any(described):
+        return
+    from gitexp.review.diffing.datasets import dataset_diff, dataset_names
+
+    for name in sorted(dataset_names(after, changed)):
+        found = dataset_diff(before, after, name)
+        if found is not None:
+            yield found
 
 
 def _experiments_in(changed: set[str]) -> set[str]:

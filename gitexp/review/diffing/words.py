@@ -58,9 +58,25 @@ def word_diff(before: str, after: str) -> tuple[Piece, ...]:
         removed, added = "".join(old[i:j]), "".join(new[k:m])
         if same:
             pieces.append(Piece(kind="same", text=removed))
+        elif _are_alike(old[i:j], new[k:m]):
+            # Far cheaper than looking for the words of each line in all lines.
+            for one, other in zip(old[i:j], new[k:m], strict=True):
+                pieces += _words(one, other, effort)
         else:
             pieces += _words(removed, added, effort)
     return tuple(_whole_lines(list(_joined(pieces))))
+
+
+def _are_alike(old: Sequence[str], new: Sequence[str]) -> bool:
+    """Return whether each line is another version of the one in the same place."""
+    return len(old) == len(new) > 1 and all(map(_share_words, old, new))
+
+
+def _share_words(one: str, other: str) -> bool:
+    """Return whether two lines have most of their words in common."""
+    ours, theirs = (Counter(re.findall(r"\w+", line)) for line in (one, other))
+    most = max(ours.total(), theirs.total())
+    return 2 * (ours & theirs).total() > most
 
 
 def word_lines(before: str, after: str, *, context: int = _CONTEXT) -> list[WordLine]:
