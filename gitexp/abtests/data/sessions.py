@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -83,7 +83,7 @@ class Session:
             self._state.advance(moment)
             yield
 
-    def snapshot(self, metrics: Iterator[str] | None = None) -> Snapshot:
+    def snapshot(self, metrics: Iterable[str] | None = None) -> Snapshot:
         """Return the sums of all metrics, or of some, where the state stands now."""
         facts = self._state.facts
         as_of = facts.until or self._state.test.started_at
@@ -111,8 +111,12 @@ def session(
     *,
     access: Access | None = None,
     limits: Limits | None = None,
+    keep: bool = True,
 ) -> Iterator[Session]:
     """Open the data of a test; what was taken in before is there still.
+
+    Args:
+        keep: whether to go on from what was taken in before, and to keep what is taken in now.
 
     Raises:
         NotFound: the exposures are not there.
@@ -121,7 +125,8 @@ def session(
     """
     access, limits = access or Access(), limits or Limits()
     with contextlib.ExitStack() as stack:
-        path = None if access.tables else stack.enter_context(_locked(workspace, test))
+        keep = keep and not access.tables
+        path = stack.enter_context(_locked(workspace, test)) if keep else None
         scratch = stack.enter_context(_scratch(path))
         engine = _opened(path, limits, scratch)
         stack.callback(engine.close)
