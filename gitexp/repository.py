@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitexp.documents import layout
 from gitexp.environment import Environments
 from gitexp.experiments.homes import get_home
 from gitexp.opening import open_workspace
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from gitexp.evaluation.datasets.collection import Datasets
     from gitexp.evaluation.jobs.jobs import Entrypoints, Jobs
     from gitexp.experiments.sharing import FetchReport, PushReport, RefChange
-    from gitexp.prompts.collection import Prompts
     from gitexp.project.policies import Policy
+    from gitexp.prompts.collection import Prompts
     from gitexp.review.changes.collection import Changes
     from gitexp.review.diffing.model import ProjectDiff
     from gitexp.review.groups.collection import ProjectGroups
@@ -324,7 +325,7 @@ class Repository:
         return FetchReport(changed=fetch_project(self.workspace))
 
     def push(self, experiments: Sequence[str] = ()) -> PushReport:
-        """Send new versions of shared experiments, and all new runs, to the shared remote.
+        """Send new versions of shared experiments, and new runs and days of A/B tests.
 
         Args:
             experiments: only these; every shared one by default. Private ones stay private.
@@ -338,13 +339,24 @@ class Repository:
             home = get_home(self.workspace, name)
             if home.shared is not None and (change := share(self.workspace, name)):
                 pushed.append(change)
-        return PushReport(pushed=(*pushed, *self.push_runs(names)))
+        return PushReport(pushed=(*pushed, *self.push_runs(names), *self.push_analyses(names)))
 
     def push_runs(self, names: Sequence[str]) -> tuple[RefChange, ...]:
         """Send new runs of some experiments to the shared remote; returns what moved."""
         from gitexp.runs.recording import exchange
 
         return exchange.push(self.workspace, names)
+
+    def push_analyses(self, names: Sequence[str]) -> tuple[RefChange, ...]:
+        """Send new days of the A/B tests of some experiments; returns what moved."""
+        from gitexp.ids import Name
+
+        prefix = layout.analyses_branches(Name(self.workspace.project_id))
+        if not self.workspace.store.refs(prefix):
+            return ()
+        from gitexp.abtests.results import days
+
+        return days.push(self.workspace, names)
 
 
 def _absolute(url: str, directory: Path) -> str:

@@ -118,7 +118,7 @@ def fetch_project(workspace: Workspace) -> tuple[RefChange, ...]:
     """
     remote = workspace.remote()
     before = _tracked(workspace)
-    kinds = ("exp", "env", "runs", "change")
+    kinds = ("exp", "env", "runs", "change", "analyses")
     branches = [f"{layout.BRANCHES}{kind}/{workspace.project_id}/*" for kind in kinds]
     # A pattern, since nothing is missing where no change request was ever opened.
     branches.append(f"{layout.BRANCHES}{layout.CHANGES_DIR}/*")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -102,9 +102,18 @@ def picture(chart: Chart, format: PictureFormat) -> bytes:
     Raises:
         InvalidInput: Matplotlib is not installed.
     """
+    return rendered(lambda: _figure(chart), format)
+
+
+def rendered(draw: Callable[[], Figure], format: PictureFormat) -> bytes:
+    """Return the bytes of the picture of a figure that is drawn with these settings.
+
+    Raises:
+        InvalidInput: Matplotlib is not installed.
+    """
     out = io.BytesIO()
     with _own_settings():
-        _figure(chart).savefig(out, format=format, metadata=_METADATA[format])
+        draw().savefig(out, format=format, metadata=_METADATA[format])
     return out.getvalue()
 
 
