@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from gitexp.documents.problems import shown
-from gitexp.errors import Forbidden, InvalidInput, StoreError
+from gitexp.errors import Forbidden, InvalidInput
 from gitexp.ids import ObjectId
 from gitexp.project.groups import Actor, Groups
 from gitexp.review.enforcement.certificates import certified
@@ -25,14 +25,6 @@ from gitexp.store.trees import read_commit
 
 Method = Literal["variable", "certificate", "signature", "claimed"]
 SETTING = "gitexp.identity"
-KNOWN_VARIABLES: Mapping[str, str] = {
-    "REMOTE_USER": "git http-backend behind a web server that asks for a password",
-    "GL_USERNAME": "GitLab",
-    "GITEA_PUSHER_NAME": "Gitea and Forgejo",
-    "GL_USER": "Gitolite",
-    "GITHUB_USER_LOGIN": "GitHub Enterprise Server",
-    "GITEXP_USER": "sshd, with a forced command that sets it",
-}
 _VARIABLE = re.compile(r"variable:([A-Za-z_][A-Za-z0-9_]*)")
 _HINT = (
     "The keeper of the server names one with `gitexp hook install --server --identity "
@@ -151,8 +143,3 @@ def _tip(move: RefMove) -> ObjectId:
             hint="The keeper of the server deletes it there, or lets it know who pushes.",
         )
     return move.new
-
-
-def refuse_unreadable(move: RefMove, exc: StoreError) -> Forbidden:
-    """Return the refusal of a move whose commit cannot be read."""
-    return Forbidden(f"{shown(move.ref)}: {exc.message}", hint=exc.hint)

@@ -75,13 +75,6 @@ def install(
         )
 
 
-def is_installed(store: DiskStore) -> bool:
-    """Return whether a repository has the hook, and it can be run."""
-    path = _hooks(store) / HOOK
-    data = read_file(str(path))
-    return data is not None and _MARK.encode() in data and os.access(path, os.X_OK)
-
-
 def _settings(
     store: DiskStore, source: Source, surroundings: Surroundings
 ) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from typing import Literal
 from gitexp.documents import layout
 from gitexp.documents.problems import shown
 from gitexp.errors import InvalidInput
-from gitexp.ids import Name, ObjectId, is_object_id, name_fault
+from gitexp.ids import ObjectId, is_object_id, name_fault
 
 RefKind = Literal["trunk", "experiment", "environment", "runs", "change", "changes", "pin", "other"]
 
@@ -185,8 +185,3 @@ _ALIKE = str.maketrans(
 
 def _misnamed(ref: str, why: str) -> InvalidInput:
     return InvalidInput(f"{shown(ref)} is no reference of gitexp's: {why}")
-
-
-def experiment_name(place: Place) -> Name:
-    """Return the experiment of a branch with experiments or runs."""
-    return Name(place.name)
