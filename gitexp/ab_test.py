@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gitexp.abtests.reading import read_test
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from gitexp.abtests.data.engine import Limits
     from gitexp.abtests.definition import AbTest
     from gitexp.abtests.launches import Launch, Mark
     from gitexp.abtests.offline import OfflineComparison
+    from gitexp.abtests.results.computing import Recalculation
+    from gitexp.abtests.results.model import Results
+    from gitexp.abtests.results.timeseries import TimeSeries
     from gitexp.abtests.steps import Outcome
     from gitexp.evaluation.running.progress import Report
     from gitexp.experiment import Experiment
@@ -229,6 +235,87 @@ class ExperimentAbTest:
         from gitexp.abtests import lifecycle
 
         return lifecycle.unarchive(self._workspace, self._name)
+
+    # --- its results --------------------------------------------------------------------------
+
+    def results(
+        self,
+        *,
+        as_of: datetime | None = None,
+        stored: bool = False,
+        data: Mapping[str, Any] | None = None,
+        allow_remote: bool = False,
+        limits: Limits | None = None,
+    ) -> Results:
+        """Return what it has come to: every metric judged, checks, and what that speaks for.
+
+        Args:
+            as_of: only rows before this moment; now, or the end of the test, by default.
+            stored: take the last day that is kept in Git, and read no rows.
+            data: DataFrames in place of sources, by `exposures`, `events` or a metric's key.
+            allow_remote: whether addresses and databases on other machines may be read.
+            limits: what the calculation may take of the machine.
+
+        Raises:
+            NotAllowed: it was not launched, or its data is elsewhere and may not be read.
+            NotFound: it has no data, or no day is kept.
+            InvalidInput: the exposures cannot be read.
+        """
+        from gitexp.abtests.data.opening import Access
+        from gitexp.abtests.results.reading import results
+
+        access = Access(remote=allow_remote, tables=data or {})
+        found = results(
+            self._workspace, self._name, as_of=as_of, stored=stored, access=access, limits=limits
+        )
+        self._experiment.repository.flush()
+        return found
+
+    def timeseries_results(self, metric: str, fingerprint: str | None = None) -> TimeSeries:
+        """Return the cumulative result of a metric for each day, from the days that are kept.
+
+        Args:
+            fingerprint: the settings that the results were made with; the present ones by
+                default. Results under older ones are marked as history.
+
+        Raises:
+            NotAllowed: it was not launched.
+            NotFound: there is no such metric, or nothing under this fingerprint.
+        """
+        from gitexp.abtests.results.timeseries import time_series
+
+        found = time_series(self._workspace, self.definition, metric, fingerprint)
+        self._experiment.repository.flush()
+        return found
+
+    def recalculate(
+        self,
+        *,
+        metrics: Sequence[str] = (),
+        force: bool = False,
+        data: Mapping[str, Any] | None = None,
+        allow_remote: bool = False,
+        limits: Limits | None = None,
+    ) -> Recalculation:
+        """Compute and keep the days that are over and not kept yet; nothing is computed twice.
+
+        Args:
+            metrics: the keys of some; all by default.
+            force: compute every day again, beside what is kept.
+            data, allow_remote, limits: as for `results`.
+        """
+        from gitexp.abtests.data.opening import Access
+        from gitexp.abtests.results.computing import recalculate
+
+        access = Access(remote=allow_remote, tables=data or {})
+        return recalculate(
+            self._workspace,
+            self.definition,
+            metrics=metrics,
+            force=force,
+            access=access,
+            limits=limits,
+        )
 
     # --- prompts offline ----------------------------------------------------------------------
 
