@@ -124,7 +124,7 @@ def _evaluated(work: Work, head: Snapshot) -> tuple[Evaluated, ...]:
     binding = head.binding
     if not (work.request.results and binding.bound):
         return ()
-    return (runs_of(work.workspace, binding.experiment or "", binding.digest),)
+    return tuple(runs_of(work.workspace, [(binding.experiment or "", binding.digest)]))
 
 
 def _effect(work: Work, base: Snapshot | None, head: Snapshot) -> Effect:

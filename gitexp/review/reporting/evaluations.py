@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 from gitexp.errors import GitexpError
 from gitexp.ids import Digest
@@ -10,34 +11,47 @@ from gitexp.project.workspace import Workspace
 from gitexp.review.diffing.evidence import brief_of
 from gitexp.review.diffing.model import ExperimentDiff
 from gitexp.review.reporting.report import Evaluated
-from gitexp.runs.searching import RunQuery, count, search
+from gitexp.runs.searching import RunQuery, counts, search
 
 _SHOWN = 20
 
 
-def evaluated(workspace: Workspace, found: Sequence[ExperimentDiff]) -> Iterator[Evaluated]:
-    """Yield for each experiment whose values change which runs used the new ones."""
-    for experiment in found:
-        if experiment.kind != "removed" and experiment.digest_after != experiment.digest_before:
-            yield runs_of(workspace, experiment.name, experiment.digest_after)
+def evaluated(workspace: Workspace, found: Sequence[ExperimentDiff]) -> list[Evaluated]:
+    """Return for each experiment whose values change which runs used the new ones."""
+    changed = [
+        experiment
+        for experiment in found
+        if experiment.kind != "removed" and experiment.digest_after != experiment.digest_before
+    ]
+    return runs_of(workspace, [(one.name, one.digest_after) for one in changed])
 
 
-def runs_of(workspace: Workspace, experiment: str, digest: Digest | None) -> Evaluated:
-    """Return the runs of any experiment that used exactly these values."""
+def runs_of(workspace: Workspace, wanted: Sequence[tuple[str, Digest | None]]) -> list[Evaluated]:
+    """Return, for experiments with their values, the runs of any experiment that used these."""
+    found = [_runs_of(workspace, name, digest) for name, digest in wanted]
+    some = [one for one in found if one.runs]
+    asked = [_asked(one.digest) for one in some]
+    ended = [f"{one} AND status = 'finished'" for one in asked]
+    numbers = counts(workspace, [RunQuery(filter=text) for text in (*asked, *ended)])
+    pairs = iter(zip(numbers[: len(some)], numbers[len(some) :], strict=True))
+    return [_counted(one, *next(pairs)) if one.runs else one for one in found]
+
+
+def _counted(found: Evaluated, total: int, finished: int) -> Evaluated:
+    return replace(found, total=total, finished=finished)
+
+
+def _asked(digest: str | None) -> str:
+    return f"digest = '{digest}'"
+
+
+def _runs_of(workspace: Workspace, experiment: str, digest: Digest | None) -> Evaluated:
+    """Return the newest runs of some values, not counted yet."""
     if digest is None:
         return Evaluated(experiment=experiment, digest=None, problem="its values are not valid")
-    asked = f"digest = '{digest}'"
     try:
-        page = search(workspace, RunQuery(filter=asked, limit=_SHOWN))
-        if not page.documents:
-            return Evaluated(experiment=experiment, digest=digest)
-        finished = RunQuery(filter=f"{asked} AND status = 'finished'")
-        return Evaluated(
-            experiment=experiment,
-            digest=digest,
-            total=count(workspace, RunQuery(filter=asked)),
-            finished=count(workspace, finished),
-            runs=tuple(brief_of(run) for run in page.runs),
-        )
+        page = search(workspace, RunQuery(filter=_asked(digest), limit=_SHOWN))
     except GitexpError as exc:
         return Evaluated(experiment=experiment, digest=digest, problem=exc.message)
+    runs = tuple(brief_of(run) for run in page.runs)
+    return Evaluated(experiment=experiment, digest=digest, runs=runs)

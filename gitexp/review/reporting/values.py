@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from gitexp.review.diffing.model import ChangeKind, ParameterChange, PathChange
-from gitexp.review.diffing.words import word_lines
+from gitexp.review.diffing.words import Sign, word_lines
 from gitexp.review.reporting.page import Block, Code, Details, Difference, Line, Table, Text, plural
 
 LONG_TEXT = 80
 """Longer texts are shown below the table, word by word."""
 
 _AMBIGUOUS = re.compile(r"\s*\Z|\s|.*\s\Z|[-+.\d\"'\[{]|(true|false|null)\Z", re.DOTALL)
-_MOST_LINES = 200
+_LINES = 4
+"""How many lines of a text are shown for each row that a table may have."""
+
 _WHOLE = "the whole"
 
 VALUE_TITLES = ("", "before", "after", "change")
@@ -62,7 +65,7 @@ def change_tables(
     rows = tuple(_row(change) for change in shown)
     titles = (title, *VALUE_TITLES[1:])
     blocks: list[Block] = [Table(titles=titles, rows=rows, more=len(changes) - len(shown))]
-    blocks += [text_details(c.before, c.after) for c in shown if is_long(c)]
+    blocks += [text_details(c.before, c.after, limit * _LINES) for c in shown if is_long(c)]
     return blocks
 
 
@@ -99,15 +102,23 @@ def _sides(change: ParameterChange | PathChange) -> tuple[Line, Line]:
     return before, after
 
 
-def text_details(before: Any, after: Any) -> Details:
-    """Return how a text changed, word by word, for a reader who opens it."""
-    lines = [(line.sign, line.text) for line in word_lines(before or "", after or "")]
-    left = len(lines) - _MOST_LINES
-    shown = lines[:_MOST_LINES]
-    if left > 0:
-        shown.append(("@", f"{plural(left, 'line')} more"))
+def text_details(before: Any, after: Any, most: int) -> Details:
+    """Return how a text changed, word by word, for a reader who opens it.
+
+    Args:
+        most: how many lines are shown.
+    """
+    lines = _word_lines(before or "", after or "")
+    left = len(lines) - most
+    shown = (*lines[:most], ("@", f"{plural(left, 'line')} more")) if left > 0 else lines
     counts = f"{_size(before)} before, {_size(after)} after"
-    return Details(title=f"The text: {counts}", blocks=(Difference(lines=tuple(shown)),))
+    return Details(title=f"The text: {counts}", blocks=(Difference(lines=shown),))
+
+
+@lru_cache(maxsize=1024)
+def _word_lines(before: str, after: str) -> tuple[tuple[Sign, str], ...]:
+    """Return how a text changed; asked for again where a report is made shorter."""
+    return tuple((line.sign, line.text) for line in word_lines(before, after))
 
 
 def _size(text: Any) -> str:

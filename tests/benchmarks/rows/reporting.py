@@ -57,7 +57,7 @@ def _project(setting: Setting, count: int) -> Path:
     clone = new_project(setting, "reporting", files)
     setting.git(clone, "switch", "--quiet", "-c", _BRANCH)
     for number, name in enumerate(names):
-        text = parameters_text(number + 500).replace("one line", "one short line")
+        text = parameters_text(number + 500).replace("one line", f"one line of {number} words")
         (clone / parameters_path(name)).write_text(text)
     setting.git(clone, "commit", "--quiet", "--all", "-m", "Warmer")
     setting.git(clone, "switch", "--quiet", "main")

@@ -53,6 +53,16 @@ def test_a_line_feed_that_comes_or_goes_is_seen() -> None:
     assert shown("end\n", "end") == ["!end[-\\n-]"]
 
 
+def test_lines_that_changed_a_little_are_compared_each_with_its_own_earlier_version() -> None:
+    before = "".join(f"Rule {n}: answer what was asked, in one line.\n" for n in range(3))
+    after = before.replace("one line", "one short line").replace("Rule 1", "Point 1")
+    assert shown(before, after) == [
+        "!Rule 0: answer what was asked, in one {+short +}line.",
+        "![-Rule-]{+Point+} 1: answer what was asked, in one{+ short+} line.",
+        "!Rule 2: answer what was asked, in one {+short +}line.",
+    ]
+
+
 def test_lines_far_from_a_change_are_left_out() -> None:
     before = "".join(f"line {number}\n" for number in range(1, 31))
     after = before.replace("line 4\n", "line four\n").replace("line 20\n", "")
