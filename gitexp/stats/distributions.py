@@ -59,6 +59,13 @@ def student_quantile(probability: float, degrees: float) -> float:
     return float(special().stdtrit(degrees, probability))
 
 
+def noncentral_lower(statistic: float, degrees: float, shift: float) -> float:
+    """Return P(T <= statistic) of the noncentral t; infinite degrees mean a shifted normal."""
+    if degrees > _LARGEST_DEGREES:
+        return normal_upper(shift - statistic)
+    return float(special().nctdtr(degrees, shift, statistic))
+
+
 def chi_square_upper(statistic: float, degrees: float) -> float:
     """Return P(X > statistic) of the chi-square distribution."""
     return float(special().chdtrc(degrees, statistic))

@@ -49,12 +49,10 @@ class AlwaysValid:
     @property
     def interval(self) -> Interval:
         """Return the interval at this look, in the unit of the effect."""
-        u, alpha = self._growth, 1 - self.confidence
-        if self.alternative == "two-sided":
-            evidence = math.log(math.sqrt(u + 1) / alpha)
-        else:
-            evidence = math.log1p(math.sqrt(u + 1) / (2 * alpha))
-        margin = math.sqrt(self.effect.variance * 2 * (u + 1) / u * evidence)
+        sides = 2 if self.alternative == "two-sided" else 1
+        margin = self.effect.standard_error * boundary(
+            self._growth, 1 - self.confidence, sides=sides
+        )
         return Interval(
             low=-math.inf if self.alternative == "less" else self.effect.value - margin,
             high=math.inf if self.alternative == "greater" else self.effect.value + margin,
@@ -106,14 +104,34 @@ def always_valid(
     check_confidence(confidence)
     check_choice("alternative", alternative, ("two-sided", "greater", "less"))
     check_count("tuned_for", tuned_for, least=1)
-    alpha = (1 - confidence) * (1 if alternative == "two-sided" else 2)
-    if alpha >= 1:
-        raise InvalidInput(f"a one-sided sequence needs a confidence above 0.5: {confidence!r}")
-    evidence = -2 * math.log(alpha)
     return AlwaysValid(
         effect=effect,
-        tuning=math.sqrt((evidence + math.log1p(evidence)) / tuned_for),
+        tuning=tuning(
+            1 - confidence, sides=2 if alternative == "two-sided" else 1, tuned_for=tuned_for
+        ),
         confidence=confidence,
         alternative=alternative,
         null=null,
     )
+
+
+def tuning(alpha: float, *, sides: int, tuned_for: int) -> float:
+    """Return ρ, with which the sequence is narrowest at so many units.
+
+    Raises:
+        InvalidInput: alpha is half or more, and there is one side.
+    """
+    shared = alpha * (3 - sides)
+    if shared >= 1:
+        raise InvalidInput(f"a one-sided sequence needs a confidence above 0.5: {1 - alpha!r}")
+    evidence = -2 * math.log(shared)
+    return math.sqrt((evidence + math.log1p(evidence)) / tuned_for)
+
+
+def boundary(growth: float, alpha: float, *, sides: int) -> float:
+    """Return how many standard errors from the null value an effect must be, at u = nρ²."""
+    if sides == 2:
+        evidence = math.log(math.sqrt(growth + 1) / alpha)
+    else:
+        evidence = math.log1p(math.sqrt(growth + 1) / (2 * alpha))
+    return math.sqrt(2 * (growth + 1) / growth * evidence)

@@ -1,0 +1,1 @@
+"""Planning: how many units, how long, which effects can be found, and how surely."""

@@ -1,0 +1,132 @@
+"""The power of a design: how surely each variant's effect is found, as results are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gitexp.errors import InvalidInput
+from gitexp.stats.checks import check_count, check_positive
+from gitexp.stats.distributions import noncentral_lower, student_quantile
+from gitexp.stats.effects import FEWEST_OUTCOMES, Effect, Part, Points
+from gitexp.stats.planning.designs import Design
+from gitexp.stats.planning.outcomes import Outcome
+from gitexp.stats.planning.peeking import Course, course
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A metric, a design, and the lift of every treatment that is planned for.
+
+    Attributes:
+        lift: the size of the effect as a share of the baseline, above 0 whatever its direction.
+
+    Raises:
+        InvalidInput: the baseline or the variance is unknown or 0, or the lift is impossible.
+    """
+
+    outcome: Outcome
+    design: Design
+    lift: float
+
+    def __post_init__(self) -> None:
+        check_positive("an effect", self.lift)
+        if self.outcome.missing:
+            raise InvalidInput(self.outcome.missing)
+        if not self.outcome.baseline:
+            raise InvalidInput("the baseline is 0, so no effect is a share of it")
+        if not self.outcome.spread:
+            raise InvalidInput("the metric does not vary at its baseline, so nothing can be sized")
+        if self.outcome.metric_type == "funnel" and not 0 <= self.treated <= 1:
+            raise InvalidInput(
+                f"an effect of {self.lift * 100:.6g} % takes the baseline of "
+                f"{self.control:.6g} to {self.treated:.6g}, which is no share"
+            )
+
+    @property
+    def control(self) -> float:
+        """The value of the metric in the control."""
+        return float(self.outcome.baseline or 0)
+
+    @property
+    def treated(self) -> float:
+        """The value of the metric in a treatment."""
+        return self.control + self.design.sign * self.lift * abs(self.control)
+
+    def effect(self, sizes: tuple[int, int]) -> Effect | None:
+        """Return the effect as results would show it, None where they would refuse to.
+
+        Raises:
+            InvalidInput: a size is no whole number of at least 0.
+        """
+        for size in sizes:
+            check_count("a size", size)
+        if min(sizes) < 2 or self._too_few(sizes):
+            return None
+        first, second = sizes
+        points = Points(
+            control=self.control,
+            treatment=self.treated,
+            count=first + second,
+            parts=(
+                Part(
+                    control=self.outcome.spread_at(self.control) / first,
+                    degrees=first - 1,
+                ),
+                Part(
+                    treatment=self.outcome.spread_at(self.treated) / second,
+                    degrees=second - 1,
+                ),
+            ),
+        )
+        try:
+            return points.effect(self.design.scale)
+        except InvalidInput:
+            return None
+
+    def _too_few(self, sizes: tuple[int, int]) -> bool:
+        if self.outcome.metric_type != "funnel":
+            return False
+        shares = (self.control, self.treated)
+        return any(
+            size * min(share, 1 - share) < FEWEST_OUTCOMES
+            for size, share in zip(sizes, shares, strict=True)
+        )
+
+    def power(self, sizes: Sequence[int]) -> float:
+        """Return the power of the treatment that has the least, with these units in each variant.
+
+        Raises:
+            InvalidInput: the sizes are not those of the design's variants.
+        """
+        if len(sizes) != len(self.design.shares):
+            raise InvalidInput(f"{len(sizes)} sizes for {len(self.design.shares)} variants")
+        return min(self._of_pair((sizes[0], size)) for size in set(sizes[1:]))
+
+    def _of_pair(self, sizes: tuple[int, int]) -> float:
+        shown = self.effect(sizes)
+        if shown is None:
+            return 0.0
+        if self.design.peeking is not None:
+            return self._course(shown).power
+        return _fixed(shown, self.design)
+
+    def course(self, sizes: Sequence[int]) -> Course | None:
+        """Return what comes of looking at the smallest treatment; None without peeking."""
+        shown = self.effect((sizes[0], min(sizes[1:])))
+        return None if shown is None or self.design.peeking is None else self._course(shown)
+
+    def _course(self, shown: Effect) -> Course:
+        assert self.design.peeking is not None
+        distance = abs(shown.value) / shown.standard_error
+        return course(distance, shown.count, self.design, self.design.peeking)
+
+
+def _fixed(shown: Effect, design: Design) -> float:
+    """Return the power of the t-test: the noncentral t beyond the critical values."""
+    distance = abs(shown.value) / shown.standard_error
+    critical = student_quantile(1 - design.level / design.sides, shown.degrees)
+    power = noncentral_lower(-critical, shown.degrees, -distance)
+    if design.sides == 2:
+        power += noncentral_lower(-critical, shown.degrees, distance)
+    return min(1.0, power)
