@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from gitexp.abtests.definition import AbTest
 from gitexp.abtests.reading import read_test
 from gitexp.errors import InvalidInput, NotAllowed
+from gitexp.experiments.saving import Edit, save
+from gitexp.experiments.versions import latest_version
 from gitexp.project.reading import current_project
 from gitexp.project.workspace import Workspace
 from gitexp.prompts.documents import Prompt
@@ -85,6 +87,8 @@ def evaluate_variants(
 ) -> OfflineComparison:
     """Return a run for each variant of a prompt experiment, and how they compare with the control.
 
+    An experiment without a version gets one of the project's defaults first.
+
     Args:
         progress: returns what is called after every row of the run of a variant.
 
@@ -104,6 +108,7 @@ def evaluate_variants(
             f"the project has no slot {asked.slot!r} for the text of a prompt",
             hint=f"Its slots are {', '.join(sorted(slots)) or 'none'}.",
         )
+    _require_version(workspace, name)
     runs = {}
     for key, prompt in prompts.items():
         request = request_of(test, key, prompt, asked, slots)
@@ -115,6 +120,16 @@ def evaluate_variants(
         pairings={key: pair_runs(workspace, runs[control].id, runs[key].id) for key in treatments},
         without_slot=tuple(dict.fromkeys(_without_slot(prompts, slots))),
     )
+
+
+def _require_version(workspace: Workspace, name: str) -> None:
+    """Save the defaults of the project as the first version, where there is no version to run.
+
+    Raises:
+        InvalidDocuments: a slot without a default must have a value.
+    """
+    if latest_version(workspace, name) is None:
+        save(workspace, name, Edit(values={}))
 
 
 def _prompts(workspace: Workspace, test: AbTest) -> dict[str, Prompt]:

@@ -48,6 +48,10 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("entrypoint", entrypoint="List, show and check entrypoints"),
         **entries("job", job="Create jobs, work on them, and change where they stand"),
     },
+    "A/B tests": {
+        **entries("ab", ab="Plan, launch, end and judge A/B tests"),
+        **entries("prompt", prompt="List, render and compare versions of prompts"),
+    },
     "Review": {
         **entries("policy", policy="Show what environments ask before they are moved"),
         **entries("change", change="Ask for moves of environments, approve, reject and apply them"),
@@ -127,6 +131,49 @@ CHANGE_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("change_step", renew="Put a stale change request on top of what is live now"),
         **entries("change_step", apply="Make what a change request asks for live"),
         **entries("change_step", tidy="Write down what forges have merged, and tidy branches up"),
+    }
+}
+
+AB_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
+    "Define": {
+        **entries("ab", create="Make an experiment an A/B test"),
+        **entries("ab", list="List A/B tests", show="Show an A/B test"),
+        **entries("ab_copy", duplicate="Copy an A/B test as a new draft"),
+    },
+    "Life": {
+        **entries("ab_step", launch="Launch a draft, which locks its variants"),
+        **entries("ab_step", pause="Pause an A/B test: its flag is off"),
+        **entries("ab_step", resume="Resume a paused A/B test"),
+        **entries("ab_step", freeze="Take in nobody new, while metrics go on"),
+        **entries("ab_step", unfreeze="Take in new units again"),
+        **entries("ab_end", end="End an A/B test"),
+        **entries("ab_end", ship="Give everybody one variant, and end the test"),
+        **entries("ab_end", conclude="Say what came out of a test that is over"),
+        **entries("ab_step", reset="Make an A/B test a draft again"),
+        **entries("ab_step", archive="Hide an A/B test that is over in listings"),
+        **entries("ab_step", unarchive="Show an archived A/B test again"),
+    },
+    "Results": {
+        **entries("ab_results", results="Show what an A/B test has come to"),
+        **entries("ab_results", timeseries="Show the result of a metric at the end of each day"),
+        **entries("ab_results", recalculate="Compute and keep the days that are missing"),
+        **entries(
+            "ab_results", plot="Draw the differences of an A/B test, or the course of one metric"
+        ),
+    },
+    "Look": {
+        **entries("ab", stats="Count A/B tests that were launched and completed lately"),
+    },
+}
+
+PROMPT_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
+    "Commands": {
+        **entries("prompt", list="List prompts", show="Show a version of a prompt"),
+        **entries("prompt", versions="List the versions of a prompt"),
+        **entries("prompt", render="Print a prompt with values in it"),
+        **entries("prompt_experiment", templates="List what metrics can be made of"),
+        **entries("prompt_experiment", experiment="Compare versions of a prompt in an A/B test"),
+        **entries("prompt_experiment", evaluate="Run each version over a dataset, and pair them"),
     }
 }
 

@@ -89,7 +89,7 @@ def test_every_command_has_examples_that_parse(
         words = shlex.split(re.sub(r'^(?:eval "|\w+=)\$\((.*)\)"?$', r"\1", example))
         words = words[words.index("|") + 1 :] if "|" in words else words
         words = words[: words.index(">")] if ">" in words else words
-        known = path.removesuffix(" evaluate").split()  # what `gitexp run` does without a verb
+        known = path.replace("run evaluate", "run").split()  # what `gitexp run` does without a verb
         assert words[: len(known)] == known, example
         command.make_context(path, words[len(known) :], parent=context.parent)
 

@@ -1,0 +1,188 @@
+"""`gitexp ab` and the verbs that make A/B tests and lead them through their life."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Run, git
+
+
+@pytest.fixture
+def warm(project: Path, gitexp: Run) -> str:
+    """A draft that can be launched."""
+    gitexp("ab", "create", "warm", "--flag", "words", "--primary", "sales:mean").ok()
+    return "warm"
+
+
+def shown(gitexp: Run, name: str = "warm") -> Any:
+    return json.loads(gitexp("ab", "show", name, "--format", "json").ok().out)
+
+
+def test_a_project_without_tests_says_so(project: Path, gitexp: Run) -> None:
+    result = gitexp("ab").ok()
+    assert (result.out, result.err) == ("", "no A/B tests; make one with `gitexp ab create`\n")
+    assert gitexp("ab", "list", "--format", "json").ok().out == "[]\n"
+
+
+def test_a_test_is_made_from_options(project: Path, gitexp: Run) -> None:
+    made = gitexp(
+        "ab", "create", "warm", "--flag", "words", "--title", "Warm words",
+        "--variant", "control=80", "--variant", "test=12.5", "--variant", "other=7.5",
+        "--primary", "paid:proportion", "--secondary", "errors:mean:decrease",
+    ).ok()  # fmt: skip
+    assert made.out == "warm: draft\n"
+    found = shown(gitexp)
+    assert (found["title"], found["flag"]) == ("Warm words", "words")
+    assert [variant["split"] for variant in found["variants"]] == [80, 12.5, 7.5]
+    assert found["metrics"] == {
+        "primary": [{"key": "paid", "type": "proportion", "goal": "increase"}],
+        "secondary": [{"key": "errors", "type": "mean", "goal": "decrease"}],
+    }
+
+
+def test_a_test_is_made_from_a_file(project: Path, gitexp: Run) -> None:
+    definition = {
+        "flag": "words",
+        "variants": [{"key": "control"}, {"key": "warm"}],
+        "metrics": {"primary": [{"key": "sales", "type": "mean"}]},
+        "statistics": {"method": "sequential"},
+    }
+    gitexp(
+        "ab", "create", "warm", "--from", "-", "--primary", "b:mean", stdin=json.dumps(definition)
+    ).ok()
+    found = shown(gitexp)
+    assert (found["flag"], found["statistics"]) == ("words", {"method": "sequential"})
+    assert [variant["key"] for variant in found["variants"]] == ["control", "warm"]
+    assert [metric["key"] for metric in found["metrics"]["primary"]] == ["sales", "b"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--variant", "test=many", "--variant 'test=many': 'many' is no percentage"),
+        ("--primary", "sales", "--primary 'sales' is no metric"),
+        ("--primary", "sales:sum", "--primary 'sales:sum' is no metric"),
+        ("--secondary", "sales:mean:up", "--secondary 'sales:mean:up' is no metric"),
+        ("--secondary", "a:mean:increase:b", "--secondary 'a:mean:increase:b' is no metric"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_a_usage_error(
+    project: Path, gitexp: Run, option: str, value: str, message: str
+) -> None:
+    result = gitexp("ab", "create", "warm", option, value)
+    assert result.code == 2
+    assert f"error: {message}\n" in result.err
+
+
+def test_a_test_goes_through_its_life(warm: str, gitexp: Run) -> None:
+    launched = gitexp("ab", "launch", warm).ok()
+    assert launched.out == "warm: running\n"
+    assert "note: Applications see flag words as it is published: " in launched.err
+    said = [
+        gitexp("ab", *words).ok().out
+        for words in (
+            ("pause", warm),
+            ("resume", warm),
+            ("freeze", warm),
+            ("unfreeze", warm),
+            ("end", warm, "--conclusion", "won", "-m", "better"),
+            ("conclude", warm, "inconclusive"),
+            ("ship", warm, "test", "--to-everyone"),
+            ("archive", warm),
+            ("unarchive", warm),
+            ("reset", warm),
+        )
+    ]
+    assert [line.removeprefix("warm: ").strip() for line in said] == [
+        "paused", "running", "running, frozen", "running", "stopped", "stopped", "stopped",
+        "stopped, archived", "stopped", "draft",
+    ]  # fmt: skip
+    log = git("log", "--format=%s", "exp/bot/warm").splitlines()
+    assert len(log) == 13
+
+
+def test_a_step_that_the_state_forbids_fails(warm: str, gitexp: Run) -> None:
+    result = gitexp("ab", "pause", warm)
+    assert result.code == 1
+    assert result.out == ""
+    assert result.err == (
+        "error: the A/B test of 'warm' has not been launched yet: it is draft, and must be running "
+        "to be paused\nhint: See `gitexp ab show warm`.\n"
+    )
+    assert gitexp("ab", "unarchive", warm).code == 1
+
+
+def test_a_step_is_told_to_programs(warm: str, gitexp: Run) -> None:
+    found = json.loads(gitexp("ab", "launch", warm, "--format", "json").ok().out)
+    assert (found["experiment"], found["status"]) == ("warm", "running")
+    assert found["commit"] == git("rev-parse", "exp/bot/warm").strip()
+    assert len(found["notes"]) == 2
+    assert gitexp("ab", "pause", warm, "-q").ok().out == "warm\n"
+
+
+def test_an_added_metric_is_marked(warm: str, gitexp: Run, project: Path) -> None:
+    gitexp("ab", "launch", warm).ok()
+    git("switch", "--quiet", "exp/bot/warm")
+    file = project / "experiments/warm/ab-test.yaml"
+    text = file.read_text()
+    at = text.index("  primary:\n") + len("  primary:\n")
+    file.write_text(f"{text[:at]}    - {{key: late, type: mean}}\n{text[at:]}")
+    git("commit", "--quiet", "-am", "late")
+    assert shown(gitexp)["marks"] == {"late": "added after launch"}
+    page = gitexp("ab", "show", warm).ok().out
+    assert "late: mean, increase (added after launch)" in page
+    assert "control 50 %" in page
+
+
+def test_what_was_edited_by_hand_after_the_launch_is_found(
+    warm: str, gitexp: Run, project: Path
+) -> None:
+    gitexp("ab", "launch", warm).ok()
+    launch = git("rev-parse", "exp/bot/warm").strip()[:10]
+    git("switch", "--quiet", "exp/bot/warm")
+    file = project / "experiments/warm/ab-test.yaml"
+    assert gitexp("validate").ok()
+    file.write_text(file.read_text().replace("split: 50", "split: 40", 1).replace(
+        "split: 50", "split: 60", 1))  # fmt: skip
+    result = gitexp("validate")
+    assert result.code == 3
+    assert f"variants: locked since the launch in {launch}: the splits were 50/50" in result.out
+    assert "flag: flag 'words' shares by 50/50, and the test by 40/60" in result.out
+    git("commit", "--quiet", "-am", "by hand")
+    verified = gitexp("verify")
+    assert verified.code == 3
+    assert f"locked since the launch in {launch}" in verified.out
+
+
+def test_tests_are_listed(warm: str, gitexp: Run) -> None:
+    gitexp("ab", "create", "cold", "--primary", "a:mean").ok()
+    gitexp("ab", "launch", "cold").ok()
+    assert gitexp("ab", "list", "-q", "--order", "name").ok().out == "cold\nwarm\n"
+    assert gitexp("ab", "list", "-q", "--status", "draft").ok().out == "warm\n"
+    (line,) = json.loads(gitexp("ab", "list", "--flag", "cold", "--format", "json").ok().out)
+    assert (line["name"], line["status"], line["primary"]) == ("cold", "running", ["a"])
+    page = gitexp("ab", "list", "--limit", "1").ok()
+    assert page.err == "2 A/B tests fit; see more with --offset\n"
+
+
+def test_a_copy_is_a_draft_of_its_own(warm: str, gitexp: Run) -> None:
+    gitexp("ab", "launch", warm).ok()
+    assert gitexp("ab", "duplicate", warm, "-q").ok().out == "warm-copy\n"
+    found = shown(gitexp, "warm-copy")
+    assert (found["status"], found["title"]) == ("draft", "warm (Copy)")
+
+
+def test_tests_are_counted(warm: str, gitexp: Run) -> None:
+    gitexp("ab", "launch", warm).ok()
+    assert json.loads(gitexp("ab", "stats", "--format", "json").ok().out) == {
+        "launched_last_30d": 1,
+        "launched_previous_30d": 0,
+        "percent_change": 100.0,
+        "active_experiments": 1,
+        "completed_last_30d": 0,
+    }
+    assert "active" in gitexp("ab", "stats").ok().out
