@@ -145,7 +145,6 @@ def common_base(workspace: Workspace, one: ObjectId, other: ObjectId) -> ObjectI
 def _projects(workspace: Workspace, left: Whole, right: Whole) -> ProjectDiff:
     """Return how a project differs in two states."""
     before, after = left.contents, right.contents
-    notes = _notes(left, right)
     files = list(changed_files(before, after))
     changed = {path for path, _, _ in files}
     states = [
@@ -166,8 +165,18 @@ def _projects(workspace: Workspace, left: Whole, right: Whole) -> ProjectDiff:
         ),
         datasets=tuple(_dataset_diffs(before, after, changed)),
         files=tuple(file_diffs(files)),
-        notes=notes,
+        notes=(*_notes(left, right), *_faults(left, right, states)),
     )
+
+
+def _faults(left: Whole, right: Whole, states: list[State]) -> Iterator[str]:
+    """Yield on which side the definition is not valid, so that no defaults are filled in."""
+    for side, state in zip((left, right), states, strict=True):
+        if state.definition.fault is not None:
+            yield (
+                f"{side.side.label}: values are compared without defaults, since the definition "
+                f"is not valid: {state.definition.fault}"
+            )
 
 
 def _notes(left: Whole, right: Whole) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gitexp.documents import layout
+from gitexp.environments.binding import one_line
 from gitexp.errors import InvalidInput
 from gitexp.project.definition import Project
 from gitexp.project.workspace import Workspace
@@ -26,11 +27,13 @@ class Definition:
         data: what it says; empty where it says nothing that can be read.
         project: None where it is not valid.
         problem: why it cannot be read, in one line.
+        fault: why it is not valid, in one line.
     """
 
     data: Mapping[str, Any]
     project: Project | None = None
     problem: str | None = None
+    fault: str | None = None
 
     @property
     def types(self) -> dict[str, str]:
@@ -49,12 +52,15 @@ def definition_in(workspace: Workspace, contents: Contents) -> Definition:
     """Return what the definition says in a state of the project."""
     value, problem = value_at(workspace, contents, layout.PROJECT_FILE)
     data = value if isinstance(value, Mapping) else {}
+    if not data:
+        return Definition(data=data, problem=problem)
     try:
-        project = Project.from_dict(data, file=layout.PROJECT_FILE) if data else None
-    except (InvalidInput, LookupError, TypeError, ValueError, AttributeError):
-        # It is compared as it stands; what is wrong with it is for validation to say.
-        project = None
-    return Definition(data=data, project=project, problem=problem)
+        return Definition(data=data, project=Project.from_dict(data, file=layout.PROJECT_FILE))
+    except InvalidInput as exc:
+        return Definition(data=data, fault=one_line(exc))
+    except (LookupError, TypeError, ValueError, AttributeError):
+        # It breaks its schema, which is for validation to say; it is compared as it stands.
+        return Definition(data=data, fault=f"{layout.PROJECT_FILE} breaks its schema")
 
 
 @dataclass(frozen=True, kw_only=True)

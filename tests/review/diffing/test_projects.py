@@ -277,6 +277,23 @@ def test_a_document_that_cannot_be_read_says_why(workspace: Workspace) -> None:
     assert (document.changes[0].before, document.changes[0].after) == ("url: x\n", "url: &a x\n")
 
 
+@pytest.mark.parametrize(
+    "old, new, fault",
+    [
+        ("default: 0.7", "default: hot", "parameters.temperature.default"),
+        ("type: number, default: 0.7", "default: 0.7", "gitexp.yaml breaks its schema"),
+    ],
+)
+def test_a_definition_that_is_not_valid_is_told(
+    workspace: Workspace, old: str, new: str, fault: str
+) -> None:
+    found = changed(workspace, {"gitexp.yaml": text(old, new)})
+    [note] = found.notes
+    assert note.startswith("main: values are compared without defaults, since the definition is ")
+    assert fault in note
+    assert [slot.name for slot in found.slots] == ["temperature"]
+
+
 def test_other_files_are_named(workspace: Workspace) -> None:
     found = changed(workspace, {"src/app.py": b"x", "experiments/tone/notes.md": b"n"})
     assert [(f.path, f.kind) for f in found.files] == [
