@@ -161,6 +161,7 @@ def test_owners_follow_from_groups_and_what_gives_rights_comes_last(project: Pro
         "/allowed_signers @ada",
         "/revoked_keys @ada",
         "/allowed_keys.asc @ada",
+        "/.github/ @ada",
     ]
 
 
@@ -168,6 +169,7 @@ def test_owners_in_a_directory_and_for_gitea(project: Project) -> None:
     text = codeowners(project, GROUPS, {}, "gitea", root="apps/bot")
     patterns = [line.split()[0] for line in text.splitlines()[1:]]
     assert patterns[:2] == ["apps/bot/experiments/.*", "apps/bot/gitexp\\.yaml$"]
+    assert patterns[-2:] == ["\\.gitea/.*", "\\.github/.*"]
     assert re.fullmatch(patterns[0], "apps/bot/experiments/tone/parameters.yaml")
     assert not re.match(patterns[1], "apps/bot/gitexpxyaml")
 

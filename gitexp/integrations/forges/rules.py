@@ -226,6 +226,8 @@ def codeowners(
         lines += _line(forge, root, f"{experiments}{name}/", groups, group, "approve")
     for path in _RULES if project.group else ():
         lines += _line(forge, root, path, groups, project.group, "admin")
+    for path in _OF_CI[forge] if project.group else ():
+        lines += _line(forge, "", path, groups, project.group, "admin")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -236,6 +238,13 @@ _RULES = (
     layout.REVOKED_FILE,
     layout.GPG_KEYS_FILE,
 )
+
+_OF_CI: Mapping[ForgeName, Sequence[str]] = {
+    "github": (".github/",),
+    "gitlab": (".gitlab-ci.yml", ".gitlab/"),
+    "gitea": (".gitea/", ".github/"),
+}
+"""What says which jobs run, wherever the project is: whoever changes it could skip the check."""
 
 
 def _line(
