@@ -23,7 +23,7 @@ LAYERS = [
     {"runs"},
     {"results"},
     {"evaluation"},
-    {"review", "prompts", "abtests"},
+    {"review", "prompts", "abtests", "flags"},
     {
         "opening",
         "starting",

@@ -1,0 +1,92 @@
+"""Evaluating flags: parsed once, asked as often as an application likes."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from gitexp.clock import Clock, SystemClock
+from gitexp.errors import NotFound
+from gitexp.flags.deciding import CompiledFlag, Evaluation, Properties
+from gitexp.flags.documents import Flag
+
+_NOTHING: Properties = {}
+_MUTABLE = (list, dict)
+
+
+class Evaluator(Mapping[str, Flag]):
+    """Flags by key, and what each of them comes to for somebody.
+
+    The same flags, identifier and properties give the same answer in every process, but for
+    rules about spans of time, which look at the clock. It may be used from several threads.
+    """
+
+    def __init__(self, flags: Iterable[Flag], *, clock: Clock | None = None) -> None:
+        now = (clock or SystemClock()).now
+        self._flags = {flag.key: flag for flag in flags}
+        self._compiled = {key: CompiledFlag(flag, now) for key, flag in self._flags.items()}
+
+    def __getitem__(self, key: str) -> Flag:
+        return self._flags[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._flags)
+
+    def __len__(self) -> int:
+        return len(self._flags)
+
+    def evaluate(
+        self, key: str, identifier: str | None = None, properties: Properties | None = None
+    ) -> Evaluation:
+        """Return what a flag comes to for somebody.
+
+        Args:
+            identifier: who asks: what is hashed; None or empty for nobody in particular.
+            properties: what rules may ask of them.
+
+        Raises:
+            NotFound: there is no such flag.
+        """
+        compiled = self._compiled.get(key)
+        if compiled is None:
+            raise self._absent(key)
+        found = compiled(identifier or "", _NOTHING if properties is None else properties)
+        if type(found.payload) in _MUTABLE:
+            return replace(found, payload=copy.deepcopy(found.payload))
+        return found
+
+    def evaluate_all(
+        self, identifier: str | None = None, properties: Properties | None = None
+    ) -> dict[str, Evaluation]:
+        """Return what every flag comes to for somebody, by key."""
+        return {key: self.evaluate(key, identifier, properties) for key in self._flags}
+
+    def enabled(
+        self, key: str, identifier: str | None = None, properties: Properties | None = None
+    ) -> bool:
+        """Return whether somebody has a flag; raises as `evaluate` does."""
+        return self.evaluate(key, identifier, properties).enabled
+
+    def variant(
+        self, key: str, identifier: str | None = None, properties: Properties | None = None
+    ) -> str | None:
+        """Return the variant that somebody has; raises as `evaluate` does."""
+        return self.evaluate(key, identifier, properties).variant
+
+    def payload(
+        self, key: str, identifier: str | None = None, properties: Properties | None = None
+    ) -> Any:
+        """Return a copy of the payload that somebody gets; raises as `evaluate` does."""
+        return self.evaluate(key, identifier, properties).payload
+
+    def _absent(self, key: str) -> NotFound:
+        from difflib import get_close_matches
+
+        close = get_close_matches(str(key), list(self._flags), n=1)
+        known = ", ".join(sorted(self._flags)) or "none"
+        return NotFound(
+            f"no flag {key!r}",
+            hint=f"Did you mean {close[0]!r}?" if close else f"There are: {known}.",
+        )
