@@ -126,16 +126,6 @@ def count(workspace: Workspace, query: RunQuery) -> int:
     return with_sources(workspace, choice, lambda sources: sources.count(choice))
 
 
-def counts(workspace: Workspace, queries: Sequence[RunQuery]) -> list[int]:
-    """Return how many runs each of some queries asks for, all of them of one moment.
-
-    Raises:
-        InvalidInput, StoreError, Conflict: as for `search`.
-    """
-    choices = [choice_of(query) for query in queries]
-    return with_sources(workspace, None, lambda sources: [sources.count(c) for c in choices])
-
-
 def find_run(workspace: Workspace, text: str) -> Run:
     """Return the run whose id is, or begins with, a text; a deleted one too.
 

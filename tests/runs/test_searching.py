@@ -23,7 +23,6 @@ from gitexp.runs.searching import (
     RunPage,
     RunQuery,
     count,
-    counts,
     documents,
     find_run,
     resolve,
@@ -705,9 +704,3 @@ def test_a_text_in_another_encoding_is_refused(recorded: Workspace, query: RunQu
 def test_no_run_begins_with_a_text_in_another_encoding(recorded: Workspace) -> None:
     with pytest.raises(InvalidInput, match=r"'2026\\udcff' is no Unicode text"):
         find_run(recorded, "2026\udcff")
-
-
-def test_several_questions_are_counted_at_once(recorded: Workspace) -> None:
-    queries = [RunQuery(), RunQuery(filter="status = 'finished'"), RunQuery(lifecycle="deleted")]
-    assert counts(recorded, queries) == [count(recorded, query) for query in queries]
-    assert counts(recorded, []) == []

@@ -11,7 +11,7 @@ from gitexp.project.workspace import Workspace
 from gitexp.review.diffing.evidence import brief_of
 from gitexp.review.diffing.model import ExperimentDiff
 from gitexp.review.reporting.report import Evaluated
-from gitexp.runs.searching import RunQuery, counts, search
+from gitexp.runs.searching import RunQuery, choice_of, search, with_sources
 
 _SHOWN = 20
 
@@ -32,9 +32,15 @@ def runs_of(workspace: Workspace, wanted: Sequence[tuple[str, Digest | None]]) -
     some = [one for one in found if one.runs]
     asked = [_asked(one.digest) for one in some]
     ended = [f"{one} AND status = 'finished'" for one in asked]
-    numbers = counts(workspace, [RunQuery(filter=text) for text in (*asked, *ended)])
+    numbers = _counts(workspace, [*asked, *ended])
     pairs = iter(zip(numbers[: len(some)], numbers[len(some) :], strict=True))
     return [_counted(one, *next(pairs)) if one.runs else one for one in found]
+
+
+def _counts(workspace: Workspace, filters: Sequence[str]) -> list[int]:
+    """Return how many runs fit each of some filters, all of them of one moment."""
+    choices = [choice_of(RunQuery(filter=text)) for text in filters]
+    return with_sources(workspace, None, lambda sources: [sources.count(c) for c in choices])
 
 
 def _counted(found: Evaluated, total: int, finished: int) -> Evaluated:
