@@ -10,6 +10,7 @@ import dataclasses
 import math
 import types
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from gitexp.documents.problems import Problem
@@ -117,7 +118,7 @@ def _mapping(kind: Any, data: Any, place: str) -> dict[str, Any]:
 def _object(kind: type, data: Any, place: str) -> Any:
     if not isinstance(data, Mapping):
         raise _Wrong(place, f"{_name(data)} stands where an object belongs")
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     given: dict[str, Any] = {}
     for field in dataclasses.fields(kind):
         where = f"{place}.{field.name}" if place else field.name
@@ -126,6 +127,11 @@ def _object(kind: type, data: Any, place: str) -> Any:
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise _Wrong(where, "it is missing")
     return kind(**given)
+
+
+@cache
+def _hints(kind: type) -> Mapping[str, Any]:
+    return get_type_hints(kind)
 
 
 def _bounded(data: Any, place: str, depth: int) -> Any:
