@@ -9,7 +9,7 @@ from typing import Any
 from gitexp.abtests.definition import CONTROL, AbTest, variants_of
 from gitexp.abtests.reading import document_at
 from gitexp.abtests.steps import Document, Outcome, checked, encoded, standing_at
-from gitexp.abtests.switches import flag_in, flag_path, new_flag
+from gitexp.abtests.switches import flag_in, new_flag
 from gitexp.documents import layout
 from gitexp.errors import AlreadyExists, InvalidInput
 from gitexp.experiments.bases import base_of
@@ -164,7 +164,7 @@ def _files(
         by=signature.email,
         payloads=new.payloads,
     )
-    path = flag_path(workspace.root, flag)
+    path = layout.flag_path(workspace.root, flag)
     return files | {path: encoded(tx, tree, path, made, "flag")}
 
 
@@ -329,7 +329,7 @@ def _copied_files(
     there = flag_in(workspace, start, flag, reader=tx)
     if there is None:
         made = _copied_flag(tx, workspace, tree, test, flag, signature)
-        place = flag_path(workspace.root, flag)
+        place = layout.flag_path(workspace.root, flag)
         files[place] = encoded(tx, start, place, made, "flag")
     elif flag != test.flag:
         _refuse_other_variants(there, flag, document)

@@ -10,7 +10,7 @@ from gitexp.abtests.definition import AbTest
 from gitexp.abtests.launches import locked_changes
 from gitexp.abtests.problems import problems_of
 from gitexp.abtests.reading import document_at, missing_test
-from gitexp.abtests.switches import flag_in, flag_path
+from gitexp.abtests.switches import flag_in
 from gitexp.documents import layout, schemas
 from gitexp.documents.kinds import DocumentKind
 from gitexp.documents.parsed import ParsedDocument
@@ -196,7 +196,7 @@ def _files(tx: Transaction, standing: Standing, plan: Plan) -> dict[str, bytes]:
         path = layout.ab_test_path(workspace.root, Name(test.experiment))
         files[path] = encoded(tx, standing.tree, path, plan.document, "ab-test")
     if plan.flag is not None and plan.flag != standing.flag:
-        path = flag_path(workspace.root, Name(test.flag))
+        path = layout.flag_path(workspace.root, Name(test.flag))
         files[path] = encoded(tx, standing.tree, path, plan.flag, "flag")
     return files
 

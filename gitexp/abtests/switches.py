@@ -26,14 +26,9 @@ def flag_in(
     Raises:
         InvalidDocuments: everything that is wrong with it.
     """
-    path = flag_path(workspace.root, Name(key))
+    path = layout.flag_path(workspace.root, Name(key))
     found: dict[str, Any] | None = read_document(workspace, tree, path, "flag", reader=reader)
     return found
-
-
-def flag_path(root: str, key: Name) -> str:
-    """Return the path of a flag."""
-    return layout.join(root, "flags", f"{key}.yaml")
 
 
 def new_flag(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from gitexp.abtests.definition import AbTest
 from gitexp.abtests.launches import launch_of
-from gitexp.abtests.switches import flag_path, mismatches
+from gitexp.abtests.switches import mismatches
 from gitexp.documents import layout
 from gitexp.documents.kinds import DocumentKind
 from gitexp.documents.parsed import ParsedDocument
@@ -63,6 +63,6 @@ def _against_flag(
     """Yield where the flag of a test that goes on no longer gives its variants."""
     if test.status not in ("running", "paused"):
         return
-    flag = valid(flag_path("", Name(test.flag)), "flag")
+    flag = valid(layout.flag_path("", Name(test.flag)), "flag")
     for message in mismatches(flag.value if flag else None, test):
         yield document.problem(file, ("flag",), message)

@@ -41,8 +41,11 @@ def document_diffs(
 
 
 def _is_apart(path: str) -> bool:
-    """Return whether a document has a section of its own; the description of a dataset has none."""
-    if path.endswith(layout.DESCRIPTION_SUFFIX):
+    """Return whether a document has a section of its own.
+
+    The description of a dataset and the A/B test of an experiment have none.
+    """
+    if path.endswith((layout.DESCRIPTION_SUFFIX, f"/{layout.AB_TEST_FILE}")):
         return False
     return path == layout.PROJECT_FILE or path.partition("/")[0] in _APART
 
@@ -55,15 +58,18 @@ def _document_diff(
     kind = kind_of(old, new)
     if kind == "changed" and not changes and problem is None:
         return None
-    folder, _, rest = path.partition("/")
+    type, name = _type_and_name(path)
     return DocumentDiff(
-        type=TYPES.get(folder) or ("lock" if path == layout.LOCK_FILE else "signers"),
-        name=rest.removesuffix(".yaml").removesuffix(".dataset") or path,
-        path=path,
-        kind=kind,
-        changes=changes,
-        problem=problem,
+        type=type, name=name, path=path, kind=kind, changes=changes, problem=problem
     )
+
+
+def _type_and_name(path: str) -> tuple[str, str]:
+    folder, _, rest = path.partition("/")
+    if path.endswith(f"/{layout.AB_TEST_FILE}"):
+        return "ab-test", rest.removesuffix(f"/{layout.AB_TEST_FILE}")
+    found = TYPES.get(folder) or ("lock" if path == layout.LOCK_FILE else "signers")
+    return found, rest.removesuffix(".yaml").removesuffix(".dataset") or path
 
 
 def compared(

@@ -390,3 +390,17 @@ def test_a_symbolic_link_is_never_followed(workspace: Workspace) -> None:
 def test_two_commits_of_one_environment(workspace: Workspace) -> None:
     with pytest.raises((NotFound, InvalidInput)):
         compare(workspace, "env:production", "main")
+
+
+def test_an_ab_test_differs_place_by_place(workspace: Workspace) -> None:
+    path = "experiments/tone/ab-test.yaml"
+    draft = "flag: f\nvariants:\n- {key: control, split: 50}\n- {key: test, split: 50}\n"
+    made = changed(workspace, {path: draft.encode()})
+    assert [(one.type, one.name, one.kind) for one in made.documents] == [
+        ("ab-test", "tone", "added")
+    ]
+    later = changed(workspace, {path: draft.replace("test, split: 50", "b, split: 50").encode()})
+    (document,) = later.documents
+    assert (document.path, document.kind) == (path, "changed")
+    assert {change.place for change in document.changes} == {"variants[1]"}
+    assert later.experiments == ()
