@@ -140,7 +140,7 @@ def _check_name(path: str | None) -> None:
 
 def _show(session: Session, chart: Chart, path: str | None) -> None:
     if path is None:
-        text = draw(chart, screen(session, _characters()))
+        text = draw(chart, screen(session, stdout_characters()))
         write_out(no_workflow_commands(text) if session.terminal.workflow else text)
         return
     from gitexp.results.plots import picture, picture_format
@@ -164,7 +164,7 @@ def screen(session: Session, characters: Characters) -> Screen:
     )
 
 
-def _characters() -> Characters:
+def stdout_characters() -> Characters:
     """Return what standard output can show."""
     try:
         "⣿█▏│┤└─".encode(getattr(sys.stdout, "encoding", None) or "ascii")

@@ -1,0 +1,142 @@
+"""`gitexp ab` results, timeseries, recalculate and plot, as people and scripts use them."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+BEGAN = datetime.now(timezone.utc) - timedelta(days=3)
+
+TEST = """\
+flag: checkout
+variants:
+  - key: control
+  - key: test
+status: running
+metrics:
+  primary:
+    - key: bought
+      type: proportion
+      event: buy
+    - key: spent
+      type: mean
+      event: buy
+  secondary:
+    - key: profit
+      type: mean
+      value: gain
+data:
+  exposures:
+    file: data/exposures.csv
+  events:
+    file: data/events.csv
+"""
+
+
+def write_rows(directory: Path) -> None:
+    """Write exposures and purchases: the test variant sells to more people."""
+    seen = BEGAN + timedelta(hours=1)
+    exposures, events = ["unit,time,variant"], ["unit,time,event,value"]
+    for unit in range(400):
+        variant = "test" if unit % 2 else "control"
+        at = seen + timedelta(seconds=300 * unit)
+        exposures.append(f"{unit:04d},{at.isoformat()},{variant}")
+        if unit % 10 < (6 if unit % 2 else 3):
+            events.append(
+                f"{unit:04d},{(at + timedelta(minutes=5)).isoformat()},buy,{unit % 7 + 1}"
+            )
+    data = directory / "data"
+    data.mkdir()
+    (data / "exposures.csv").write_text("\n".join(exposures) + "\n")
+    (data / "events.csv").write_text("\n".join(events) + "\n")
+
+
+@pytest.fixture
+def checkout(project: Path, gitexp: Run) -> str:
+    """A test that was launched three days ago."""
+    from tests.cli.conftest import git
+
+    write_rows(project)
+    gitexp("ab", "create", "checkout").ok()
+    git("checkout", "--quiet", "exp/bot/checkout")
+    file = project / "experiments" / "checkout" / "ab-test.yaml"
+    file.write_text(f"{TEST}started_at: '{BEGAN.isoformat()}'\n")
+    git("add", "experiments")
+    git("commit", "--quiet", "--message=launched")
+    return "checkout"
+
+
+def test_results_are_a_table_with_checks_and_a_decision(checkout: str, gitexp: Run) -> None:
+    shown = gitexp("ab", "results", checkout).ok()
+    lines = shown.out.splitlines()
+    assert lines[0].split()[:4] == ["metric", "role", "variant", "units"]
+    assert [line.split()[0] for line in lines[1:]] == ["bought"] * 2 + ["spent"] * 2 + ["profit"]
+    assert "better" in lines[2]
+    assert "has no column 'gain'" in lines[5]
+    assert "ok: split: control 200 of 200, test 200 of 200 (p = 1)" in shown.err
+    assert "decision: ship test\n" in shown.err
+
+
+def test_results_as_data_say_everything(checkout: str, gitexp: Run) -> None:
+    found = json.loads(gitexp("ab", "results", checkout, "--format", "json").ok().out)
+    assert found["exposures"]["units"] == {"control": 200, "test": 200}
+    bought = found["metrics"][0]
+    assert [each["value"] for each in bought["variants"]] == [0.4, 0.6]
+    assert bought["variants"][1]["difference"] == pytest.approx(0.5)
+    assert found["decision"]["action"] == "ship"
+    assert found["metrics"][2]["error"].endswith("it has 'unit', 'time', 'event', 'value'")
+
+
+def test_days_are_computed_once_and_shown(checkout: str, gitexp: Run) -> None:
+    empty = gitexp("ab", "timeseries", checkout, "bought").ok()
+    assert empty.err.startswith("pending; fingerprint ")
+    done = json.loads(gitexp("ab", "recalculate", checkout, "--format", "json").out)
+    assert (done["days"], done["computed"]) == (3, 9)
+    again = gitexp("ab", "recalculate", checkout).ok()
+    assert again.out == "checkout: 0 computed, 0 reused\n"
+    assert again.err.startswith("warning: profit cannot be computed: the data of 'events'")
+    shown = json.loads(gitexp("ab", "timeseries", checkout, "bought", "--format", "json").out)
+    assert shown["status"] == "completed"
+    days = [day for day, found in shown["timeseries"].items() if found]
+    assert len(days) == 3
+    last = shown["timeseries"][days[-1]]["variants"]
+    assert [each["count"] for each in last] == [200, 200]
+    stored = json.loads(gitexp("ab", "results", checkout, "--stored", "--format", "json").out)
+    assert stored["stored"] == days[-1]
+
+
+def test_differences_and_courses_are_drawn(checkout: str, gitexp: Run, project: Path) -> None:
+    drawn = gitexp("ab", "plot", checkout).ok()
+    assert drawn.out.splitlines()[0] == "checkout"
+    assert "bought: test" in drawn.out
+    gitexp("ab", "recalculate", checkout)
+    course = gitexp("ab", "plot", checkout, "bought").ok()
+    assert course.out.startswith("bought: test against the control\n")
+    for name, beginning in {"a.png": b"\x89PNG", "a.svg": b"<?xml"}.items():
+        assert gitexp("ab", "plot", checkout, "-o", name).ok().err.endswith(f"wrote {name}\n")
+        assert (project / name).read_bytes().startswith(beginning)
+        gitexp("ab", "plot", checkout, "bought", "-o", f"day-{name}").ok()
+        assert (project / f"day-{name}").read_bytes().startswith(beginning)
+
+
+def test_contradicting_options_are_usage_errors(checkout: str, gitexp: Run) -> None:
+    for words in (
+        ("results", checkout, "--stored", "--as-of", "2026-01-01T00:00:00Z"),
+        ("results", checkout, "--as-of", "yesterday"),
+        ("plot", checkout, "--variant", "test"),
+    ):
+        assert gitexp("ab", *words).code == 2
+
+
+def test_an_unknown_metric_names_the_known_ones(checkout: str, gitexp: Run) -> None:
+    found = gitexp("ab", "recalculate", checkout, "--metric", "clicks")
+    assert found.code == 1
+    assert found.err == (
+        "error: the A/B test of 'checkout' has no metric 'clicks'\n"
+        "hint: Its metrics are: bought, spent, profit.\n"
+    )
