@@ -16,7 +16,7 @@ from gitexp.abtests.metrics import Metric
 from gitexp.abtests.reading import find_test
 from gitexp.documents import layout
 from gitexp.documents.values import Path as Place
-from gitexp.errors import InvalidInput
+from gitexp.errors import InvalidInput, MissingObject
 from gitexp.experiments.lineage import lineage
 from gitexp.ids import Name, ObjectId
 from gitexp.project.file_history import FileChange, FileHistory, file_history
@@ -73,7 +73,10 @@ def launch_of(
 ) -> Launch | None:
     """Return the launch of the A/B test of an experiment that a commit holds.
 
-    None is the answer for a draft, and where history does not tell, as in a shallow clone.
+    None is the answer for a draft.
+
+    Raises:
+        MissingObject: the clone is shallow, and its history is cut off after the launch.
     """
     launch: Launch | None = None
     history = history_of_test(workspace, name, tip, reader=reader)
@@ -87,7 +90,20 @@ def launch_of(
         elif status == "draft":
             launch = Launch(commit=change.commit, test=test)
         status = test.status
+    if launch is None and history.cut:
+        _refuse_cut_off(workspace, name, tip, reader)
     return launch
+
+
+def _refuse_cut_off(workspace: Workspace, name: str, tip: ObjectId, reader: Store | None) -> None:
+    """Raise MissingObject where a test is no draft, so that it was launched before history."""
+    test = find_test(workspace, tip, name, reader=reader)
+    if test is None or test.status == "draft":
+        return
+    raise MissingObject(
+        f"the history of this clone is cut off after the launch of the A/B test of {name!r}",
+        hint="Fetch the rest with `git fetch --unshallow`.",
+    )
 
 
 def _test_in(workspace: Workspace, change: FileChange, reader: Store | None) -> AbTest | None:
@@ -104,7 +120,7 @@ def history_of_test(
     paths = [
         layout.ab_test_path(workspace.root, Name(n)) for n in _names(workspace, name, tip, reader)
     ]
-    return file_history(workspace, tip, paths, reader=reader)
+    return file_history(workspace, tip, paths, until_absent=True, reader=reader)
 
 
 def _names(workspace: Workspace, name: str, tip: ObjectId, reader: Store | None) -> Sequence[str]:

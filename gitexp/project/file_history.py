@@ -53,20 +53,31 @@ class FileHistory:
 
 
 def file_history(
-    workspace: Workspace, tip: ObjectId, paths: Sequence[str], *, reader: Store | None = None
+    workspace: Workspace,
+    tip: ObjectId,
+    paths: Sequence[str],
+    *,
+    until_absent: bool = False,
+    reader: Store | None = None,
 ) -> FileHistory:
     """Return the history of a file, which stood at one of several paths in the course of time.
+
+    Args:
+        until_absent: whether a line of history is followed back only as far as the file is there,
+            so that a file that was removed and came back begins there.
 
     Raises:
         MissingObject, DamagedObject: history cannot be read; a shallow clone is no error.
     """
-    cache, start = workspace.cache, "file-history/1/" + "\n".join(paths)
+    mode = "present" if until_absent else "whole"
+    cache, start = workspace.cache, f"file-history/1/{mode}/" + "\n".join(paths)
     known = cache.get(f"{start}/{tip}")
     if known is not None:
         return _from_json(known)
     last = cache.get(f"{start}/tip")
     base = cache.get(f"{start}/{last}") if last else None
-    walk = _Walk(reader or workspace.store, paths, stop=last if base else None)
+    stop = last if base else None
+    walk = _Walk(reader or workspace.store, paths, stop=stop, until_absent=until_absent)
     found = walk.run(tip, _from_json(base) if base else FileHistory(changes=()))
     if not found.cut:
         cache.put(f"{start}/{tip}", _to_json(found))
@@ -108,10 +119,13 @@ def _from_json(data: Any) -> FileHistory:
 class _Walk:
     """One walk over history, down to a commit below which all is known."""
 
-    def __init__(self, store: Store, paths: Sequence[str], *, stop: ObjectId | None) -> None:
+    def __init__(
+        self, store: Store, paths: Sequence[str], *, stop: ObjectId | None, until_absent: bool
+    ) -> None:
         self.store = store
         self.paths = paths
         self.stop = stop
+        self.until_absent = until_absent
         self.cut = False
         self.joined = False
         self.links: dict[ObjectId, CommitLinks | None] = {}
@@ -160,6 +174,12 @@ class _Walk:
                 self.links[commit] = None
         return self.links[commit]
 
+    def _ends_at(self, commit: CommitLinks) -> bool:
+        """Return whether nothing below a commit is looked at."""
+        if commit.id == self.stop:
+            return True
+        return self.until_absent and self._file(commit) is None
+
     def _ancestors_first(self, tip: ObjectId) -> Iterator[CommitLinks]:
         """Yield the commits below one, parents before children, first parents first."""
         stack: list[tuple[ObjectId, int]] = [(tip, 0)]
@@ -169,7 +189,7 @@ class _Walk:
             commit = None if commit_id in done else self._link(commit_id)
             if commit is None:
                 continue
-            if position < len(commit.parents) and commit_id != self.stop:
+            if position < len(commit.parents) and not self._ends_at(commit):
                 stack.append((commit_id, position + 1))
                 stack.append((commit.parents[position], 0))
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,11 +14,13 @@ from gitexp.abtests import lifecycle
 from gitexp.abtests.launches import launch_of
 from gitexp.abtests.reading import read_test
 from gitexp.abtests.steps import Outcome
-from gitexp.errors import InvalidDocuments, InvalidInput, NotAllowed, NotFound
+from gitexp.errors import InvalidDocuments, InvalidInput, MissingObject, NotAllowed, NotFound
 from gitexp.experiments.homes import get_home
 from gitexp.experiments.lifecycle import delete
 from gitexp.experiments.renaming import rename
+from gitexp.ids import ObjectId
 from gitexp.project.workspace import Workspace
+from gitexp.store.memory import MemoryStore
 from gitexp.store.trees import read_commit
 from tests.abtests.conftest import Draft, edit_by_hand, file_at
 from tests.builders import commit_files
@@ -434,6 +437,33 @@ def test_a_launch_is_found_through_a_rename(draft: Draft) -> None:
     assert launched is not None
     assert launched.commit == commit
     assert lifecycle.end(workspace, "cosy").test.status == "stopped"
+
+
+def test_a_shallow_clone_does_not_guess_what_was_launched(
+    draft: Draft,
+) -> None:
+    workspace = draft()
+    lifecycle.launch(workspace, "warm")
+    lifecycle.pause(workspace, "warm")
+    home = get_home(workspace, "warm")
+    launched, first = home.tip, read_commit(workspace.store, home.tip).parents[0]
+    cut = cut_off(workspace, first)
+    with pytest.raises(MissingObject) as caught:
+        launch_of(cut, "warm", launched)
+    assert caught.value.message == (
+        "the history of this clone is cut off after the launch of the A/B test of 'warm'"
+    )
+    assert caught.value.hint == "Fetch the rest with `git fetch --unshallow`."
+
+
+def cut_off(workspace: Workspace, missing: str) -> Workspace:
+    """Return a workspace on a clone in which a commit is missing."""
+    from gitexp.store.cache import DerivedCache
+    from tests.project.test_file_history import Shallow
+
+    assert isinstance(workspace.store, MemoryStore)
+    store = Shallow(workspace.store, ObjectId(missing))
+    return replace(workspace, store=store, cache=DerivedCache(None))
 
 
 # --- races ------------------------------------------------------------------------------------

@@ -109,6 +109,19 @@ def test_the_same_content_on_parallel_lines_is_one_change_with_aliases() -> None
     assert kept[1].aliases == (commits["c"],)
 
 
+def test_a_history_may_end_where_the_file_is_absent() -> None:
+    store = MemoryStore()
+    files: dict[str, Files] = {
+        "a": {"p": b"1"},
+        "b": {"p": None},
+        "d": {"p": b"2"},
+        "e": {"p": b"3"},
+    }
+    commits = history(store, "a b c d e", files=files)
+    known = file_history(workspace_on(store), commits["e"], ["p"], until_absent=True)
+    assert [change.commit for change in known.changes] == [commits["d"], commits["e"]]
+
+
 class Shallow(MemoryStore):
     """A clone whose history is cut off above one commit."""
 
