@@ -8,18 +8,18 @@ something else edits the metrics of the draft.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gitexp.abtests.definition import CONTROL
 from gitexp.abtests.making import NewTest, create_test_in
-from gitexp.abtests.reading import find_test
+from gitexp.abtests.reading import all_tests
 from gitexp.abtests.splits import equal_splits
 from gitexp.abtests.steps import Outcome
 from gitexp.abtests.switches import flag_in
 from gitexp.errors import AlreadyExists, InvalidInput, NotFound
-from gitexp.experiments.homes import all_homes, experiment_names
+from gitexp.experiments.homes import experiment_names
 from gitexp.ids import parse_name
 from gitexp.project.workspace import Workspace
 from gitexp.prompts.versions import PromptVersion, prompt_versions
@@ -288,7 +288,8 @@ def _experiment_name(
 def _flag_key(workspace: Workspace, asked: PromptExperiment, slug: str, reader: Store) -> str:
     trunk = workspace.trunk_tip(reader)
     tree = tree_of(reader, trunk) if trunk else None
-    used = set(_flags_of_tests(workspace, reader))
+    # A flag may be on the branch of its test alone.
+    used = {test.flag for test in all_tests(workspace, reader=reader)}
 
     def is_taken(key: str) -> bool:
         if key in used:
@@ -301,17 +302,6 @@ def _flag_key(workspace: Workspace, asked: PromptExperiment, slug: str, reader: 
             hint="Choose another key, or leave it out.",
         )
     return asked.flag or free_name(slug, is_taken)
-
-
-def _flags_of_tests(workspace: Workspace, reader: Store) -> Iterator[str]:
-    """Yield the keys of the flags of all A/B tests, which may be on their branches alone."""
-    for home in all_homes(workspace, reader=reader):
-        try:
-            test = find_test(workspace, home.tip, home.name, reader=reader)
-        except InvalidInput:
-            continue  # a broken file is told of where it is listed
-        if test is not None:
-            yield test.flag
 
 
 def free_name(name: str, is_taken: Callable[[str], bool]) -> str:

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from gitexp.abtests.definition import CONCLUSIONS, AbTest, Conclusion, Status
-from gitexp.abtests.readiness import data_notes, launch_faults
+from gitexp.abtests.readiness import data_notes, flag_notes, launch_faults
+from gitexp.abtests.reading import all_tests
 from gitexp.abtests.steps import Document, Outcome, Plan, Standing, Step, take
-from gitexp.abtests.switches import shipped, switched
+from gitexp.abtests.switches import overrides, shipped, switched
 from gitexp.clock import iso
 from gitexp.documents.problems import shown
 from gitexp.errors import InvalidInput, NotAllowed
@@ -78,7 +79,12 @@ def launch(workspace: Workspace, name: str) -> Outcome:
             )
         begun = {**standing.document, "status": "running", "started_at": _now(standing)}
         flag = switched(standing.flag, active=True) if standing.flag else None
-        notes = (*data_notes(standing), *publication(standing, flag))
+        others = all_tests(workspace)
+        notes = (
+            *data_notes(standing),
+            *flag_notes(standing, others),
+            *publication(standing, flag),
+        )
         return Plan(document=begun, flag=flag, notes=notes)
 
     return take(workspace, name, step, doing="launch")
@@ -238,9 +244,19 @@ def ship(
         flag = shipped(standing.flag, variant, to_everyone=to_everyone)
         document = standing.document if test.status == "stopped" else _ended(standing)
         document = document | {"shipped": variant} | concluded | ({"note": note} if note else {})
-        return Plan(document=document, flag=flag, notes=publication(standing, flag))
+        notes = (*_held_back(flag, variant), *publication(standing, flag))
+        return Plan(document=document, flag=flag, notes=notes)
 
     return take(workspace, name, step, doing=f"ship {variant} of")
+
+
+def _held_back(flag: Document, variant: str) -> tuple[str, ...]:
+    """Return who does not get the variant that was shipped: those whom conditions give another."""
+    reaches_all = flag.get("conditions", ({},))[0] == {"rollout": 100}
+    others = [given for given in overrides(flag) if given != variant]
+    if reaches_all or not others:
+        return ()
+    return (f"Conditions of the flag still give {', '.join(others)} to all who fit them.",)
 
 
 def _require_variant(flag: Document, test: AbTest, variant: str) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from gitexp.abtests.definition import AbTest
 from gitexp.abtests.sources import Source
 from gitexp.abtests.steps import Standing
-from gitexp.abtests.switches import mismatches
+from gitexp.abtests.switches import mismatches, overrides
 
 
 def launch_faults(standing: Standing) -> Iterator[str]:
@@ -36,6 +36,29 @@ def data_notes(standing: Standing) -> tuple[str, ...]:
     missing = [place for place in _places(test) if not _exists(top, place)]
     listed = ", ".join(dict.fromkeys(missing))
     return (f"This data is not there yet: {listed}.",) if missing else ()
+
+
+def flag_notes(standing: Standing, others: Iterable[AbTest]) -> Iterator[str]:
+    """Yield what of a flag a person should know before a launch.
+
+    Args:
+        others: the other tests of the project.
+    """
+    test = standing.test
+    given = overrides(standing.flag) if standing.flag else ()
+    if given:
+        yield (
+            f"Conditions of flag {test.flag} give {', '.join(given)} to all who fit them: those "
+            "are not drawn by lot, so keep them out of the exposures."
+        )
+    users = [other.experiment for other in others if _uses(other, test)]
+    if users:
+        yield f"Flag {test.flag} serves {', '.join(users)} too, which goes on."
+
+
+def _uses(other: AbTest, test: AbTest) -> bool:
+    is_another = other.experiment != test.experiment
+    return is_another and other.flag == test.flag and other.status in ("running", "paused")
 
 
 def _data_faults(top: Path, test: AbTest) -> Iterator[str]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gitexp.abtests.definition import AbTest
 from gitexp.abtests.problems import faults
 from gitexp.documents import layout
 from gitexp.documents.problems import Problem, place_of
-from gitexp.errors import InvalidDocuments, NotFound
-from gitexp.experiments.homes import get_home
+from gitexp.errors import InvalidDocuments, InvalidInput, NotFound
+from gitexp.experiments.homes import all_homes, get_home
 from gitexp.ids import Name, ObjectId
 from gitexp.project.reading import read_document
 from gitexp.project.workspace import Workspace
@@ -52,6 +52,17 @@ def find_test(
     tree = tree_of(reader or workspace.store, commit)
     data = document_at(workspace, tree, name, reader=reader)
     return None if data is None else AbTest.from_dict(name, data)
+
+
+def all_tests(workspace: Workspace, *, reader: Store | None = None) -> Iterator[AbTest]:
+    """Yield the A/B tests of all experiments that can be read."""
+    for home in all_homes(workspace, reader=reader):
+        try:
+            found = find_test(workspace, home.tip, home.name, reader=reader)
+        except InvalidInput:
+            continue  # a broken file is told of where it is listed
+        if found is not None:
+            yield found
 
 
 def document_at(

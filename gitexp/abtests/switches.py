@@ -79,6 +79,12 @@ def reaches_anybody(flag: FlagDocument) -> bool:
     return any(rollout > 0 for rollout in rollouts)
 
 
+def overrides(flag: FlagDocument) -> tuple[str, ...]:
+    """Return the variants that conditions give to all who fit, whatever the weights say."""
+    given = (condition.get("variant") for condition in flag.get("conditions", ()))
+    return tuple(dict.fromkeys(variant for variant in given if variant))
+
+
 def switched(flag: FlagDocument, *, active: bool) -> dict[str, Any]:
     """Return a flag that is on, or off."""
     return {**flag, "active": active}
@@ -88,7 +94,8 @@ def shipped(flag: FlagDocument, variant: str, *, to_everyone: bool) -> dict[str,
     """Return a flag that is on and gives one variant to all whom it reaches.
 
     Args:
-        to_everyone: whether it is to reach everybody, whatever its rollout and conditions say.
+        to_everyone: whether it is to reach everybody, whatever its rollout, conditions, holdout
+            and namespace say.
     """
     variants = [{**one, "weight": 100 if one["key"] == variant else 0} for one in flag["variants"]]
     found = {**flag, "active": True, "variants": variants}
@@ -98,4 +105,7 @@ def shipped(flag: FlagDocument, variant: str, *, to_everyone: bool) -> dict[str,
     if flag.get("conditions"):
         found["conditions"] = [{"rollout": 100}, *flag["conditions"]]
     found.pop("holdout", None)
+    hashing = found.get("hashing")
+    if isinstance(hashing, Mapping) and "namespace" in hashing:
+        found["hashing"] = {key: value for key, value in hashing.items() if key != "namespace"}
     return found

@@ -142,6 +142,41 @@ def edit_flag(workspace: Workspace, flag: Any) -> None:
     )
 
 
+def test_conditions_that_pass_the_lot_over_are_pointed_out(draft: Draft) -> None:
+    workspace = draft()
+    narrow = [{"properties": [{"key": "staff", "value": True}], "variant": "control"}]
+    edit_flag(workspace, {**file_at(workspace, FLAG), "conditions": narrow})
+    launched = lifecycle.launch(workspace, "warm")
+    assert (
+        "Conditions of flag words give control to all who fit them: those are not drawn by lot, "
+        "so keep them out of the exposures."
+    ) in launched.notes
+    shipped = lifecycle.ship(workspace, "warm", "test")
+    assert shipped.notes[0] == "Conditions of the flag still give control to all who fit them."
+    to_all = lifecycle.ship(workspace, "warm", "test", to_everyone=True)
+    assert not any("still give" in note for note in to_all.notes)
+
+
+def test_a_flag_that_serves_another_test_is_pointed_out(draft: Draft) -> None:
+    workspace = draft()
+    draft("other")
+    lifecycle.launch(workspace, "other")
+    notes = lifecycle.launch(workspace, "warm").notes
+    assert "Flag words serves other too, which goes on." in notes
+
+
+def test_shipping_to_everyone_leaves_no_holdout_and_no_namespace(draft: Draft) -> None:
+    workspace = draft()
+    hashing = {"method": "growthbook", "namespace": {"name": "n", "from": 0, "to": 0.5}}
+    flag = {**file_at(workspace, FLAG), "hashing": hashing, "holdout": {"id": "h", "percent": 5}}
+    edit_flag(workspace, flag)
+    lifecycle.launch(workspace, "warm")
+    lifecycle.ship(workspace, "warm", "test", to_everyone=True)
+    after = file_at(workspace, FLAG)
+    assert after["hashing"] == {"method": "growthbook"}
+    assert "holdout" not in after
+
+
 def test_what_the_flag_has_not_cannot_be_shipped(draft: Draft) -> None:
     workspace = draft()
     lifecycle.launch(workspace, "warm")
