@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.benchmarks.recipes import Recipe
 from tests.benchmarks.rows import (
+    analysing,
     appending,
     environments,
     evaluating,
@@ -27,5 +28,6 @@ MODULES = (
     *(starting, environments, saving, listing, history, running, exchanging, receiving),
     *(evaluating, resuming, reporting),
     *(tracking, searching, appending, indexing, sizing, sending),
+    analysing,
 )
 RECIPES: dict[str, Recipe] = {module.RECIPE.name: module.RECIPE for module in MODULES}

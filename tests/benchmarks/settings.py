@@ -72,6 +72,7 @@ class Sizes:
     metrics: int = 20_000
     points: int = 10_000
     ended: int = 20
+    exposures: int = 10_000_000
     commits_pushed: int = 1000
     reported: int = 50
 
@@ -94,6 +95,7 @@ QUICK = Sizes(
     metrics=100,
     points=100,
     ended=2,
+    exposures=20_000,
     commits_pushed=3,
     reported=2,
 )

@@ -225,9 +225,11 @@ class State:
             f"FROM {source.name} WHERE {_all(chosen)}"
         )
         key = f"gx_time * {_VARIANTS} + gx_variant"
+        known = "stratum" in source.source.columns
+        stratum = f"arg_min(gx_stratum, {key})" if known else "CAST(NULL AS VARCHAR)"
         return (
             f"SELECT gx_unit AS unit, min({key}) AS key, min(gx_variant) AS low, "
-            f"max(gx_variant) AS high, arg_min(gx_stratum, {key}) AS stratum, count(*) AS rows, "
+            f"max(gx_variant) AS high, {stratum} AS stratum, count(*) AS rows, "
             "count(*) FILTER (WHERE gx_variant IS NULL) AS unknown "
             f"FROM ({rows}) GROUP BY gx_unit"
         )
@@ -247,7 +249,11 @@ class State:
         return f"CAST({identifier(self.exposures.column('stratum'))} AS VARCHAR)"
 
     def _merge(self, table: str, rows: str, merged: Mapping[str, str]) -> None:
-        """Put rows of units into a table that has a row for each unit."""
+        """Put rows of units, one for each, into a table that has a row for each unit."""
+        if not self.engine.row(f"SELECT count(*) FROM {table}")[0]:
+            self.engine.run(f"DROP TABLE {table}")
+            self.engine.run(f"CREATE TABLE {table} AS {rows}")
+            return
         made = ", ".join(f"{how} AS {name}" for name, how in merged.items())
         self.engine.run(
             f"CREATE TABLE gx_merged AS SELECT unit, {made} "
