@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gitexp.experiment import Experiment
     from gitexp.repository import Repository
     from gitexp.serving import parameters
+    from gitexp.stats.planning.running_time import calculate_running_time
     from gitexp.tracker import (
         active_run,
         end_run,
@@ -50,6 +51,7 @@ __all__ = [
     "Repository",
     "__version__",
     "active_run",
+    "calculate_running_time",
     "end_run",
     "log_artifact",
     "log_artifacts",
@@ -73,6 +75,7 @@ _HOMES = {
     "GitexpError": "gitexp.errors",
     "Parameters": "gitexp.environments.parameters",
     "Repository": "gitexp.repository",
+    "calculate_running_time": "gitexp.stats.planning.running_time",
     "parameters": "gitexp.serving",
 }
 

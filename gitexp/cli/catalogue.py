@@ -49,6 +49,7 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("job", job="Create jobs, work on them, and change where they stand"),
     },
     "A/B tests": {
+        **entries("stats", stats="Plan how many units an experiment takes, and how long"),
         **entries("ab", ab="Plan, launch, end and judge A/B tests"),
         **entries("prompt", prompt="List, render and compare versions of prompts"),
     },
@@ -252,4 +253,13 @@ RUN_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("run_keep", reap="Record runs whose processes are gone"),
         **entries("run_keep", sync="Send runs to the shared remote and fetch others'"),
     },
+}
+
+STATS_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
+    "Commands": {
+        **entries("stats", plan="Find how many units an experiment takes, and how long"),
+        **entries("stats", power="Find how surely an effect is found with a given size"),
+        **entries("stats", mde="Find the smallest effect that a given size can find"),
+        **entries("stats", curve="List or draw the power by size or by effect"),
+    }
 }

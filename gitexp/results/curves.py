@@ -54,6 +54,7 @@ class LineChart:
         title: the metric, and how it was smoothed.
         x: what the horizontal axis shows; times are seconds since 1970.
         notes: what a reader should know that cannot be seen, such as points left out.
+        x_title: the words at the horizontal axis, where they are not those of `x`.
     """
 
     title: str
@@ -62,6 +63,7 @@ class LineChart:
     curves: tuple[Curve, ...]
     log_y: bool = False
     notes: tuple[str, ...] = ()
+    x_title: str = ""
 
     @property
     def dots(self) -> list[Dot]:
@@ -71,6 +73,8 @@ class LineChart:
     @property
     def x_label(self) -> str:
         """The words at the horizontal axis, with the unit, and the day where there is one."""
+        if self.x_title:
+            return self.x_title
         xs = [x for x, _ in self.dots]
         day = day_of(min(xs), max(xs)) if self.x == "time" else ""
         return f"{X_LABELS[self.x]}, {day}" if day else X_LABELS[self.x]

@@ -72,7 +72,7 @@ def _crossings(
     """Return the chance at each time that the motion first leaves the edges there."""
     import numpy as np
 
-    roots, weights = np.polynomial.legendre.leggauss(64 + math.ceil(32 * math.sqrt(len(times))))
+    roots, weights = np.polynomial.legendre.leggauss(_nodes(len(times)))
     places, mass, before, found = np.zeros(1), np.ones(1), 0.0, []
     for time, edge in zip(times, edges, strict=True):
         step = math.sqrt(time - before)
@@ -91,6 +91,11 @@ def _crossings(
         mass = density * weights * (high - low) / 2 / (step * math.sqrt(2 * math.pi))
         places, before = nodes, time
     return found + [0.0] * (len(times) - len(found))
+
+
+def _nodes(looks: int) -> int:
+    """Return how many nodes give 12 digits: steps get short against the range as looks add up."""
+    return 24 + math.ceil(10 * math.sqrt(looks))
 
 
 def _upper(z: Array) -> Array:

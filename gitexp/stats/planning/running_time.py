@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -28,7 +28,7 @@ from gitexp.stats.planning.outcomes import (
     measured_outcome,
 )
 from gitexp.stats.planning.powers import Plan
-from gitexp.stats.planning.sizes import smallest_sizes, whole_sizes
+from gitexp.stats.planning.sizes import detectable_lift, smallest_sizes, whole_sizes
 from gitexp.stats.sequential import TUNED_FOR
 
 Method = Literal["exact", "lehr"]
@@ -144,15 +144,59 @@ def calculate_running_time(
             setting is out of range; or the effect would take a share beyond 1.
     """
     check_choice("method", method, ("exact", "lehr"))
-    shares = even_shares(number_of_variants) if allocation is None else shares_of(allocation)
-    _check_request(minimum_detectable_effect, number_of_variants, exposure_rate_per_day, shares)
+    _check_request(minimum_detectable_effect, exposure_rate_per_day)
     known = Known(
         metric_type=metric_type,
         baseline_value=baseline_value,
         variance=variance,
         baseline_stats=_stats(baseline_stats),
     )
-    design = Design(
+    design = design_of(
+        number_of_variants,
+        alpha=alpha,
+        power=power,
+        sides=sides,
+        direction=direction,
+        difference=difference,
+        allocation=allocation,
+        correction=correction,
+        metrics=metrics,
+        sequential=sequential,
+        tuned_for=tuned_for,
+        looks=looks,
+    )
+    request = _Request(known, design, exact(minimum_detectable_effect), exposure_rate_per_day)
+    return request.by_rule() if method == "lehr" else request.exactly()
+
+
+def design_of(
+    number_of_variants: int = 2,
+    *,
+    alpha: float = 0.05,
+    power: float = 0.8,
+    sides: Literal[1, 2] = 2,
+    direction: Direction = "increase",
+    difference: Scale = "relative",
+    allocation: Sequence[Number] | None = None,
+    correction: Correction | Literal["none"] = "none",
+    metrics: int = 1,
+    sequential: bool = False,
+    tuned_for: int = TUNED_FOR,
+    looks: int = 20,
+) -> Design:
+    """Return the design that the settings of `calculate_running_time` describe.
+
+    Raises:
+        InvalidInput: a setting is out of range, or the allocation has not as many parts as there
+            are variants.
+    """
+    check_variants(number_of_variants)
+    shares = even_shares(number_of_variants) if allocation is None else shares_of(allocation)
+    if number_of_variants not in (2, len(shares)):
+        raise InvalidInput(
+            f"the allocation has {len(shares)} parts, and there are {number_of_variants} variants"
+        )
+    return Design(
         shares=shares,
         alpha=alpha,
         power=power,
@@ -163,21 +207,12 @@ def calculate_running_time(
         metrics=metrics,
         peeking=Peeking(looks=looks, tuned_for=tuned_for) if sequential else None,
     )
-    request = _Request(known, design, exact(minimum_detectable_effect), exposure_rate_per_day)
-    return request.by_rule() if method == "lehr" else request.exactly()
 
 
-def _check_request(
-    effect: float, variants: int, rate: float | None, shares: Sequence[Fraction]
-) -> None:
+def _check_request(effect: float, rate: float | None) -> None:
     check_finite("minimum_detectable_effect", effect)
     if effect <= 0:
         raise InvalidInput("minimum_detectable_effect: Must be greater than 0.")
-    check_variants(variants)
-    if variants not in (2, len(shares)):
-        raise InvalidInput(
-            f"the allocation has {len(shares)} parts, and there are {variants} variants"
-        )
     if rate is not None:
         check_finite("exposure_rate_per_day", rate)
         if rate < 0:
@@ -240,8 +275,7 @@ class _Request:
         plan: Plan | None = None,
         note: str = "",
     ) -> RunningTime:
-        course = plan.course(sizes) if plan and sizes else None
-        return RunningTime(
+        known = RunningTime(
             baseline_value=_number(outcome.baseline),
             variance=_number(outcome.variance),
             recommended_sample_size=total,
@@ -251,10 +285,65 @@ class _Request:
             design=self.design,
             variance_source=outcome.source,
             sample_sizes=sizes,
-            achieved_power=plan.power(sizes) if plan else None,
-            expected_sample_size=course and total and course.expected_share * total,
             note=note,
         )
+        return _powered(known, plan) if plan else known
+
+
+def _powered(known: RunningTime, plan: Plan) -> RunningTime:
+    """Return the answer with the power of its sizes, and what looking early spares."""
+    course, total = plan.course(known.sample_sizes), sum(known.sample_sizes)
+    return replace(
+        known,
+        achieved_power=plan.power(known.sample_sizes),
+        expected_sample_size=None if course is None else course.expected_share * total,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sized:
+    """A metric and a design with a given number of units over all variants."""
+
+    outcome: Outcome
+    design: Design
+    sizes: tuple[int, ...]
+
+    @classmethod
+    def of(cls, outcome: Outcome, design: Design, sample_size: int) -> Sized:
+        """Return the units split among the variants.
+
+        Raises:
+            InvalidInput: the size is no whole number of at least 0.
+        """
+        return cls(outcome=outcome, design=design, sizes=whole_sizes(sample_size, design.shares))
+
+    def with_effect(self, effect: float) -> RunningTime:
+        """Return the power for an effect in per cent of the baseline, as `achieved_power`.
+
+        Raises:
+            InvalidInput: the effect is not above 0 or impossible, or the baseline is unknown or 0.
+        """
+        plan = Plan(outcome=self.outcome, design=self.design, lift=float(exact(effect) / 100))
+        known = RunningTime(
+            baseline_value=_number(self.outcome.baseline),
+            variance=_number(self.outcome.variance),
+            recommended_sample_size=sum(self.sizes),
+            recommended_running_time_days=None,
+            method="exact",
+            minimum_detectable_effect=float(effect),
+            design=self.design,
+            variance_source=self.outcome.source,
+            sample_sizes=self.sizes,
+        )
+        return _powered(known, plan)
+
+    def with_smallest_effect(self) -> RunningTime:
+        """Return the smallest effect that is found with the design's power, in per cent.
+
+        Raises:
+            InvalidInput: no effect is, however large, or the baseline is unknown or 0.
+        """
+        return self.with_effect(100 * detectable_lift(self.outcome, self.design, self.sizes))
 
 
 def _unanswered(outcome: Outcome) -> str:

@@ -16,6 +16,7 @@ from gitexp.stats.planning.powers import Plan
 from gitexp.stats.roots import crossing
 
 MOST_UNITS = 10**13
+_FEWEST = 4
 _LARGEST_LIFT = 1e6
 _SMALLEST_LIFT = 1e-9
 
@@ -54,11 +55,18 @@ def smallest_sizes(plan: Plan) -> tuple[int, ...]:
     def enough(total: int) -> bool:
         return plan.power(sizes_of(total, shares)) >= wanted
 
-    return sizes_of(_first(enough), shares)
+    return sizes_of(_first(enough, _start(plan)), shares)
 
 
-def _first(holds: Callable[[int], bool]) -> int:
-    high = 4
+def _start(plan: Plan) -> int:
+    """Return where to begin: looking at results takes no fewer units than one look at the end."""
+    if plan.design.peeking is None:
+        return _FEWEST
+    return sum(smallest_sizes(replace(plan, design=replace(plan.design, peeking=None))))
+
+
+def _first(holds: Callable[[int], bool], start: int) -> int:
+    high = start
     while not holds(high):
         high *= 2
         if high > MOST_UNITS:
@@ -66,7 +74,7 @@ def _first(holds: Callable[[int], bool]) -> int:
                 f"more than {MOST_UNITS} units would be needed",
                 hint="Plan for a larger effect, or take a metric that varies less.",
             )
-    low = high // 2 if high > 4 else 0
+    low = high // 2 if high > start else 0
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if holds(middle) else (middle, high)
