@@ -1,8 +1,9 @@
 """What an A/B test was when it was launched, which the history of its file proves.
 
 A test is launched by the commit in which its file leaves the draft; of several, after resets, the
-last one counts. From then on its variants, their splits, its flag and its exposure rule stay as
-that commit has them. Metrics may change, and those that did are marked.
+one whose moment the file says counts, else the last. From then on its variants, their splits, its
+flag and its exposure rule stay as that commit has them. Metrics may change, and those that did are
+marked.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from gitexp.ids import Name, ObjectId
 from gitexp.project.file_history import FileChange, FileHistory, file_history
 from gitexp.project.workspace import Workspace
 from gitexp.store.protocol import Store
+from gitexp.store.trees import read_commit
 
 Mark = Literal["added after launch", "changed after launch"]
 
@@ -73,44 +75,50 @@ def launch_of(
 ) -> Launch | None:
     """Return the launch of the A/B test of an experiment that a commit holds.
 
-    None is the answer for a draft.
+    None is the answer for a draft. Where two people launched it at once and one of them gave way,
+    the launch is the one whose moment the file says.
 
     Raises:
         MissingObject: the clone is shallow, and its history is cut off after the launch.
     """
-    launch: Launch | None = None
-    history = history_of_test(workspace, name, tip, reader=reader)
-    status = "unknown" if history.cut else "draft"
-    for change in history.changes:
-        test = _test_in(workspace, change, reader)
-        if test is None:
-            continue  # a commit made by hand broke the file, and a later one mended it
-        if test.status == "draft":
-            launch = None
-        elif status == "draft":
-            launch = Launch(commit=change.commit, test=test)
-        status = test.status
-    if launch is None and history.cut:
-        _refuse_cut_off(workspace, name, tip, reader)
-    return launch
-
-
-def _refuse_cut_off(workspace: Workspace, name: str, tip: ObjectId, reader: Store | None) -> None:
-    """Raise MissingObject where a test is no draft, so that it was launched before history."""
-    test = find_test(workspace, tip, name, reader=reader)
-    if test is None or test.status == "draft":
-        return
-    raise MissingObject(
-        f"the history of this clone is cut off after the launch of the A/B test of {name!r}",
-        hint="Fetch the rest with `git fetch --unshallow`.",
-    )
-
-
-def _test_in(workspace: Workspace, change: FileChange, reader: Store | None) -> AbTest | None:
-    try:
-        return find_test(workspace, change.commit, change.path.split("/")[-2], reader=reader)
-    except InvalidInput:
+    now = find_test(workspace, tip, name, reader=reader)
+    if now is None or now.status == "draft":
         return None
+    history = history_of_test(workspace, name, tip, reader=reader)
+    found = [
+        Launch(commit=change.commit, test=test)
+        for change in history.changes
+        if (test := _launched_in(workspace, change, reader)) is not None
+    ]
+    if not found and history.cut:
+        raise MissingObject(
+            f"the history of this clone is cut off after the launch of the A/B test of {name!r}",
+            hint="Fetch the rest with `git fetch --unshallow`.",
+        )
+    same = (launch for launch in found if launch.test.started_at == now.started_at)
+    return next(same, found[-1] if found else None)
+
+
+def _launched_in(workspace: Workspace, change: FileChange, reader: Store | None) -> AbTest | None:
+    """Return the test that a commit launched; None where it did not."""
+    test = _test_in(workspace, change.commit, change.path, reader)
+    if test is None or test.status == "draft":
+        return None
+    for parent in read_commit(reader or workspace.store, change.commit).parents:
+        before = _test_in(workspace, parent, change.path, reader)
+        if before is not None and before.status != "draft":
+            return None
+    return test
+
+
+def _test_in(
+    workspace: Workspace, commit: ObjectId, path: str, reader: Store | None
+) -> AbTest | None:
+    """Return a test in a commit; None where there is none that can be read."""
+    try:
+        return find_test(workspace, commit, path.split("/")[-2], reader=reader)
+    except InvalidInput:
+        return None  # a commit made by hand broke the file, and a later one mended it
 
 
 def history_of_test(

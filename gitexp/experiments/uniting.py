@@ -1,5 +1,7 @@
 """Uniting two lines of one experiment: its header by key, its values by parameter, the rest as Git.
 
+An A/B test is united by key where that is safe; a side that is taken wins flags as a whole.
+
 Both joins use it: of a local branch with its shared twin, and of a branch with the trunk.
 """
 
@@ -11,6 +13,7 @@ from typing import Any
 
 from gitexp.documents import layout
 from gitexp.documents.yaml_writer import dump_yaml
+from gitexp.experiments.ab_tests import united_ab_test
 from gitexp.experiments.changes import same_value
 from gitexp.experiments.merging import Conflicts, Side, merge_values
 from gitexp.ids import Name
@@ -107,6 +110,10 @@ class Union:
             return ours  # decided by parameter afterwards
         if path == layout.header_path(self.workspace.root, self.name) and ours and theirs:
             return united_header(path, base, ours, theirs, take=self.take or "ours")
+        if path == layout.ab_test_path(self.workspace.root, self.name) and ours and theirs:
+            return united_ab_test(path, base, ours, theirs, take=self.take)
+        if self.take and path.startswith(layout.join(self.workspace.root, layout.FLAGS_DIR) + "/"):
+            return ours if self.take == "ours" else theirs
         return UNMERGED
 
 
