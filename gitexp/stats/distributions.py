@@ -63,7 +63,10 @@ def noncentral_lower(statistic: float, degrees: float, shift: float) -> float:
     """Return P(T <= statistic) of the noncentral t; infinite degrees mean a shifted normal."""
     if degrees > _LARGEST_DEGREES:
         return normal_upper(shift - statistic)
-    return float(special().nctdtr(degrees, shift, statistic))
+    found = float(special().nctdtr(degrees, shift, statistic))
+    if math.isnan(found):  # SciPy has no digits of tails below about 1e-15
+        return 0.0 if statistic < shift else 1.0
+    return found
 
 
 def chi_square_upper(statistic: float, degrees: float) -> float:

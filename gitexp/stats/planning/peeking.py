@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from gitexp.stats.distributions import special
@@ -41,56 +42,62 @@ class Course:
         return used + max(0.0, 1 - self.power)
 
 
-def course(distance: float, units: int, design: Design, peeking: Peeking) -> Course:
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """One look: the share of the units it sees, and beyond which statistics the effect is found."""
+
+    time: float
+    low: float = -math.inf
+    high: float = math.inf
+
+
+def shares_seen(peeking: Peeking) -> list[Fraction]:
+    """Return the share of the units that each look sees."""
+    return [Fraction(look, peeking.looks) for look in range(1, peeking.looks + 1)]
+
+
+def always_valid_edge(units: int, design: Design) -> float:
+    """Return how many standard errors from 0 an effect must be at a look at so many units."""
+    assert design.peeking is not None
+    rho = tuning(design.level, sides=design.sides, tuned_for=design.peeking.tuned_for)
+    return boundary(units * rho * rho, design.level, sides=design.sides)
+
+
+def course(distance: float, looks: Sequence[Look]) -> Course:
     """Return what comes of looking, where the effect is `distance` standard errors at full size.
 
-    The effect times its information is a Brownian motion seen at the looks, and what has not
-    crossed the always-valid boundary is carried on from look to look by numerical integration:
+    The statistic times the root of the share of units seen is a Brownian motion with drift, and
+    what has crossed no edge is carried on from look to look by numerical integration:
     P. Armitage, C. K. McPherson and B. C. Rowe, "Repeated significance tests on accumulating
     data", JRSS A 132 (1969) 235-244; C. Jennison and B. W. Turnbull, "Group Sequential Methods",
-    Chapman & Hall 2000, chapter 19. `units` are those of both groups at full size.
+    Chapman & Hall 2000, chapter 19.
     """
-    sizes = _looks(units, peeking.looks)
-    rho = tuning(design.level, sides=design.sides, tuned_for=peeking.tuned_for)
-    edges = [
-        math.sqrt(size / units) * boundary(size * rho * rho, design.level, sides=design.sides)
-        for size in sizes
-    ]
-    shares = [size / units for size in sizes]
-    found = _crossings(distance, shares, edges, both=design.sides == 2)
-    return Course(found=tuple(found), shares=tuple(shares))
+    once = list({look.time: look for look in looks}.values())
+    found = _crossings(distance, once)
+    return Course(found=tuple(found), shares=tuple(look.time for look in once))
 
 
-def _looks(units: int, looks: int) -> list[int]:
-    sizes = {-(-units * look // looks) for look in range(1, looks + 1)}
-    return sorted(size for size in sizes if size > 0)
-
-
-def _crossings(
-    drift: float, times: Sequence[float], edges: Sequence[float], *, both: bool
-) -> list[float]:
-    """Return the chance at each time that the motion first leaves the edges there."""
+def _crossings(drift: float, looks: Sequence[Look]) -> list[float]:
+    """Return the chance at each look that the motion first leaves the edges there."""
     import numpy as np
 
-    roots, weights = np.polynomial.legendre.leggauss(_nodes(len(times)))
+    roots, weights = np.polynomial.legendre.leggauss(_nodes(len(looks)))
     places, mass, before, found = np.zeros(1), np.ones(1), 0.0, []
-    for time, edge in zip(times, edges, strict=True):
-        step = math.sqrt(time - before)
-        means = places + drift * (time - before)
-        beyond = _upper((edge - means) / step)
-        if both:
-            beyond = beyond + _upper((edge + means) / step)
-        found.append(float(mass @ beyond))
-        reach = _FAR * math.sqrt(time)
-        low = max(-edge if both else -math.inf, drift * time - reach)
-        high = min(edge, drift * time + reach)
+    for look in looks:
+        step, scale = math.sqrt(look.time - before), math.sqrt(look.time)
+        means = places + drift * (look.time - before)
+        above = _upper((scale * look.high - means) / step)
+        below = _upper((means - scale * look.low) / step)
+        found.append(float(mass @ (above + below)))
+        low = max(scale * look.low, drift * look.time - _FAR * scale)
+        high = min(scale * look.high, drift * look.time + _FAR * scale)
         if high <= low:
             break
         nodes = low + (high - low) * (roots + 1) / 2
         density = np.exp(-0.5 * ((nodes[:, None] - means[None, :]) / step) ** 2) @ mass
         mass = density * weights * (high - low) / 2 / (step * math.sqrt(2 * math.pi))
-        places, before = nodes, time
-    return found + [0.0] * (len(times) - len(found))
+        places, before = nodes, look.time
+    return found + [0.0] * (len(looks) - len(found))
 
 
 def _nodes(looks: int) -> int:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from gitexp.errors import InvalidInput
 from gitexp.stats.checks import check_count, check_positive
 from gitexp.stats.distributions import noncentral_lower, student_quantile
 from gitexp.stats.effects import FEWEST_OUTCOMES, Effect, Part, Points
+from gitexp.stats.planning.decimals import rounded_up
 from gitexp.stats.planning.designs import Design
 from gitexp.stats.planning.outcomes import Outcome
-from gitexp.stats.planning.peeking import Course, course
+from gitexp.stats.planning.peeking import (
+    Course,
+    Look,
+    always_valid_edge,
+    course,
+    shares_seen,
+)
+from gitexp.stats.planning.regions import Region
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,29 +114,59 @@ class Plan:
         return min(self._of_pair((sizes[0], size)) for size in set(sizes[1:]))
 
     def _of_pair(self, sizes: tuple[int, int]) -> float:
-        shown = self.effect(sizes)
-        if shown is None:
-            return 0.0
         if self.design.peeking is not None:
-            return self._course(shown).power
-        return _fixed(shown, self.design)
+            looked = self._course(sizes)
+            return 0.0 if looked is None else looked.power
+        shown = self.effect(sizes)
+        return 0.0 if shown is None else self._fixed(shown, sizes)
+
+    def _fixed(self, shown: Effect, sizes: tuple[int, int]) -> float:
+        """Return the power of the t-test: the noncentral t beyond the critical values."""
+        design = self.design
+        critical = student_quantile(1 - design.level / design.sides, shown.degrees)
+        good, bad = self.region(sizes).distances(critical, _distance(shown))
+        power = noncentral_lower(-critical, shown.degrees, -critical - good)
+        if design.sides == 2:
+            power += noncentral_lower(-critical, shown.degrees, -critical - bad)
+        return min(1.0, power)
+
+    def region(self, sizes: tuple[int, int]) -> Region:
+        """Return where results of these sizes fall, and where an effect is found."""
+        outcome = self.outcome
+        return Region(
+            control=self.control,
+            treated=self.treated,
+            spreads=(outcome.spread_at(self.control), outcome.spread_at(self.treated)),
+            sizes=sizes,
+            scale=self.design.scale,
+            binomial=outcome.metric_type == "funnel",
+        )
 
     def course(self, sizes: Sequence[int]) -> Course | None:
         """Return what comes of looking at the smallest treatment; None without peeking."""
-        shown = self.effect((sizes[0], min(sizes[1:])))
-        return None if shown is None or self.design.peeking is None else self._course(shown)
+        return self._course((sizes[0], min(sizes[1:])))
 
-    def _course(self, shown: Effect) -> Course:
-        assert self.design.peeking is not None
-        distance = abs(shown.value) / shown.standard_error
-        return course(distance, shown.count, self.design, self.design.peeking)
+    def _course(self, sizes: tuple[int, int]) -> Course | None:
+        peeking, whole = self.design.peeking, self.effect(sizes)
+        if peeking is None or whole is None:
+            return None
+        distance = _distance(whole)
+        looks = [self._look(sizes, share, distance) for share in shares_seen(peeking)]
+        return course(distance, looks)
+
+    def _look(self, sizes: tuple[int, int], share: Fraction, distance: float) -> Look:
+        seen = (rounded_up(sizes[0] * share), rounded_up(sizes[1] * share))
+        time = sum(seen) / sum(sizes)
+        if self.effect(seen) is None:
+            return Look(time=time)
+        design = self.design
+        critical = always_valid_edge(sum(seen), design)
+        here = distance * math.sqrt(time)
+        good, bad = self.region(seen).distances(critical, here)
+        if design.sides == 1:
+            return Look(time=time, high=here - good)
+        return Look(time=time, high=here - good, low=here + bad)
 
 
-def _fixed(shown: Effect, design: Design) -> float:
-    """Return the power of the t-test: the noncentral t beyond the critical values."""
-    distance = abs(shown.value) / shown.standard_error
-    critical = student_quantile(1 - design.level / design.sides, shown.degrees)
-    power = noncentral_lower(-critical, shown.degrees, -distance)
-    if design.sides == 2:
-        power += noncentral_lower(-critical, shown.degrees, distance)
-    return min(1.0, power)
+def _distance(shown: Effect) -> float:
+    return abs(shown.value) / shown.standard_error

@@ -136,8 +136,9 @@ def calculate_running_time(
     the baseline's variance. It knows of alpha 0.05, two sides and a power of 0.8 alone; the
     settings of the exact method only enter the power that it is said to achieve.
 
-    Both are worked out in fractions until they are rounded up, so that 16·0.09/0.005²·2 is
-    115200, and not one more because of a float's last bit.
+    Nothing is rounded up because of a float's last bit: 5 % of a share of 0.01 is 1267200 units by
+    the rule, worked out in fractions, and 1267201 in floats. The exact method compares the power
+    at whole numbers of units, with the standard error that such results would show.
 
     Raises:
         InvalidInput: the request is refused, in the words of the endpoint where it has any; a

@@ -1,0 +1,115 @@
+"""How likely results fall where a test finds an effect, its variance being that of the results.
+
+A test divides by the standard error that the results themselves show: a lift's grows with the
+lift, and a share's with the share. Where results are just found, that is not the standard error of
+the effect planned for, which the usual formula takes, and the power differs by up to some points.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitexp.stats.checks import Scale
+from gitexp.stats.distributions import normal_density, normal_quantile, special
+
+if TYPE_CHECKING:
+    from gitexp.stats.checks import Array
+
+_FAR = 9.0
+_LEAST, _MOST = 1e-300, 1 - 1e-16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Region:
+    """Two estimates, normal around their true values, and the test of their difference.
+
+    Attributes:
+        spreads: the variances of one unit, at the true values.
+        binomial: whether the estimates are shares, whose variance follows them.
+    """
+
+    control: float
+    treated: float
+    spreads: tuple[float, float]
+    sizes: tuple[int, int]
+    scale: Scale
+    binomial: bool
+
+    @property
+    def plain(self) -> bool:
+        """Whether the standard error is the same whatever the results are."""
+        return self.scale == "absolute" and not self.binomial
+
+    def distances(self, critical: float, planned: float) -> tuple[float, float]:
+        """Return how far the effect is beyond the critical value, as normal distances.
+
+        The first is of being found in the direction of the effect, the second in the other one:
+        with a fixed standard error, `planned` - critical and -`planned` - critical.
+        """
+        if self.plain:
+            return planned - critical, -planned - critical
+        above, below = self._chances(critical)
+        if self.treated < self.control:
+            above, below = below, above
+        return _distance(above), _distance(below)
+
+    def _chances(self, critical: float) -> tuple[float, float]:
+        """Return the chance that the treatment is found above the control, and below it.
+
+        By the trapezoidal rule over the control's estimate, which for a product of normals is
+        right to all digits once its step is well below both their widths.
+        """
+        import numpy as np
+
+        sign = 1 if self.control > 0 else -1
+        own, other = (
+            math.sqrt(spread / size) for spread, size in zip(self.spreads, self.sizes, strict=True)
+        )
+        slope = max(1.0, abs(self.treated / self.control))
+        step = min(0.25, 0.4 * other / (own * slope))
+        places = np.arange(-math.ceil(_FAR / step), math.ceil(_FAR / step) + 1) * step
+        weights = step * normal_density(0) * np.exp(-places * places / 2)
+        low, high = self._edges(sign * self.control + own * places, critical)
+        treated = sign * self.treated
+        above = float(weights @ special().ndtr((treated - high) / other))
+        below = float(weights @ special().ndtr((low - treated) / other))
+        return (above, below) if sign > 0 else (below, above)
+
+    def _edges(self, controls: Array, critical: float) -> tuple[Array, Array]:
+        """Return between which treatments nothing is found, for each estimate of the control.
+
+        Found is (T - C)² > critical²·(variance), a quadratic in T. Where it has no two roots, as
+        for a control near 0, nothing is found.
+        """
+        import numpy as np
+
+        first, second = self.sizes
+        square = critical * critical
+        own = controls * (1 - controls) if self.binomial else self.spreads[0]
+        own = np.maximum(own, 0.0) * square / first
+        a, b = np.ones_like(controls), -2 * controls
+        rest = controls * controls
+        if self.binomial:
+            a, b = a + square / second, b - square / second
+        else:
+            rest = rest - square * self.spreads[1] / second
+        if self.scale == "relative":
+            a = a - own / np.where(controls == 0, 1.0, controls * controls)
+        else:
+            rest = rest - own
+        inside = b * b - 4 * a * rest
+        found = (a > 0) & (inside > 0)
+        if self.scale == "relative":
+            found &= controls > 0
+        root = np.sqrt(np.where(found, inside, 0.0))
+        twice = np.where(found, 2 * a, 1.0)
+        return (
+            np.where(found, (-b - root) / twice, -np.inf),
+            np.where(found, (root - b) / twice, np.inf),
+        )
+
+
+def _distance(chance: float) -> float:
+    return normal_quantile(min(_MOST, max(_LEAST, chance)))
