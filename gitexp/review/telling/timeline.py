@@ -18,6 +18,7 @@ from gitexp.project.reading import current_project
 from gitexp.project.workspace import Workspace
 from gitexp.review.changes.branches import current_ledger
 from gitexp.review.telling import environment_events, experiment_events
+from gitexp.review.telling.ab_events import ab_line
 from gitexp.review.telling.events import KINDS, Event, Kind, Line, newest_first
 from gitexp.review.telling.trunk_events import MOST_COMMITS, trunk_story
 
@@ -169,6 +170,8 @@ class _Teller:
             self._cut_off(f"experiment {home.name!r}")
         yield story.saves
         yield story.pushes
+        if self.query.wants(["lifecycle"]):
+            yield ab_line(self.workspace, home)
 
     def _trunk(self) -> Line:
         story = trunk_story(self.workspace, versions=self.versions)
