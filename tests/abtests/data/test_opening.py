@@ -1,0 +1,217 @@
+"""Sources: what can be read, how it is read, and what cannot be reached by them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from gitexp.abtests.data.engine import Limits
+from gitexp.abtests.data.opening import Access
+from gitexp.abtests.data.sessions import Snapshot, session
+from gitexp.abtests.definition import AbTest
+from gitexp.errors import GitexpError, InvalidInput, NotAllowed, NotFound
+from tests.abtests.data.making import ab_test, day, in_directory
+
+EXPOSURES = """\
+unit,time,variant
+007,2026-01-02T00:00:00Z,control
+7,2026-01-02T00:00:00Z,test
+x'); DROP TABLE gx_units; --,2026-01-02T00:00:00Z,test
+"""
+EVENTS = """\
+unit,time,event,value
+007,2026-01-03T00:00:00Z,buy,5
+7,2026-01-03T00:00:00Z,buy,3
+x'); DROP TABLE gx_units; --,2026-01-03T00:00:00Z,b'uy,1
+"""
+METRIC = {"key": "m", "type": "mean"}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project's directory with exposures and events."""
+    directory = tmp_path / "project"
+    directory.mkdir()
+    (directory / "exposures.csv").write_text(EXPOSURES)
+    (directory / "events.csv").write_text(EVENTS)
+    (tmp_path / "secret.csv").write_text(EXPOSURES)
+    return directory
+
+
+def look(project: Path, test: AbTest, **options: Any) -> Snapshot:
+    with session(in_directory(project), test, **options) as data, data.looking_at(day(9)):
+        return data.snapshot()
+
+
+def totals(project: Path, *metrics: Mapping[str, Any], **data: Any) -> list[float]:
+    """Return the sum of a metric for each variant."""
+    found = look(project, ab_test(*(metrics or [METRIC]), data=data))
+    assert found.faults == {}
+    cells = found.sums["m"].totals
+    return [round(cell.means[0] * cell.count, 9) for cell in cells.values()]
+
+
+def test_units_in_csv_are_text_and_hostile_ones_are_units(project: Path) -> None:
+    assert totals(project) == [5, 4]
+    assert totals(project, {**METRIC, "event": "b'uy"}) == [0, 1]
+    assert totals(project, {**METRIC, "where": {"unit": ["007", "' OR 1=1 --"]}}) == [5, 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "copy"),
+    [
+        ("e.parquet", "(FORMAT parquet)"),
+        ("e.jsonl", "(FORMAT json)"),
+        ("e.csv.gz", "(FORMAT csv, COMPRESSION gzip)"),
+    ],
+)
+def test_every_format_reads_the_same(name: str, copy: str, project: Path) -> None:
+    source = f"read_csv('{project}/events.csv', all_varchar = true)"
+    duckdb.sql(f"COPY (SELECT * FROM {source}) TO '{project}/{name}' {copy}")
+    assert totals(project, events={"file": name}) == [5, 4]
+
+
+def test_many_files_are_one_source(project: Path) -> None:
+    (project / "more-1.csv").write_text(EVENTS)
+    (project / "more-2.csv").write_text(EVENTS)
+    assert totals(project, events={"file": "more-*.csv"}) == [10, 8]
+
+
+def test_a_query_reads_the_files_that_are_named(project: Path) -> None:
+    query = "SELECT unit, time, 2 * CAST(value AS INT) AS value FROM bought -- doubled"
+    source = {"sql": query, "files": {"bought": "events.csv"}}
+    assert totals(project, events=source) == [10, 8]
+
+
+def test_an_attached_database_is_read_and_never_written(project: Path) -> None:
+    with duckdb.connect(str(project / "shop.duckdb")) as shop:
+        shop.execute(f"CREATE TABLE sold AS SELECT * FROM read_csv('{project}/events.csv')")
+    before = (project / "shop.duckdb").read_bytes()
+    source = {"table": "shop.sold", "attach": {"shop": "shop.duckdb"}}
+    assert sum(totals(project, events=source)) > 0
+    assert (project / "shop.duckdb").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM read_csv('{outside}')",
+        "SELECT * FROM '{outside}'",
+        "SELECT content AS unit FROM read_text('{outside}')",
+        "SELECT * FROM glob('/*')",
+        "SELECT 1; SELECT 2",
+        "DROP TABLE gx_units",
+        "COPY (SELECT 1) TO '{outside}.copy'",
+        "ATTACH '{outside}.duckdb' AS other",
+        "SET enable_external_access = true",
+        "INSTALL httpfs",
+        "WITH a AS (INSERT INTO gx_facts VALUES ('x') RETURNING *) SELECT * FROM a",
+    ],
+)
+def test_a_query_reaches_nothing_but_what_is_named(query: str, project: Path) -> None:
+    outside = project.parent / "secret.csv"
+    test = ab_test(METRIC, data={"exposures": {"sql": query.format(outside=outside)}})
+    with pytest.raises(InvalidInput):
+        look(project, test)
+    assert sorted(path.name for path in project.parent.iterdir()) == ["project", "secret.csv"]
+
+
+@pytest.mark.parametrize("place", ["../secret.csv", "{outside}", "../*.csv", "link.csv"])
+def test_files_outside_the_project_are_refused(place: str, project: Path) -> None:
+    outside = project.parent / "secret.csv"
+    (project / "link.csv").symlink_to(outside)
+    source = {"file": place.format(outside=outside)}
+    with pytest.raises(InvalidInput) as caught:
+        look(project, ab_test(METRIC, data={"exposures": source}))
+    assert caught.value.message.endswith("leads out of the project")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"url": "https://example.org/rows.csv"},
+        {"table": "a.b", "attach": {"a": "postgres:host=example.org"}},
+    ],
+)
+def test_addresses_are_read_only_where_that_is_allowed(
+    source: Mapping[str, Any], project: Path
+) -> None:
+    with pytest.raises(NotAllowed) as caught:
+        look(project, ab_test(METRIC, data={"exposures": source}))
+    assert caught.value.message.endswith("is not in the project, and reading it was not allowed")
+
+
+def test_an_address_that_is_allowed_is_read(project: Path) -> None:
+    source = {"url": f"file://{project}/exposures.csv", "format": "csv"}
+    test = ab_test(METRIC, data={"exposures": source})
+    assert look(project, test, access=Access(remote=True)).exposures.total == 3
+
+
+def test_a_file_that_is_not_there_is_named(project: Path) -> None:
+    with pytest.raises(NotFound) as caught:
+        look(project, ab_test(METRIC, data={"exposures": {"file": "none.csv"}}))
+    assert str(caught.value) == "none.csv does not exist"
+
+
+def test_a_metric_whose_file_is_missing_fails_alone(project: Path) -> None:
+    data = {"metrics": {"n": {"file": "none.csv"}}}
+    found = look(project, ab_test(METRIC, {**METRIC, "key": "n"}, data=data))
+    assert found.faults == {"n": "none.csv does not exist"}
+    assert list(found.sums) == ["m"]
+
+
+@pytest.mark.parametrize("cell", ["abc", "NaN", "inf", "1e999", "=1+1"])
+def test_a_cell_that_is_no_finite_number_fails_its_metric(cell: str, project: Path) -> None:
+    (project / "events.csv").write_text(f"{EVENTS}7,2026-01-04T00:00:00Z,buy,{cell}\n")
+    found = look(project, ab_test(METRIC, {**METRIC, "key": "n", "aggregation": "count"}))
+    assert found.faults == {
+        "m": f"column 'value' of the data of 'events' holds {cell!r}, which is no finite number"
+    }
+    assert list(found.sums) == ["n"]
+
+
+def test_a_time_that_is_none_is_named(project: Path) -> None:
+    (project / "exposures.csv").write_text(f"{EXPOSURES}8,yesterday,test\n")
+    with pytest.raises(InvalidInput) as caught:
+        look(project, ab_test(METRIC))
+    assert str(caught.value) == (
+        "column 'time' of the data of 'exposures' holds 'yesterday', which is no moment"
+    )
+
+
+def test_times_without_a_zone_are_of_the_zone_of_the_source(project: Path) -> None:
+    rows = "unit,time,variant\na,2026-01-02 00:30:00,control\nb,2026-01-02 00:30:00+00:00,test\n"
+    (project / "exposures.csv").write_text(rows)
+    source = {"file": "exposures.csv", "timezone": "Europe/Berlin"}
+    test = ab_test(METRIC, data={"exposures": source})
+    with session(in_directory(project), test) as data, data.looking_at(day(1)):
+        # Half past midnight in Berlin is half an hour before midnight in UTC.
+        assert data.snapshot().exposures.units == {"control": 1, "test": 0}
+
+
+def test_numbers_with_a_point_identify_no_unit(project: Path) -> None:
+    duckdb.sql(
+        f"COPY (SELECT 1.5::DOUBLE AS unit, TIMESTAMP '2026-01-02' AS time, 'test' AS variant) "
+        f"TO '{project}/f.parquet'"
+    )
+    with pytest.raises(InvalidInput) as caught:
+        look(project, ab_test(METRIC, data={"exposures": {"file": "f.parquet"}}))
+    assert "which identify no unit" in str(caught.value)
+
+
+def test_columns_may_be_named_as_the_engine_names_things(project: Path) -> None:
+    rows = "first,Time,key,unit\n007,2026-01-02,control,zzz\n7,2026-01-02,test,zzz\n"
+    (project / "exposures.csv").write_text(rows)
+    columns = {"unit": "first", "time": "Time", "variant": "key"}
+    source = {"file": "exposures.csv", "columns": columns}
+    assert totals(project, exposures=source) == [5, 3]
+
+
+@pytest.mark.parametrize("memory", ["lots", "1", "1GB; DROP TABLE x"])
+def test_an_amount_of_memory_is_one(memory: str) -> None:
+    with pytest.raises(GitexpError):
+        Limits(memory=memory)
