@@ -154,7 +154,7 @@ _OPTIONS: tuple[Decorator, ...] = (
     click.option(
         "--stats",
         metavar="FILE|JSON",
-        help="Take value and variance from sums: number_of_samples, sum, sum_squares, ...",
+        help="Take value and variance from sums, such as number_of_samples and sum",
     ),
     click.option(
         "--variants",
