@@ -26,7 +26,7 @@ from gitexp.errors import (
 )
 from gitexp.ids import Name, ObjectId
 from gitexp.project.workspace import Workspace
-from gitexp.review.changes.branches import remove_branch
+from gitexp.review.changes.branches import bring_experiment, remove_branch
 from gitexp.review.changes.ledger import closing_file
 from gitexp.review.changes.model import ChangeFacts, Closing
 from gitexp.review.changes.reading import Change, find_facts, looked_at, wanted_snapshot
@@ -68,6 +68,7 @@ def _entry(
     tx: Transaction, workspace: Workspace, change: str, bypass: str | None
 ) -> Entry[Outcome]:
     facts = find_facts(workspace, change, reader=tx)
+    bring_experiment(workspace, facts)
     found = looked_at(workspace, facts, reader=tx)
     if found.where.applied is not None:
         return _applied_before(tx, workspace, found, found.where.applied)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from gitexp.documents import layout
-from gitexp.errors import RemoteError
+from gitexp.errors import NotFound, RemoteError
 from gitexp.ids import ChangeId, Name, ObjectId
 from gitexp.project.workspace import Workspace
 from gitexp.review.changes.ledger import Ledger, read_ledger
@@ -96,6 +96,24 @@ def _moved(
         here |= {branch + ref.removeprefix(start): tip for ref, tip in found.items()}
     known = {ref: tip for ref, tip in here.items() if ref.startswith(folders) or ref in single}
     return known != dict(there)
+
+
+def bring_experiment(workspace: Workspace, facts: ChangeFacts) -> None:
+    """Bring over the experiment that a change request is about, where its version is not here.
+
+    Who owns it and who signed the version stand there.
+
+    Raises:
+        RemoteUnavailable: the remote cannot be reached.
+    """
+    name, version = facts.request.experiment, facts.request.version
+    if name is None or version is None or workspace.store.has(version):
+        return
+    branch = layout.experiment_branch(Name(workspace.project_id), Name(name))
+    for wanted in (f"+{branch}:{workspace.tracking(branch)}", version):
+        if not workspace.store.has(version):
+            with suppress(NotFound):
+                workspace.remote().fetch([wanted])
 
 
 def remove_branch(workspace: Workspace, facts: ChangeFacts) -> None:

@@ -39,6 +39,7 @@ from gitexp.store.protocol import Store
 
 if TYPE_CHECKING:
     from gitexp.experiments.changes import ValueChange
+    from gitexp.review.policies.evidence import GitEvidence
     from gitexp.review.policies.judging import Judgement
 
 _FEWEST_DIGITS = 4
@@ -201,11 +202,17 @@ def missing_change(change: str, fitting: Sequence[ChangeId] = ()) -> NotFound:
     )
 
 
-def get_change(workspace: Workspace, change: str, *, judged: bool = True) -> Change:
+def get_change(
+    workspace: Workspace, change: str, *, judged: bool = True, online: bool = False
+) -> Change:
     """Return a change request; brought over where it is not here.
+
+    Args:
+        online: bring over what the policies ask about; else what was last fetched answers.
 
     Raises:
         NotFound: there is none.
+        RemoteUnavailable: something is to be brought over, and the remote cannot be reached.
     """
     try:
         facts = find_facts(workspace, change)
@@ -217,7 +224,7 @@ def get_change(workspace: Workspace, change: str, *, judged: bool = True) -> Cha
         except RemoteError:
             raise missing from None
         facts = find_facts(workspace, change)
-    return looked_at(workspace, facts, judged=judged)
+    return looked_at(workspace, facts, judged=judged, online=online)
 
 
 def iterate_changes(
@@ -243,11 +250,13 @@ def looked_at(
     standings: Standings | None = None,
     reader: Store | None = None,
     judged: bool = False,
+    online: bool = False,
 ) -> Change:
     """Return a change request as it is now.
 
     Args:
         judged: ask the policies what is missing, where something may still come of it.
+        online: bring over what they ask about first.
     """
     where = (standings or Standings(workspace, reader=reader)).of(facts)
     groups = current_groups(workspace, reader=reader)
@@ -255,7 +264,7 @@ def looked_at(
     state = state_of(facts, where, now, groups=groups)
     votes = counted_votes(facts, facts.terms.subject, now, groups=groups, owner=where.owner)
     found = Change(facts=facts, state=state, where=where, votes=tuple(votes))
-    return _judged(workspace, found, now) if judged else found
+    return _judged(workspace, found, now, online) if judged else found
 
 
 def waits_for(workspace: Workspace, change: Change) -> bool:
@@ -321,9 +330,10 @@ def wanted_snapshot(
     return snapshot
 
 
-def _judged(workspace: Workspace, change: Change, now: datetime) -> Change:
+def _judged(workspace: Workspace, change: Change, now: datetime, online: bool) -> Change:
     """Return a change request with what it changes and, while it is open, what is missing."""
     from gitexp.experiments.changes import value_changes
+    from gitexp.review.policies.evidence import GitEvidence
 
     try:
         wanted = wanted_snapshot(workspace, change.facts)
@@ -332,7 +342,10 @@ def _judged(workspace: Workspace, change: Change, now: datetime) -> Change:
     before = _before(workspace, change)
     types = {**(before.binding.types if before else {}), **wanted.binding.types}
     changes = value_changes(before.values if before else {}, wanted.values, types)
-    judgement = _judgement(workspace, change, wanted, before, now) if change.is_open else None
+    if not change.is_open:
+        return replace(change, changes=changes)
+    evidence = GitEvidence(workspace, trunk=shared_trunk(workspace), now=now, online=online)
+    judgement = _judgement(workspace, change, wanted, before, evidence)
     return replace(change, changes=changes, judgement=judgement)
 
 
@@ -350,10 +363,9 @@ def _judgement(
     change: Change,
     wanted: Snapshot,
     before: Snapshot | None,
-    now: datetime,
+    evidence: GitEvidence,
 ) -> Judgement:
     """Return what the policies in force say to a change request where it stands."""
-    from gitexp.review.policies.evidence import GitEvidence
     from gitexp.review.policies.judging import Move, judge
 
     trunk = shared_trunk(workspace)
@@ -366,5 +378,4 @@ def _judgement(
         tip=change.terms.base,
         actor=Actor(identity=identity_of(workspace) or ""),
     )
-    evidence = GitEvidence(workspace, trunk=trunk, now=now)
     return judge(policies_at(workspace, trunk, change.environment), move, evidence)

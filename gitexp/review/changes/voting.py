@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gitexp.clock import iso
-from gitexp.errors import Conflict, InvalidInput
+from gitexp.errors import Conflict, InvalidInput, RemoteError
 from gitexp.ids import ObjectId
 from gitexp.project.groups import current_groups, same_person
 from gitexp.project.workspace import Workspace
-from gitexp.review.changes.branches import remove_branch
+from gitexp.review.changes.branches import bring_experiment, remove_branch
 from gitexp.review.changes.ledger import closing_file, vote_file
 from gitexp.review.changes.model import Closing, Decision, Vote
 from gitexp.review.changes.reading import Change, find_facts, get_change, looked_at
@@ -60,6 +60,7 @@ def reject(workspace: Workspace, change: str, *, reason: str) -> Change:
 def _vote(workspace: Workspace, change: str, decision: Decision, reason: str | None) -> Change:
     def plan(tx: Transaction, there: Mapping[str, ObjectId]) -> Entry[str]:
         facts = find_facts(workspace, change, reader=tx)
+        bring_experiment(workspace, facts)
         found = looked_at(workspace, facts, reader=tx)
         vote = _new_vote(workspace, found, decision, reason)
         before = next(
@@ -80,7 +81,15 @@ def _vote(workspace: Workspace, change: str, decision: Decision, reason: str | N
             message=f"change {facts.id}: {did} by {vote.by}\n",
         )
 
-    return get_change(workspace, record(workspace, plan))
+    return _as_it_is_now(workspace, record(workspace, plan))
+
+
+def _as_it_is_now(workspace: Workspace, change: str) -> Change:
+    """Return a change request with what is missing, by the remote if that still answers."""
+    try:
+        return get_change(workspace, change, online=True)
+    except RemoteError:
+        return get_change(workspace, change)
 
 
 def _new_vote(workspace: Workspace, change: Change, decision: Decision, reason: str | None) -> Vote:

@@ -158,9 +158,12 @@ class GitEvidence:
 
     def version_signature(self, move: Move) -> Answer:
         """Return who signed the commit of the version that would be live."""
+        from gitexp.review.signatures.answers import Unverified
         from gitexp.review.signatures.commits import commit_answer
 
         assert move.after.version is not None  # it is asked for versions alone
+        if not self._store.has(move.after.version):
+            return Unverified(reason="its commit is not in this repository", signed=False)
         with self._check() as check:
             return commit_answer(check, self._store, move.after.version)
 

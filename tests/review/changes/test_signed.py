@@ -12,6 +12,8 @@ from gitexp.errors import ApprovalRequired, InvalidInput
 from gitexp.review.changes.collection import Changes
 from gitexp.review.changes.ledger import changes_at, vote_file
 from gitexp.review.changes.model import Vote
+from gitexp.review.changes.reading import Change
+from gitexp.review.signatures.commits import sign_commit
 from tests.builders import commit_files
 from tests.review.changes.conftest import Team
 from tests.review.signatures.keyring import PATH, SshKey, ssh_key
@@ -115,3 +117,42 @@ def test_otherwise_votes_are_not_signed(team: Team, signer: Signer) -> None:
     change = team.requested()
     signer("Bob").approve(change.id)
     assert [vote.signature for vote in votes(team)] == [None]
+
+
+@pytest.fixture
+def unfetched(team: Team, signer: Signer) -> tuple[Changes, Change]:
+    """Bob's change requests and one whose version, signed by Ada, Bob never fetched."""
+    team.define(b"      - {name: s, versions: signed, approvals: {count: 2}}\n")
+    bob = signer("Bob")
+    signer("Ada", commit_gpgsign="true")
+    ada = team.people["Ada"]
+    team.people["Ada"] = replace(
+        ada, sign=lambda data: sign_commit(ada.store.config, ada.surroundings, data)
+    )
+    change = team.requested()
+    assert not team.person("Bob").store.has(change.request.version)
+    return bob, change
+
+
+def test_who_has_not_fetched_the_version_votes_and_learns_who_signed_it(
+    unfetched: tuple[Changes, Change],
+) -> None:
+    bob, change = unfetched
+    found = bob.approve(change.id)
+    assert found.judgement is not None
+    assert [r.text for r in found.judgement.requirements] == [
+        f"version {change.request.label} is signed by ada@example.org",
+        "1 of 2 approvals given (by bob@example.org); anybody may approve but who asked for it",
+    ]
+
+
+def test_a_change_request_is_shown_where_its_version_was_not_fetched(
+    unfetched: tuple[Changes, Change],
+) -> None:
+    bob, change = unfetched
+    found = bob.get(change.id)
+    assert found.judgement is not None
+    assert found.judgement.requirements[0].text == (
+        f"version {change.request.label} has no signature that counts: "
+        "its commit is not in this repository"
+    )

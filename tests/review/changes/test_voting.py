@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from gitexp.errors import Conflict, Forbidden, InvalidInput, NotAllowed, NotFound, RemoteUnavailable
+from gitexp.experiments.lifecycle import NewExperiment, create
 from gitexp.review.changes.ledger import changes_at, vote_file
 from gitexp.review.changes.model import Vote
 from tests.builders import commit_files
@@ -305,3 +306,13 @@ def test_what_one_may_not_read_is_not_listed(team: Team) -> None:
     with pytest.raises(NotFound, match=f"no change request '{change.id}'"):
         team.changes("Cy").get(change.id)
     assert team.changes("Bob").get(change.id).id == change.id
+
+
+def test_who_has_not_fetched_the_experiment_votes_for_the_group_that_owns_it(team: Team) -> None:
+    team.define(b"      - {name: reviewed, approvals: {count: 2}}\n")
+    team.groups(sales={"ada": ["write"], "bob": ["read", "approve"]})
+    bob = team.changes("Bob")
+    create(team.person("Ada"), NewExperiment(name="checkout", group="sales"))
+    change = team.requested()
+    assert bob.approve(change.id).state == "pending"
+    assert votes(team) == [("bob", "approve")]
