@@ -220,7 +220,7 @@ def test_other_files_on_the_branch_of_an_environment_are_refused(world: World) -
     head = world.git("rev-parse", "HEAD")
     world.git("switch", "--quiet", "main")
     report = checked(world, "env:production", head, actor="ada")
-    assert "holds environment.yaml and parameters.yaml alone" in said(report)
+    assert "alone, not run.sh" in said(report)
 
 
 # --- what CI checks out ---------------------------------------------------------------------
