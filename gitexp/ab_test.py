@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gitexp.abtests.offline import OfflineComparison
     from gitexp.abtests.results.computing import Recalculation
     from gitexp.abtests.results.model import Results
+    from gitexp.abtests.results.remaining import Remaining
     from gitexp.abtests.results.timeseries import TimeSeries
     from gitexp.abtests.steps import Outcome
     from gitexp.evaluation.running.progress import Report
@@ -316,6 +317,20 @@ class ExperimentAbTest:
             access=access,
             limits=limits,
         )
+
+    def remaining_time(self, *, stored: bool = False, allow_remote: bool = False) -> Remaining:
+        """Return how long it has to go on, at the rate at which units came so far.
+
+        Args:
+            stored, allow_remote: as for `results`.
+
+        Raises:
+            NotFound: nobody planned how many units it takes.
+        """
+        from gitexp.abtests.results.remaining import remaining
+
+        found = self.results(stored=stored, allow_remote=allow_remote)
+        return remaining(self.definition, found)
 
     # --- prompts offline ----------------------------------------------------------------------
 

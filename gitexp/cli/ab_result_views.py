@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gitexp.abtests.results.computing import Recalculation
     from gitexp.abtests.results.judging import VariantResult
     from gitexp.abtests.results.model import Check, MetricResult, Results
+    from gitexp.abtests.results.remaining import Remaining
     from gitexp.abtests.results.timeseries import TimeSeries
 
 _COLUMNS = (
@@ -47,6 +48,14 @@ _DONE_COLUMNS = (
     Column(key="days", title="days that are over", kind="number"),
     Column(key="computed", title="computed", kind="number"),
     Column(key="reused", title="reused", kind="number"),
+)
+_REMAINING_COLUMNS = (
+    Column(key="experiment", title="experiment", kind="id"),
+    Column(key="planned", title="planned units", kind="number"),
+    Column(key="units", title="units", kind="number"),
+    Column(key="shown_rate", title="units a day", kind="number", data_key="per_day"),
+    Column(key="shown_days", title="days left", kind="number", data_key="days"),
+    Column(key="ends_at", title="reached", kind="time"),
 )
 _SIGNS: Mapping[str, str] = {
     "passed": "ok",
@@ -150,3 +159,12 @@ def show_recalculation(output: Output, done: Recalculation) -> None:
         output.session.warn(note)
     for metric, reason in done.failed.items():
         output.session.warn(f"{metric} cannot be computed: {reason}")
+
+
+def show_remaining(output: Output, found: Remaining) -> None:
+    """Print how long a test has to go on."""
+    entry = found.to_dict()
+    rate = "unknown" if found.per_day is None else f"{found.per_day:.6g}"
+    days = "unknown" if found.days is None else f"{found.days:.3g}"
+    row = {**entry, "shown_rate": rate, "shown_days": days}
+    output.entry(entry, one_row(row, _REMAINING_COLUMNS), quiet=days)

@@ -158,6 +158,7 @@ AB_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("ab_results", results="Show what an A/B test has come to"),
         **entries("ab_results", timeseries="Show the result of a metric at the end of each day"),
         **entries("ab_results", recalculate="Compute and keep the days that are missing"),
+        **entries("ab_results", remaining="Say how long a test has to go on"),
         **entries(
             "ab_results", plot="Draw the differences of an A/B test, or the course of one metric"
         ),

@@ -30,6 +30,8 @@ metrics:
     - key: profit
       type: mean
       value: gain
+planning:
+  recommended_sample_size: 800
 data:
   exposures:
     file: data/exposures.csv
@@ -71,6 +73,12 @@ def checkout(project: Path, gitexp: Run) -> str:
     return "checkout"
 
 
+def test_the_time_that_remains_follows_from_the_plan(checkout: str, gitexp: Run) -> None:
+    found = json.loads(gitexp("ab", "remaining", checkout, "--format", "json").ok().out)
+    assert (found["planned"], found["units"]) == (800, 400)
+    assert found["days"] == pytest.approx(3, rel=0.01)
+
+
 def test_results_are_a_table_with_checks_and_a_decision(checkout: str, gitexp: Run) -> None:
     shown = gitexp("ab", "results", checkout).ok()
     lines = shown.out.splitlines()
@@ -79,7 +87,8 @@ def test_results_are_a_table_with_checks_and_a_decision(checkout: str, gitexp: R
     assert "better" in lines[2]
     assert "has no column 'gain'" in lines[5]
     assert "ok: split: control 200 of 200, test 200 of 200 (p = 1)" in shown.err
-    assert "decision: ship test\n" in shown.err
+    assert "decision: keep running\n" in shown.err
+    assert "  because 400 of the 800 units that were planned are there\n" in shown.err
 
 
 def test_results_as_data_say_everything(checkout: str, gitexp: Run) -> None:
@@ -88,7 +97,7 @@ def test_results_as_data_say_everything(checkout: str, gitexp: Run) -> None:
     bought = found["metrics"][0]
     assert [each["value"] for each in bought["variants"]] == [0.4, 0.6]
     assert bought["variants"][1]["difference"] == pytest.approx(0.5)
-    assert found["decision"]["action"] == "ship"
+    assert found["decision"]["action"] == "keep running"
     assert found["metrics"][2]["error"].endswith("it has 'unit', 'time', 'event', 'value'")
 
 

@@ -7,7 +7,12 @@ from typing import Any
 
 import click
 
-from gitexp.cli.ab_result_views import show_recalculation, show_results, show_series
+from gitexp.cli.ab_result_views import (
+    show_recalculation,
+    show_remaining,
+    show_results,
+    show_series,
+)
 from gitexp.cli.arguments import Decorator, experiment_argument
 from gitexp.cli.commands.plot import picture_option, screen, stdout_characters
 from gitexp.cli.groups import UsageFault, command
@@ -141,6 +146,23 @@ def recalculate_command(
         metrics=metrics, force=force, allow_remote=allow_remote, limits=Limits(memory=memory)
     )
     show_recalculation(output, done)
+
+
+@command(
+    "remaining",
+    examples=["gitexp ab remaining checkout", "gitexp ab remaining checkout --stored -q"],
+)
+@experiment_argument()
+@stored_option
+@remote_option
+@output_options
+def remaining_command(output: Output, experiment: str, stored: bool, allow_remote: bool) -> None:
+    """Say how long a test has to go on
+
+    Until the units that were planned are there, at the rate at which they came so far.
+    """
+    test = output.session.experiment(experiment).ab_test
+    show_remaining(output, test.remaining_time(stored=stored, allow_remote=allow_remote))
 
 
 @command(
