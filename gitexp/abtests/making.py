@@ -145,9 +145,10 @@ def _files(
     signature: Signature,
 ) -> dict[str, bytes]:
     """Return the files of a new test: its own, and that of its flag where there is none."""
+    _refuse_begun(new.settings)
     there = flag_in(workspace, tree, flag, reader=tx)
-    variants = [dict(one) for one in new.variants] or _variants_of_flag(there, flag)
-    variants = [_normalised(one) for one in variants]
+    given = [_normalised(one) for one in new.variants] or _variants_of_flag(there, flag)
+    variants = _weighted(given, there)
     document = checked(
         workspace,
         new.experiment,
@@ -168,6 +169,17 @@ def _files(
     return files | {path: encoded(tx, tree, path, made, "flag")}
 
 
+def _refuse_begun(settings: Document) -> None:
+    """Raise InvalidInput when a test would begin otherwise than as a draft."""
+    begun = [key for key in settings if key in _FRESH and (key, settings[key]) != _DRAFT]
+    if begun:
+        raise InvalidInput(
+            f"an A/B test begins as a draft, without {', '.join(begun)}",
+            hint="Leave that out; the steps of its life write it.",
+        )
+
+
+_DRAFT = ("status", "draft")
 _ORDER = (
     "title", "status", "flag", "variants", "exposure", "metrics", "statistics", "data", "minimum",
     "planning", "prompt",
@@ -185,6 +197,18 @@ def _normalised(variant: Mapping[str, Any]) -> dict[str, Any]:
     key = variant.get("key")
     is_control = isinstance(key, str) and key.lower() == CONTROL
     return {**variant, **({"key": CONTROL} if is_control else {})}
+
+
+def _weighted(
+    variants: list[dict[str, Any]], flag: Mapping[str, Any] | None
+) -> list[dict[str, Any]]:
+    """Return variants that share as a flag does, where it has them and nobody says otherwise."""
+    weights = {one["key"]: one["weight"] for one in (flag or {}).get("variants", ())}
+    if any("split" in one for one in variants) or {one.get("key") for one in variants} != set(
+        weights
+    ):
+        return variants
+    return [{**one, "split": weights[one["key"]]} for one in variants]
 
 
 def _split(variants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -211,12 +235,7 @@ def _variants_of_flag(flag: Mapping[str, Any] | None, key: str) -> list[dict[str
             f"flag {key!r} cannot be tested: it needs two variants or more, `control` first",
             hint="List those that can be with `gitexp flag eligible`.",
         )
-    return [
-        {"key": one["key"]}
-        | ({"name": one["name"]} if "name" in one else {})
-        | ({"split": one["weight"]} if "weight" in one else {})
-        for one in found
-    ]
+    return [{"key": one["key"]} | ({"name": one["name"]} if "name" in one else {}) for one in found]
 
 
 def _refuse_other_variants(flag: Mapping[str, Any], key: str, document: Document) -> None:

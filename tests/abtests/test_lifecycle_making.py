@@ -78,6 +78,22 @@ def test_a_test_takes_the_variants_of_a_flag_that_is_there(workspace: Workspace)
     assert file_at(workspace, FLAG)["active"] is True
 
 
+def test_variants_share_as_the_flag_does_where_nobody_says_otherwise(workspace: Workspace) -> None:
+    flag = b"active: true\nvariants:\n- {key: control, weight: 90}\n- {key: test, weight: 10}\n"
+    commit_files(workspace.store, {FLAG: flag})
+    named = [{"key": "control"}, {"key": "test", "name": "Warmer"}]
+    test = create(workspace, new(variants=named)).test
+    assert [(v.name, v.split) for v in test.variants] == [("control", 90), ("Warmer", 10)]
+
+
+def test_a_test_begins_as_a_draft(workspace: Workspace) -> None:
+    begun = {"status": "running", "started_at": "2026-01-01T00:00:00Z"}
+    with pytest.raises(InvalidInput) as caught:
+        create(workspace, new(settings=begun))
+    assert caught.value.message == "an A/B test begins as a draft, without status, started_at"
+    assert create(workspace, new(settings={"status": "draft"})).test.status == "draft"
+
+
 def test_a_flag_with_other_variants_is_refused(workspace: Workspace) -> None:
     flag = b"active: false\nvariants:\n- {key: control, weight: 90}\n- {key: b, weight: 10}\n"
     commit_files(workspace.store, {FLAG: flag})
