@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gitexp.experiment import Experiment
 from gitexp.experiments.permissions import find_visible, get_visible
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from gitexp.experiments.sharing import Visibility
     from gitexp.project.workspace import Workspace
     from gitexp.repository import Repository
+    from gitexp.stats.planning.outcomes import MetricType
+    from gitexp.stats.planning.running_time import RunningTime
 
 
 class Experiments:
@@ -181,6 +183,26 @@ class Experiments:
         page = list_tests(self._workspace, selection)
         self._repository.flush()
         return page
+
+    def calculate_running_time(
+        self,
+        metric_type: MetricType,
+        minimum_detectable_effect: float,
+        number_of_variants: int = 2,
+        **settings: Any,
+    ) -> RunningTime:
+        """Return how many units an A/B test takes, and in how many days they come.
+
+        It is `gitexp.calculate_running_time`, which lists the settings and needs no repository.
+
+        Raises:
+            InvalidInput: the request is refused.
+        """
+        from gitexp.stats.planning.running_time import calculate_running_time
+
+        return calculate_running_time(
+            metric_type, minimum_detectable_effect, number_of_variants, **settings
+        )
 
     def stats(self) -> AbTestCounts:
         """Return how many A/B tests were launched and completed lately, and are active."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,10 +60,12 @@ def paired_effect(pairs: Pairs, *, scale: Scale = "absolute") -> Effect:
     Relative: the ratio of the means less 1, by the delta method with the pairs' covariance.
 
     Raises:
-        InvalidInput: there are fewer than 2 pairs, the differences do not vary, or the effect is
-            relative and the control is too near 0 to divide by.
+        InvalidInput: there are fewer than 2 pairs, the differences do not vary by more than the
+            rounding of the values, or the effect is relative and the control is too near 0 to
+            divide by.
     """
     moments = pairs.moments
+    _check_varied(moments)
     part = Part(
         control=moments.covariance(0, 0) / moments.count,
         treatment=moments.covariance(1, 1) / moments.count,
@@ -72,6 +75,18 @@ def paired_effect(pairs: Pairs, *, scale: Scale = "absolute") -> Effect:
     control, treatment = moments.means
     points = Points(control=control, treatment=treatment, count=moments.count, parts=(part,))
     return points.effect(scale)
+
+
+def _check_varied(moments: Moments) -> None:
+    """Refuse differences that are the same but for the rounding of the values they are between."""
+    spread = moments.combined([[-1.0, 1.0]]).covariance(0, 0)
+    shift = 32 * sys.float_info.epsilon * max(map(abs, moments.means))
+    level = 64 * sys.float_info.epsilon * max(moments.covariance(0, 0), moments.covariance(1, 1))
+    if spread <= shift * shift + level:
+        raise InvalidInput(
+            "every pair has the same difference, so neither an interval nor a p-value exists",
+            hint="Check that the two columns are what they should be; compare the means by eye.",
+        )
 
 
 def mcnemar_test(

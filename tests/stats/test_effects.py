@@ -207,3 +207,28 @@ def test_margins_out_of_range_are_refused() -> None:
         equivalence(found, low=-1, high=1, confidence=0.4)
     with pytest.raises(InvalidInput, match="scale 'percent' is unknown"):
         effect(Mean.from_values([1, 2]), Mean.from_values([1, 2]), scale="percent")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [2, 100, 10_000])
+@pytest.mark.parametrize("level, spread", [(0.0, 1.0), (1e6, 1e-3), (1e9, 1.0)])
+@pytest.mark.parametrize("step", [0.1, 7.0])
+def test_pairs_with_one_difference_are_refused(
+    size: int, level: float, spread: float, step: float
+) -> None:
+    control = level + spread * np.random.default_rng(40).normal(size=size)
+    treatment = control + step * spread
+    halves = (slice(None, size // 2), slice(size // 2, None))
+    for pairs in (
+        Pairs.from_values(control, treatment),
+        Pairs.from_values(control[halves[0]], treatment[halves[0]])
+        + Pairs.from_values(control[halves[1]], treatment[halves[1]]),
+    ):
+        with pytest.raises(InvalidInput, match="every pair has the same difference"):
+            paired_effect(pairs)
+
+
+def test_pairs_that_nearly_agree_are_still_told_apart() -> None:
+    control = 1000.0 + np.random.default_rng(41).normal(size=50)
+    treatment = control + 1e-5 + 1e-6 * np.random.default_rng(42).normal(size=50)
+    found = t_test(paired_effect(Pairs.from_values(control, treatment)))
+    assert found.p_value == pytest.approx(stats.ttest_rel(treatment, control).pvalue, rel=1e-4)
