@@ -130,7 +130,9 @@ def unfetched(team: Team, signer: Signer) -> tuple[Changes, Change]:
         ada, sign=lambda data: sign_commit(ada.store.config, ada.surroundings, data)
     )
     change = team.requested()
-    assert not team.person("Bob").store.has(change.request.version)
+    version = change.request.version
+    assert version is not None
+    assert not team.person("Bob").store.has(version)
     return bob, change
 
 
