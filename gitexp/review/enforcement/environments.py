@@ -89,7 +89,8 @@ class _Step:
         """See that the commit says what is true, and that it may say so."""
         push = self._push
         if self._before is not None and tree_of(push.store, self._before) == self._commit.tree:
-            return  # a merge commit on top of what it brings
+            self._check_repetition()
+            return
         after = environment_at(
             push.store,
             self._commit.id,
@@ -104,6 +105,18 @@ class _Step:
         before = self._snapshot_before()
         actor = self._check_actor(before, after.binding)
         self._judge(before, after, actor)
+
+    def _check_repetition(self) -> None:
+        """Refuse what changes nothing, except a merge commit on top of what it brings.
+
+        It would make change requests stale, and a merge would bring a past of its own along.
+        """
+        if self._before == self._move.old or len(self._commit.parents) < 2:
+            raise NotAllowed(
+                f"commit {self._commit.id[:10]} changes nothing in environment {self._name!r}",
+                hint="Leave it out of the push.",
+            )
+        self._check_moment()
 
     def _snapshot_before(self) -> Snapshot | None:
         if self._before is None:
@@ -232,7 +245,9 @@ class _Step:
         if said.experiment is None:
             return None
         header = push.header(push.experiment_after(said.experiment), said.experiment)
-        if header is not None and binding.bound and header.id != said.experiment_id:
+        if header is None or (header.id != said.experiment_id and not binding.bound):
+            return push.header_by_id(said.experiment_id)
+        if header.id != said.experiment_id:
             raise NotAllowed(
                 f"{said.experiment!r} is the name of another experiment than the one whose "
                 "version is promoted",
@@ -241,12 +256,21 @@ class _Step:
         return header
 
     def _asked(self, binding: Binding, by: str) -> bool:
-        """Return whether somebody asked for the change request that a binding comes from."""
+        """Return whether somebody asked for exactly this commit's content in a change request."""
         if binding.change is None:
             return False
         ledger = self._push.store.ref(layout.changes_branch(self._push.workspace.project_id))
         facts = change_at(self._push.store, ledger, binding.change)
-        return facts is not None and any(same_person(by, who) for who in facts.requesters)
+        if facts is None:
+            return False
+        return any(
+            same_person(by, address_of(terms.by)) and self._holds_what_is_in(terms.head)
+            for terms in (facts.request.opened, *facts.renewals)
+        )
+
+    def _holds_what_is_in(self, head: ObjectId) -> bool:
+        store = self._push.store
+        return store.has(head) and tree_of(store, head) == self._commit.tree
 
     def _judge(self, before: Snapshot | None, after: Snapshot, actor: Actor) -> None:
         push = self._push

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from gitexp.documents import layout
-from gitexp.errors import Forbidden, NotFound
+from gitexp.errors import Forbidden, InvalidInput, NotFound
 from gitexp.experiments.headers import Header, header_at
-from gitexp.ids import Name, ObjectId
+from gitexp.ids import Name, ObjectId, name_fault
 from gitexp.project.definition import Project
 from gitexp.project.groups import Actor, Groups, Role
 from gitexp.project.workspace import Workspace
@@ -19,7 +20,7 @@ from gitexp.review.policies.facts import Evidence
 from gitexp.store.history import is_ancestor
 from gitexp.store.model import TreeId
 from gitexp.store.protocol import Store
-from gitexp.store.trees import tree_of
+from gitexp.store.trees import list_dir, tree_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +66,11 @@ class Push:
         return move.old is None or is_ancestor(self.store, move.old, move.new)
 
     def header(self, commit: ObjectId | None, name: str) -> Header | None:
-        """Return an experiment's header in a commit; None where there is none."""
+        """Return an experiment's header in a commit; None where there is none.
+
+        Raises:
+            InvalidInput: there is one that cannot be read.
+        """
         try:
             return header_at(self.workspace, commit, name) if commit is not None else None
         except NotFound:
@@ -91,6 +96,27 @@ class Push:
         """Return where an experiment would live after the push."""
         own = self.after(layout.experiment_branch(self.workspace.project_id, Name(name)))
         return own if own is not None else self.after(self.workspace.trunk_ref)
+
+    def header_by_id(self, experiment_id: str | None) -> Header | None:
+        """Return the header of the experiment that has an id, whatever it is called; or None."""
+        return next((h for h in self.headers_after() if h.id == experiment_id), None)
+
+    def headers_after(self) -> Iterator[Header]:
+        """Yield the headers of experiments after the push: on their branches, then the trunk's."""
+        start = layout.experiment_branches(self.workspace.project_id)
+        refs = {*self.store.refs(start), *(ref for ref in self.moves if ref.startswith(start))}
+        for ref in sorted(refs):
+            yield from self._readable(self.after(ref), ref.removeprefix(start))
+        trunk = self.after(self.workspace.trunk_ref)
+        directory = layout.experiments_dir(self.workspace.root)
+        for entry in list_dir(self.store, tree_of(self.store, trunk), directory) if trunk else ():
+            yield from self._readable(trunk, entry.name)
+
+    def _readable(self, commit: ObjectId | None, name: str) -> Iterator[Header]:
+        with contextlib.suppress(InvalidInput):
+            header = None if name_fault(name) else self.header(commit, name)
+            if header is not None:
+                yield header
 
     def owner_of(self, header: Header | None) -> str:
         """Return the group that owns an experiment; the project's where it names none."""

@@ -23,6 +23,7 @@ from gitexp.store.protocol import Store
 from gitexp.store.trees import tree_of
 
 if TYPE_CHECKING:
+    from gitexp.experiments.homes import Home
     from gitexp.review.changes.model import ChangeFacts
     from gitexp.review.changes.model import Vote as WrittenVote
     from gitexp.review.signatures.answers import Answer
@@ -84,9 +85,20 @@ class GitEvidence:
 
         name = move.after.experiment or (move.before and move.before.binding.experiment)
         home = find_home(self._workspace, name, reader=self._store) if name else None
+        if home is None and name:
+            home = self._renamed(move)  # a name that is gone leaves it to whoever owned it
         if home is None:
             return project_group(self._workspace, reader=self._store)
         return owner_of(self._workspace, home, reader=self._store)
+
+    def _renamed(self, move: Move) -> Home | None:
+        """Return the home of what is moved by its id, whatever it is called now."""
+        from gitexp.experiments.namesakes import known_experiments
+
+        before = move.before.binding.experiment_id if move.before else None
+        wanted = move.after.experiment_id or before
+        known = known_experiments(self._workspace, reader=self._store)
+        return next((home for home, header in known if header.id == wanted), None)
 
     def ballot(self, move: Move, subject: str) -> Ballot | None:
         """Return the votes for a subject; None where no change request is known for it."""
