@@ -14,6 +14,7 @@ from gitexp.store.model import TreeId
 from gitexp.store.protocol import Remote, Store
 
 _SEARCHED_DEPTH = 3
+_MOST_PROJECTS = 1000
 
 
 def project_ids(store: Store, cache: DerivedCache, commit: ObjectId | None) -> dict[str, str]:
@@ -35,7 +36,11 @@ def definitions(
         return found, broken
     bootstrap = Workspace(store=store, project_id=Name(""), open_remote=_no_remote, cache=cache)
     tree = tree_of(store, commit)
-    for root in _definition_roots(store, tree, "", _SEARCHED_DEPTH):
+    roots = _Roots(store).below(tree, _SEARCHED_DEPTH)
+    if len(roots) > _MOST_PROJECTS:
+        broken.append(InvalidInput(f"more than {_MOST_PROJECTS} directories hold a gitexp.yaml"))
+        return found, broken
+    for root in roots:
         path = layout.join(root, layout.PROJECT_FILE)
         try:
             found[root] = read_document(bootstrap, tree, path, "project") or {}
@@ -48,13 +53,33 @@ def _no_remote(name_or_url: str) -> Remote:
     raise NotFound(f"no remote {name_or_url!r} is asked here")
 
 
-def _definition_roots(store: Store, tree: TreeId, path: str, depth: int) -> list[str]:
-    """Return the directories of a tree, down to a small depth, that hold a definition."""
-    from gitexp.store.trees import entry_at, list_dir
+class _Roots:
+    """Finds directories that hold a definition; the same directory is looked into once.
 
-    here = entry_at(store, tree, layout.join(path, layout.PROJECT_FILE))
-    roots = [path] if here is not None and here.is_file else []
-    for entry in list_dir(store, tree, path) if depth else ():
-        if entry.is_tree:
-            roots += _definition_roots(store, tree, layout.join(path, entry.name), depth - 1)
-    return roots
+    A few nested directories can name billions of others, so no more is listed than is allowed.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[tuple[TreeId, int], list[str]] = {}
+
+    def below(self, tree: TreeId, depth: int) -> list[str]:
+        """Return the directories of a tree, itself first, down to a depth."""
+        known = self._known.get((tree, depth))
+        if known is None:
+            known = self._known[tree, depth] = self._look(tree, depth)
+        return known
+
+    def _look(self, tree: TreeId, depth: int) -> list[str]:
+        from gitexp.store.trees import read_tree
+
+        entries = read_tree(self._store, tree)
+        is_root = any(e.name == layout.PROJECT_FILE and e.is_file for e in entries)
+        found = [""] if is_root else []
+        for entry in entries if depth else ():
+            if entry.is_tree:
+                inner = self.below(TreeId(entry.id), depth - 1)
+                found += [layout.join(entry.name, path) for path in inner]
+            if len(found) > _MOST_PROJECTS:
+                break
+        return found

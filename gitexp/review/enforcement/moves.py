@@ -117,14 +117,20 @@ def place_of(ref: str, trunks: Iterable[str]) -> Place:
     if not ref.startswith(layout.BRANCHES):
         return Place(kind="other")
     branch = layout.branch_name(ref)
-    if branch in trunks:
+    folder, slash, rest = branch.partition("/")
+    kind = dict(_OWN).get(folder) if slash else None
+    if branch in trunks and kind is None:
         return Place(kind="trunk")
-    folder, _, rest = branch.partition("/")
-    kind = dict(_OWN).get(folder)
     if kind is None:
         _refuse_alike(branch, trunks)
         return Place(kind="other")
     return _own(ref, kind, rest)
+
+
+def is_own(branch: str) -> bool:
+    """Return whether a branch is in one of the folders that are gitexp's own."""
+    folder, slash, _ = branch.partition("/")
+    return bool(slash) and folder in dict(_OWN)
 
 
 def _own(ref: str, kind: RefKind, rest: str) -> Place:

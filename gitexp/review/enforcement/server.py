@@ -32,6 +32,7 @@ from gitexp.review.enforcement.environments import check_environment
 from gitexp.review.enforcement.experiments import check_experiment, check_trunk
 from gitexp.review.enforcement.identity import SETTING, Around, Identify, identify, parse_source
 from gitexp.review.enforcement.moves import Place, RefMove, Refusal, place_of
+from gitexp.review.enforcement.projects import check_project
 from gitexp.review.enforcement.pushes import Push
 from gitexp.review.enforcement.runs import check_runs
 from gitexp.review.signatures.signers import Check, signers_at
@@ -128,17 +129,28 @@ class _Server:
         for move in moves:
             try:
                 place = place_of(move.ref, trunks)
+                self._check_start(place, move)
                 for push in self._concerned(place, move, moves):
                     _RULES[place.kind](push, move, place)
             except GitexpError as exc:
                 yield _refusal(move, exc)
+
+    def _check_start(self, place: Place, move: RefMove) -> None:
+        """Refuse a move from elsewhere than where the reference stands.
+
+        Git would leave that one out later, and others that were judged together with it in.
+        """
+        if place.kind != "other" and self.store.ref(move.ref) != move.old:
+            raise NotAllowed(
+                f"{move.ref} stands elsewhere by now", hint="Run `gitexp fetch`, then push again."
+            )
 
     def _concerned(self, place: Place, move: RefMove, moves: Sequence[RefMove]) -> Iterator[Push]:
         """Yield the push as each project sees it that a reference concerns."""
         if place.kind == "other":
             return
         if place.kind == "trunk":
-            self._check_projects(move)
+            self._check_projects(move, moves)
             if self._is_repair():
                 return
         ids = list(self.workspaces)
@@ -148,20 +160,32 @@ class _Server:
         elif place.kind not in ("trunk", "pin"):
             ids = [place.project]
             if place.project not in self.workspaces:
-                raise NotFound(
-                    f"the trunk holds no project {place.project!r}",
-                    hint="Push the trunk with its gitexp.yaml first.",
-                )
+                raise self._missing(place.project)
         for identity in ids[: 1 if place.kind == "pin" else None]:
             yield self._push(self.workspaces[identity], moves)
 
-    def _check_projects(self, move: RefMove) -> None:
+    def _missing(self, project: str) -> NotFound:
+        head = self.store.head()
+        hint = "Push the trunk with its gitexp.yaml first."
+        if head.commit is None:
+            hint = (
+                f"HEAD of the server names {head.branch!r}, which is not there: push it first, or "
+                "name another one there with `git symbolic-ref HEAD refs/heads/BRANCH`."
+            )
+        return NotFound(f"the trunk holds no project {project!r}", hint=hint)
+
+    def _check_projects(self, move: RefMove, moves: Sequence[RefMove]) -> None:
         """See that the projects of a trunk can be told apart after a push to it.
 
         Raises:
-            NotAllowed: there would be none.
+            NotAllowed: there would be none, or nobody who may change the rules of one.
             InvalidInput: a definition could not be read, or two projects would have one id.
         """
+        moved = {other.ref: other.new for other in moves}
+
+        def after(ref: str) -> ObjectId | None:
+            return moved[ref] if ref in moved else self.store.ref(ref)
+
         if move.new is None:
             raise NotAllowed(f"{move.ref} holds the rules, and cannot be removed")
         found, broken = definitions(self.store, self.cache, move.new)
@@ -171,6 +195,10 @@ class _Server:
             raise InvalidDocuments(problems, hint=hint) if problems else broken[0]
         if fault := _ambiguous(found):
             raise InvalidInput(fault, hint="Give each project an id of its own.")
+        known, _ = definitions(self.store, self.cache, move.old)
+        for root, data in found.items():
+            workspace = self._workspace(root, data)
+            check_project(workspace, move, is_new=root not in known, after=after)
 
     def _is_repair(self) -> bool:
         """Return whether the trunk holds no project yet, or none that can be read."""
