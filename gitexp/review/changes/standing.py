@@ -17,6 +17,15 @@ from gitexp.review.changes.states import Standing
 from gitexp.store.protocol import Store
 
 
+def held_by(workspace: Workspace, facts: ChangeFacts, *, reader: Store) -> ObjectId | None:
+    """Return the first commit of the environment's branch that holds what was asked for, or None.
+
+    What is written down of its end is not looked at.
+    """
+    environment = Name(facts.request.environment)
+    return _Held(workspace, environment, reader).commit_of(facts)
+
+
 class Standings:
     """Where environments stand, each looked at once for any number of change requests."""
 

@@ -14,6 +14,7 @@ from gitexp.ids import ChangeId, Name, ObjectId
 from gitexp.project.groups import Actor, same_person
 from gitexp.review.changes.ledger import change_at
 from gitexp.review.changes.model import ChangeFacts, Closing, Terms, Vote, address_of
+from gitexp.review.changes.standing import held_by
 from gitexp.review.changes.states import is_requester, may_vote
 from gitexp.review.enforcement.moves import Place, RefMove
 from gitexp.review.enforcement.pushes import Push
@@ -111,7 +112,11 @@ def _touched(push: Push, move: RefMove) -> Sequence[ChangeId]:
 
 
 def _is_applied(push: Push, facts: ChangeFacts) -> bool:
-    """Return whether the environment's branch holds what was asked for, after this push."""
+    """Return whether the environment's branch holds what was asked for, now or after this push."""
+    return _is_live(push, facts) or held_by(push.workspace, facts, reader=push.store) is not None
+
+
+def _is_live(push: Push, facts: ChangeFacts) -> bool:
     environment = Name(facts.request.environment)
     tip = push.after(layout.environment_branch(push.workspace.project_id, environment))
     if tip is None:
@@ -154,6 +159,12 @@ class _Facts:
         if declared is None:
             raise NotAllowed(f"environment {environment!r} is not declared on the trunk")
         self._check_own(terms.by, terms.at, "asks for it")
+        if not self._may_write():
+            raise Forbidden(
+                f"{self._actor} may not ask for change request {self._id}: that takes the role "
+                f"'write' in group {self._owner()!r}",
+                hint=f"Somebody who may move environment {environment!r} asks for it.",
+            )
         if list(terms.policy.documents) != [dict(p.document) for p in declared.policies]:
             raise NotAllowed(
                 f"change request {self._id} is not under the policies of {environment!r} that are "
