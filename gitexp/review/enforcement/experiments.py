@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gitexp.documents import layout
-from gitexp.environments.live import bound_environments
+from gitexp.environments.binding import environment_at
+from gitexp.environments.branches import names_with_branches
 from gitexp.errors import InvalidInput, NotAllowed
 from gitexp.experiments.permissions import needed_roles
-from gitexp.ids import Name, ObjectId, name_fault
+from gitexp.ids import ObjectId, name_fault
 from gitexp.project.reading import read_document
 from gitexp.project.sources import tree_source
 from gitexp.review.enforcement.documents import refuse_problems
@@ -145,15 +146,28 @@ def _check_removal(push: Push, move: RefMove, place: Place) -> None:
     push.require(
         move, "write", push.owner_of(known), f"take experiment {place.name!r} from the remote"
     )
-    if known is None or push.header(push.trunk(), place.name) is not None:
+    if push.header(push.trunk(), place.name) is not None:
         return
-    bound = [
-        name
-        for name in bound_environments(push.workspace, known.id)
-        if not push.moves.get(layout.environment_branch(push.workspace.project_id, Name(name)))
-    ]
+    if known is not None and push.header_by_id(known.id) is not None:
+        return  # it has another name now
+    bound = list(_bound_after(push, known.id if known is not None else None, place.name))
     if bound:
         raise NotAllowed(
             f"{', '.join(bound)} is bound to experiment {place.name!r}",
             hint=f"Bind another version first, or `gitexp env unbind {bound[0]}`.",
         )
+
+
+def _bound_after(push: Push, experiment_id: str | None, name: str) -> Iterator[str]:
+    """Yield the environments that say after the push that an experiment is live.
+
+    Without its id, since its header is gone, it is known by its name.
+    """
+    for environment in names_with_branches(push.workspace):
+        branch = layout.environment_branch(push.workspace.project_id, environment)
+        tip = push.after(branch)
+        if tip is None:
+            continue
+        live = environment_at(push.store, tip, environment=environment).binding
+        if live.experiment_id == experiment_id if experiment_id else live.experiment == name:
+            yield environment

@@ -14,6 +14,7 @@ from gitexp.review.enforcement.documents import refuse_problems
 from gitexp.review.enforcement.moves import Place, RefMove
 from gitexp.review.enforcement.pushes import Push
 from gitexp.review.validating import validate_source
+from gitexp.store.history import is_ancestor
 from gitexp.store.model import TreeEntry
 from gitexp.store.trees import changed_paths
 
@@ -35,8 +36,11 @@ def check_runs(push: Push, move: RefMove, place: Place) -> None:
         Forbidden: whoever pushes may not write to the experiment.
     """
     header = push.header(push.experiment_tip(place.name), place.name)
+    if header is None:
+        header = push.header(push.experiment_after(place.name), place.name)
     if move.new is None:
-        _check_purge(push, place, header)
+        if not _is_renamed(push, move, header):
+            _check_purge(push, place, header)
         role: Role = "write" if header is not None else "admin"
         push.require(move, role, push.owner_of(header), f"remove runs of {place.name!r}")
         return
@@ -47,6 +51,18 @@ def check_runs(push: Push, move: RefMove, place: Place) -> None:
             hint="Join what is there with `gitexp run sync`, which never removes any.",
         )
     _check_files(push, move, place)
+
+
+def _is_renamed(push: Push, move: RefMove, header: Header | None) -> bool:
+    """Return whether an experiment has another name after a push, and all its runs with it."""
+    project = push.workspace.project_id
+    now = push.header_by_id(header.id) if header is not None else None
+    if now is None or header is None or now.name == header.name or move.old is None:
+        return False
+    if push.after(layout.experiment_branch(project, Name(header.name))) is not None:
+        return False
+    tip = push.after(layout.runs_branch(project, Name(now.name)))
+    return tip is not None and is_ancestor(push.store, move.old, tip)
 
 
 def _check_purge(push: Push, place: Place, header: Header | None) -> None:
