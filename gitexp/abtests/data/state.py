@@ -8,19 +8,18 @@ out of the sums from the tenth day on, and outliers are cut at the percentiles o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 from gitexp.abtests.data.engine import Engine
+from gitexp.abtests.data.facts import Facts
 from gitexp.abtests.data.plans import MetricPlan, Part, Total
 from gitexp.abtests.data.quoting import fits, identifier, literal
 from gitexp.abtests.data.relations import Relation, UnitType, microseconds, span
 from gitexp.abtests.definition import AbTest
-from gitexp.clock import iso, parse_iso
 from gitexp.documents.canonical import digest_of
 from gitexp.errors import InvalidInput
 
@@ -28,38 +27,6 @@ _VERSION = 1
 
 _VARIANTS = 32
 """Variants that fit beside a moment into one number, which sorts by the moment."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What is known of a state.
-
-    Attributes:
-        layout: what its columns mean; a state with another layout is of no use.
-        until: the moment up to which rows were taken in; None for a new one.
-        rows, unknown, unusable: of the exposures, see `Exposures`.
-        faults: by the key of a metric, why its totals are wrong.
-        past: by the name of a source, how many rows it had before `until`.
-    """
-
-    layout: str = ""
-    until: datetime | None = None
-    rows: int = 0
-    unknown: int = 0
-    unusable: int = 0
-    faults: Mapping[str, str] = field(default_factory=dict)
-    past: Mapping[str, int] = field(default_factory=dict)
-
-    @classmethod
-    def from_json(cls, text: str) -> Facts:
-        """Return the facts that a text holds."""
-        data = json.loads(text)
-        until = data.pop("until")
-        return cls(until=parse_iso(until) if until else None, **data)
-
-    def to_json(self) -> str:
-        """Return them as a text."""
-        return json.dumps({**self.__dict__, "until": self.until and iso(self.until)})
 
 
 class State:
