@@ -89,8 +89,17 @@ class Posterior:
 
     @property
     def chance_to_win(self) -> float:
-        """Return the probability that the treatment changes the metric in the good direction."""
-        return normal_upper(-self._gain)
+        """Return the probability that the treatment changes the metric in the good direction.
+
+        It is above (1 + confidence)/2, or below (1 - confidence)/2, exactly when the interval
+        does not hold 0: rounding could part them by the last bits, and is not let.
+        """
+        chance, sure = normal_upper(-self._gain), (1 + self.confidence) / 2
+        if not self.significant:
+            return min(sure, max((1 - self.confidence) / 2, chance))
+        if self._gain > 0:
+            return max(chance, math.nextafter(sure, 1.0))
+        return min(chance, math.nextafter((1 - self.confidence) / 2, 0.0))
 
     @property
     def risk_treatment(self) -> float:
