@@ -58,16 +58,17 @@ def _refuse_two_lines(old: Home, now: Home) -> None:
 def _move_runs(
     tx: Transaction, workspace: Workspace, name: Name, target: Name, signature: Signature
 ) -> None:
-    """Move the local branch of runs; where both names have one, they are united."""
-    old, new = (layout.runs_branch(workspace.project_id, n) for n in (name, target))
-    tip, there = tx.ref(old), tx.ref(new)
-    if tip is None:
-        return
-    if there is None:
-        tx.set_ref(new, old=None, new=tip, message="gitexp: rename")
-    elif not is_ancestor(tx, tip, there):
-        tx.set_ref(new, old=there, new=_united(tx, there, tip, signature))
-    tx.set_ref(old, old=tip, new=None, message="gitexp: rename")
+    """Move the local branches of runs and of days; where both names have one, they are united."""
+    for branch_of in (layout.runs_branch, layout.analyses_branch):
+        old, new = (branch_of(workspace.project_id, n) for n in (name, target))
+        tip, there = tx.ref(old), tx.ref(new)
+        if tip is None:
+            continue
+        if there is None:
+            tx.set_ref(new, old=None, new=tip, message="gitexp: rename")
+        elif not is_ancestor(tx, tip, there):
+            tx.set_ref(new, old=there, new=_united(tx, there, tip, signature))
+        tx.set_ref(old, old=tip, new=None, message="gitexp: rename")
 
 
 def _united(tx: Transaction, ours: ObjectId, theirs: ObjectId, signature: Signature) -> ObjectId:

@@ -304,7 +304,8 @@ def _plan_purge(tx: Transaction, workspace: Workspace, name: str) -> _Purge:
     home = get_home(workspace, name, reader=tx)
     _refuse_purge(tx, workspace, home)
     require_role(workspace, home, "purge", reader=tx)
-    branches = [home.branch, layout.runs_branch(workspace.project_id, home.name)]
+    beside = (layout.runs_branch, layout.analyses_branch)
+    branches = [home.branch, *(of(workspace.project_id, home.name) for of in beside)]
     local = {branch: tip for branch in branches if (tip := tx.ref(branch))}
     shared = {b: tip for b in branches if (tip := tx.ref(workspace.tracking(b)))}
     if not shared:

@@ -93,30 +93,35 @@ def _plan_rename(
             tip=renamed(tx, workspace, home, header, signature),
         )
     ]
-    old_runs, new_runs = (layout.runs_branch(workspace.project_id, Name(n)) for n in (name, target))
-    local, shared = tx.ref(old_runs), tx.ref(workspace.tracking(old_runs))
-    tip = _all_runs(tx, workspace, name, local, shared)
-    if tip:
-        moves.append(_Move(old_ref=old_runs, new_ref=new_runs, local=local, shared=shared, tip=tip))
+    for branch_of, what in _BESIDE:
+        old, new = (branch_of(workspace.project_id, Name(n)) for n in (name, target))
+        local, shared = tx.ref(old), tx.ref(workspace.tracking(old))
+        tip = _all_of(tx, workspace, f"experiment {name!r} has {what}", local, shared)
+        if tip:
+            moves.append(_Move(old_ref=old, new_ref=new, local=local, shared=shared, tip=tip))
     return header, moves
 
 
-def _all_runs(
+_BESIDE = ((layout.runs_branch, "runs"), (layout.analyses_branch, "days of its A/B test"))
+"""The branches that an experiment has beside its own, and what is on them."""
+
+
+def _all_of(
     tx: Transaction,
     workspace: Workspace,
-    name: str,
+    subject: str,
     local: ObjectId | None,
     shared: ObjectId | None,
 ) -> ObjectId | None:
-    """Return the tip that holds all runs.
+    """Return the tip that holds all runs, or all days.
 
     Raises:
-        NotAllowed: there are runs here and others on the remote, which must be joined first.
+        NotAllowed: there are some here and others on the remote, which must be joined first.
     """
     tip = further(tx, local, shared)
     if tip and shared and not is_ancestor(tx, shared, tip):
         raise NotAllowed(
-            f"experiment {name!r} has runs here and others on {workspace.remote_name!r}",
+            f"{subject} here and others on {workspace.remote_name!r}",
             hint="Join them with `gitexp push` first.",
         )
     return tip

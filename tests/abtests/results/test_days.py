@@ -12,11 +12,13 @@ from gitexp.abtests.results import days as store
 from gitexp.abtests.results.days import DayRecord
 from gitexp.abtests.results.fingerprints import Fingerprint
 from gitexp.errors import StoreError
+from gitexp.experiments import lifecycle
 from gitexp.project.workspace import Workspace
 from gitexp.store.memory import MemoryStore
 from tests.abtests.data.making import ab_test
 from tests.builders import commit_files
-from tests.runs.making import clone_of
+from tests.experiments.conftest import DEFINITION
+from tests.runs.making import IDENTITY, clone_of, workspace_on
 
 TEST = ab_test({"key": "sales", "type": "mean"})
 PRINT = Fingerprint.of(TEST, TEST.metrics[0])
@@ -137,3 +139,18 @@ def test_a_damaged_file_is_an_error_that_names_it(ada: Workspace) -> None:
     with pytest.raises(StoreError) as caught:
         read(ada)
     assert str(caught.value).startswith(f"the record of a day cannot be read: {path}")
+
+
+def test_days_follow_their_experiment_through_a_rename_and_go_with_it() -> None:
+    alone = workspace_on(MemoryStore(config=IDENTITY))
+    assert isinstance(alone.store, MemoryStore)
+    commit_files(alone.store, {"gitexp.yaml": DEFINITION})
+    lifecycle.create(alone, lifecycle.NewExperiment(name="warm"))
+    write(alone, record("2026-01-01"))
+    lifecycle.rename(alone, "warm", "cold")
+    assert alone.store.ref(BRANCH) is None
+    found = store.days_of_metric(alone, "cold", "sales", PRINT.value)
+    assert list(found) == ["2026-01-01"]
+    lifecycle.delete(alone, "cold", unbind=lambda tx, experiment: [])
+    lifecycle.purge(alone, "cold")
+    assert alone.store.refs("refs/heads/analyses/") == {}
