@@ -68,6 +68,8 @@ def launch(workspace: Workspace, name: str) -> Outcome:
             a metric that decides, or with data that cannot be read.
     """
 
+    others = list(all_tests(workspace))  # before anything is locked
+
     def step(standing: Standing) -> Plan:
         test = standing.test
         require_status(test, "draft", to="be launched")
@@ -79,7 +81,6 @@ def launch(workspace: Workspace, name: str) -> Outcome:
             )
         begun = {**standing.document, "status": "running", "started_at": _now(standing)}
         flag = switched(standing.flag, active=True) if standing.flag else None
-        others = all_tests(workspace)
         notes = (
             *data_notes(standing),
             *flag_notes(standing, others),
