@@ -9,7 +9,7 @@ from gitexp.stats.checks import Alternative, check_choice, check_confidence, che
 from gitexp.stats.distributions import student_quantile, student_upper
 from gitexp.stats.effects import Effect
 from gitexp.stats.findings import agreeing, excludes
-from gitexp.stats.intervals import Interval
+from gitexp.stats.intervals import Interval, around
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +44,7 @@ class Comparison:
         sides = 2 if self.alternative == "two-sided" else 1
         tail = (1 - self.confidence) / sides
         margin = -student_quantile(tail, self.degrees) * self.effect.standard_error
-        return Interval(
-            low=-math.inf if self.alternative == "less" else self.effect.value - margin,
-            high=math.inf if self.alternative == "greater" else self.effect.value + margin,
-        )
+        return around(self.effect.value, margin, self.alternative)
 
     @property
     def significant(self) -> bool:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from gitexp.errors import InvalidInput
+from gitexp.stats.checks import Alternative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,6 +15,14 @@ class Interval:
 
     low: float
     high: float
+
+
+def around(value: float, margin: float, alternative: Alternative) -> Interval:
+    """Return the interval of a test around its value, open where one side is not tested."""
+    return Interval(
+        low=-math.inf if alternative == "less" else value - margin,
+        high=math.inf if alternative == "greater" else value + margin,
+    )
 
 
 def wilson_interval(

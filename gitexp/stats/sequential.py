@@ -9,7 +9,7 @@ from gitexp.errors import InvalidInput
 from gitexp.stats.checks import Alternative, check_choice, check_confidence, check_count
 from gitexp.stats.effects import Effect
 from gitexp.stats.findings import agreeing, excludes
-from gitexp.stats.intervals import Interval
+from gitexp.stats.intervals import Interval, around
 
 TUNED_FOR = 5000
 """Units at which the sequence is narrowest, unless told otherwise."""
@@ -53,10 +53,7 @@ class AlwaysValid:
         margin = self.effect.standard_error * boundary(
             self._growth, 1 - self.confidence, sides=sides
         )
-        return Interval(
-            low=-math.inf if self.alternative == "less" else self.effect.value - margin,
-            high=math.inf if self.alternative == "greater" else self.effect.value + margin,
-        )
+        return around(self.effect.value, margin, self.alternative)
 
     @property
     def significant(self) -> bool:
