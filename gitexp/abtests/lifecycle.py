@@ -353,9 +353,9 @@ def publication(standing: Standing, flag: Document | None) -> tuple[str, ...]:
         return ()
     environments = list(_project(standing).environments)
     where = environments[0] if len(environments) == 1 else "ENVIRONMENT"
-    key = standing.test.flag
-    command = f"`gitexp flag publish {key} {where}`"
-    return (f"Applications see flag {key} as it is published: {command}.",)
+    key, name = standing.test.flag, standing.test.experiment
+    command = f"`gitexp flag publish {key} {where} --experiment {name}`"
+    return (f"Applications see flag {key} as it is shared and then published: {command}.",)
 
 
 def _project(standing: Standing) -> Project:

@@ -7,6 +7,9 @@ from typing import Any
 
 from gitexp.abtests.definition import AbTest, Variant
 from gitexp.documents import layout
+from gitexp.documents.problems import place_of
+from gitexp.flags.documents import Flag
+from gitexp.flags.problems import faults
 from gitexp.ids import Name
 from gitexp.project.reading import read_document
 from gitexp.project.workspace import Workspace
@@ -51,7 +54,7 @@ def mismatches(flag: FlagDocument | None, test: AbTest) -> Iterator[str]:
     if flag is None:
         yield f"there is no flag {test.flag!r}"
         return
-    found = {one["key"]: one.get("weight") for one in flag.get("variants", ())}
+    found = {one["key"]: one["weight"] for one in flag.get("variants", ())}
     wanted = {variant.key: variant.split for variant in test.variants}
     if not found:
         yield f"flag {test.flag!r} has no variants"
@@ -60,23 +63,21 @@ def mismatches(flag: FlagDocument | None, test: AbTest) -> Iterator[str]:
             f"flag {test.flag!r} has the variants {', '.join(found)}, and the test "
             f"{', '.join(wanted)}"
         )
-    elif any(abs((found[key] or 0) - split) > _ROUNDING for key, split in wanted.items()):
+    elif any(abs(found[key] - split) > _ROUNDING for key, split in wanted.items()):
         ours, theirs = (
-            "/".join(f"{share or 0:.12g}" for share in shares)
+            "/".join(f"{share:.12g}" for share in shares)
             for shares in ([found[key] for key in wanted], wanted.values())
         )
         yield f"flag {test.flag!r} shares by {ours}, and the test by {theirs}"
-    if found and not reaches_anybody(flag):
+    for place, fault in faults(flag):
+        yield f"flag {test.flag!r}: {place_of(place)}: {fault}"
+    if found and not reaches_anybody(test.flag, flag):
         yield f"flag {test.flag!r} is rolled out to nobody"
 
 
-def reaches_anybody(flag: FlagDocument) -> bool:
+def reaches_anybody(key: str, flag: FlagDocument) -> bool:
     """Return whether a flag that is on is rolled out to more than 0 %."""
-    conditions = flag.get("conditions", ())
-    rollouts = [flag.get("rollout", 100)]
-    if conditions:
-        rollouts = [condition.get("rollout", flag.get("rollout", 100)) for condition in conditions]
-    return any(rollout > 0 for rollout in rollouts)
+    return any(condition.rollout > 0 for condition in Flag.from_dict(key, flag).asked)
 
 
 def overrides(flag: FlagDocument) -> tuple[str, ...]:

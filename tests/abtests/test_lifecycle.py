@@ -27,6 +27,10 @@ from tests.builders import commit_files
 
 TEST = "experiments/warm/ab-test.yaml"
 FLAG = "flags/words.yaml"
+PUBLISH = (
+    "Applications see flag words as it is shared and then published: "
+    "`gitexp flag publish words ENVIRONMENT --experiment warm`."
+)
 
 
 def message_of(workspace: Workspace) -> str:
@@ -54,7 +58,7 @@ def test_a_launch_starts_the_clock_and_turns_the_flag_on_in_one_commit(draft: Dr
     assert file_at(workspace, FLAG)["active"] is True
     assert done.notes == (
         "Results need exposures: name them below `data` in ab-test.yaml.",
-        "Applications see flag words as it is published: `gitexp flag publish words ENVIRONMENT`.",
+        PUBLISH,
     )
 
 
@@ -110,7 +114,9 @@ def test_shipping_gives_everybody_one_variant_and_ends_the_test(draft: Draft) ->
     assert (done.test.status, done.test.shipped, done.test.conclusion) == ("stopped", "test", "won")
     assert weights(workspace) == [0, 100]
     assert [variant.split for variant in done.test.variants] == [50, 50]
-    assert done.notes[0].startswith("Applications see flag words as it is published")
+    assert done.notes[0].startswith(
+        "Applications see flag words as it is shared and then published"
+    )
 
 
 def test_a_test_that_is_over_can_still_ship_and_keeps_its_end(draft: Draft) -> None:

@@ -81,7 +81,7 @@ def test_an_option_that_makes_no_sense_is_a_usage_error(
 def test_a_test_goes_through_its_life(warm: str, gitexp: Run) -> None:
     launched = gitexp("ab", "launch", warm).ok()
     assert launched.out == "warm: running\n"
-    assert "note: Applications see flag words as it is published: " in launched.err
+    assert "note: Applications see flag words as it is shared and then published: " in launched.err
     said = [
         gitexp("ab", *words).ok().out
         for words in (
