@@ -23,6 +23,8 @@ from gitexp.experiments.versions import Version, entry_of, resolve_version, vers
 from gitexp.ids import Name, ObjectId
 from gitexp.project.reading import project_at, read_document
 from gitexp.project.workspace import Workspace
+from gitexp.review.telling.environment_events import live_since
+from gitexp.store.protocol import Store
 from gitexp.store.trees import read_commit
 
 Origin = Literal["set", "default"]
@@ -237,7 +239,7 @@ def _serving(workspace: Workspace, experiment_id: str, version: Version) -> _Ser
             )
         for name in version.values if snapshots else ():
             if name in snapshots[0].values:
-                live = _live(environment, name, version, snapshots, whole)
+                live = _live(workspace.store, environment, name, version, snapshots, whole)
                 serving.live.setdefault(name, []).append(live)
     return serving
 
@@ -261,7 +263,12 @@ def _bound_snapshots(
 
 
 def _live(
-    environment: str, name: str, version: Version, snapshots: Sequence[Snapshot], whole: bool
+    store: Store,
+    environment: str,
+    name: str,
+    version: Version,
+    snapshots: Sequence[Snapshot],
+    whole: bool,
 ) -> Live:
     value = snapshots[0].values[name]
     first = snapshots[0]
@@ -275,7 +282,7 @@ def _live(
         environment=environment,
         value=value,
         same=same_value(value, version.values[name]),
-        since=first.binding.at,
+        since=live_since(store, first),
         by=first.binding.by,
         commit=first.commit,
         whole=whole or not reached_end,

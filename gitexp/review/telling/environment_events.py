@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from gitexp.environments.binding import Snapshot
@@ -14,6 +15,8 @@ from gitexp.ids import Name
 from gitexp.project.workspace import Workspace
 from gitexp.review.changes.model import ChangeFacts, Terms, Vote
 from gitexp.review.telling.events import Event
+from gitexp.store.protocol import Store
+from gitexp.store.trees import read_commit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +47,7 @@ def story_of(workspace: Workspace, environment: Name) -> EnvironmentStory:
     events, bound, before = [], [], None
     for move in found:
         about = _about(move, before)
-        event = _event(move, before, environment)
+        event = _event(workspace.store, move, before, environment)
         events.append(_without_changes(event) if problem and before is None else event)
         bound.append(about.binding.experiment_id if about else None)
         before = move if isinstance(move, Snapshot) else before
@@ -61,7 +64,9 @@ def _about(move: Snapshot | Unreadable, before: Snapshot | None) -> Snapshot | N
     return move if isinstance(move, Snapshot) and move.binding.bound else before
 
 
-def _event(move: Snapshot | Unreadable, before: Snapshot | None, environment: str) -> Event:
+def _event(
+    store: Store, move: Snapshot | Unreadable, before: Snapshot | None, environment: str
+) -> Event:
     if isinstance(move, Unreadable):
         author = move.commit.author
         return Event(
@@ -78,7 +83,7 @@ def _event(move: Snapshot | Unreadable, before: Snapshot | None, environment: st
     return Event(
         kind="promotion",
         action=binding.action,
-        at=binding.at,
+        at=live_since(store, move),
         by=binding.by,
         text=binding.reason or "",
         experiment=about.binding.experiment if about else None,
@@ -89,6 +94,15 @@ def _event(move: Snapshot | Unreadable, before: Snapshot | None, environment: st
         commit=move.commit,
         details=_details(move, before),
     )
+
+
+def live_since(store: Store, snapshot: Snapshot) -> datetime:
+    """Return since when an environment holds what one of its commits says.
+
+    That is when the promotion was made, or when its commit was, if that is later: a forge merges
+    a change request long after it was asked for.
+    """
+    return max(snapshot.binding.at, read_commit(store, snapshot.commit).committer.when)
 
 
 def _details(move: Snapshot, before: Snapshot | None) -> dict[str, Any]:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from gitexp.cli.log_views import what_happened
+from gitexp.review.telling.blame import blame
 from gitexp.review.telling.events import Event
 from gitexp.review.telling.timeline import LogQuery, timeline
+from gitexp.store.transaction import Transaction, transact
+from gitexp.store.trees import tree_of
+from tests.builders import signature
 from tests.review.changes.conftest import Team
 from tests.review.changes.conftest import team as team
 
@@ -95,3 +103,35 @@ def test_a_change_request_that_cannot_be_read_is_noted(team: Team) -> None:
     assert story.events == ()
     (note,) = story.notes
     assert note.startswith(f"change request {change.id} cannot be read: ")
+
+
+@pytest.mark.parametrize("how", ["squash", "merge"])
+def test_what_a_forge_merged_is_live_since_it_was_merged(team: Team, how: str) -> None:
+    team.approved(team.requested(temperature=0.1).id)
+    team.clock.on(hours=1)
+    change = team.requested(temperature=0.2)
+    team.clock.on(hours=1)
+    team.approved(change.id, "Bob")
+    team.clock.on(hours=1)
+    merged(team, change.id, how)
+    moved, *rest = told(team, kinds=["promotion", "approval"])
+    assert (moved.kind, moved.change, moved.at) == ("promotion", change.id, team.clock.now())
+    assert rest[0].kind == "approval"
+    (temperature, *_) = blame(team.person("Ada"), "checkout").parameters
+    assert [live.since for live in temperature.live] == [team.clock.now()]
+
+
+def merged(team: Team, change: str, how: str) -> None:
+    """Bring the branch of a change request into production's now, as a forge does."""
+    head, tip = (team.branches()[name] for name in (f"change/bot/{change}", "env/bot/production"))
+
+    def work(tx: Transaction) -> None:
+        commit = tx.commit(
+            tree=tree_of(tx, head),
+            parents=[tip] if how == "squash" else [tip, head],
+            message="Merge pull request",
+            author=replace(signature(), when=team.clock.now()),
+        )
+        tx.set_ref("refs/heads/env/bot/production", old=tip, new=commit)
+
+    transact(team.remote, work)
