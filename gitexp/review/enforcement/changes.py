@@ -116,6 +116,14 @@ def _is_applied(push: Push, facts: ChangeFacts) -> bool:
     return _is_live(push, facts) or held_by(push.workspace, facts, reader=push.store) is not None
 
 
+def _is_applied_by(push: Push, facts: ChangeFacts, commit: ObjectId | None) -> bool:
+    """Return whether the commit that is said to hold what was asked for does."""
+    branch = layout.environment_branch(push.workspace.project_id, Name(facts.request.environment))
+    if commit is None or (commit == push.after(branch) and _is_live(push, facts)):
+        return _is_applied(push, facts)
+    return commit == held_by(push.workspace, facts, reader=push.store)
+
+
 def _is_live(push: Push, facts: ChangeFacts) -> bool:
     environment = Name(facts.request.environment)
     tip = push.after(layout.environment_branch(push.workspace.project_id, environment))
@@ -179,6 +187,27 @@ class _Facts:
             )
         if push.after(layout.change_branch(push.workspace.project_id, self._id)) != terms.head:
             raise NotAllowed(f"the branch of change request {self._id} is not in the push")
+        if not self._is_on_branch(terms):
+            raise NotAllowed(
+                f"the branch of change request {self._id} does not hold what it asks for",
+                hint="People would look at one thing and vote on another; ask with gitexp.",
+            )
+
+    def _is_on_branch(self, terms: Terms) -> bool:
+        """Return whether the commit that people look at holds what they vote on."""
+        request, project = self._after.request, self._push.workspace.project_id
+        try:
+            held = environment_at(
+                self._push.store, terms.head, environment=request.environment, project=project
+            ).binding
+        except UNREADABLE:
+            return False
+        said = (project, held.action, held.version, held.previous)
+        return (
+            request.is_held_by(held)
+            and said == (request.project, request.action, request.version, terms.base)
+            and same_person(address_of(held.by), address_of(terms.by))
+        )
 
     def _check_vote(self, vote: Vote) -> None:
         self._check_own(vote.by, vote.at, "votes")
@@ -200,10 +229,10 @@ class _Facts:
     def _check_closing(self, closing: Closing) -> None:
         self._check_own(closing.by, closing.at, "ends it")
         allowed: dict[str, Callable[[], bool]] = {
-            "applied": lambda: _is_applied(self._push, self._after),
+            "applied": lambda: _is_applied_by(self._push, self._after, closing.commit),
             "rejected": lambda: any(self._rejections()),
             "cancelled": lambda: is_requester(self._actor.identity, self._after),
-            "failed": lambda: self._may_write(),
+            "failed": lambda: self._may_write() and not self._is_on_branch(self._after.terms),
         }
         if not allowed[closing.state]():
             raise NotAllowed(
