@@ -62,7 +62,7 @@ def ab_table(items: Sequence[AbTestSummary]) -> Table:
         item.to_dict() | {"state": _state(item.status, item.archived, item.exposure_frozen)}
         for item in items
     ]
-    note = "" if rows else "no A/B tests; make one with `gitexp ab create`"
+    note = "" if rows else "no A/B tests that fit; make one with `gitexp ab create`"
     return Table(columns=_LIST_COLUMNS, rows=rows, note=note)
 
 

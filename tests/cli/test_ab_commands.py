@@ -24,7 +24,7 @@ def shown(gitexp: Run, name: str = "warm") -> Any:
 
 def test_a_project_without_tests_says_so(project: Path, gitexp: Run) -> None:
     result = gitexp("ab").ok()
-    assert (result.out, result.err) == ("", "no A/B tests; make one with `gitexp ab create`\n")
+    assert (result.out, result.err) == ("", "no A/B tests that fit; make one with `gitexp ab create`\n")
     assert gitexp("ab", "list", "--format", "json").ok().out == "[]\n"
 
 
