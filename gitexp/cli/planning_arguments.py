@@ -63,9 +63,10 @@ def planning_options(function: Callable[..., None]) -> Callable[..., None]:
         design["sides"] = int(design["sides"])
         function(planning=Planning(metric=metric, design=_with_variants(design)), **given)
 
+    made: Callable[..., None] = with_planning
     for option in reversed(_OPTIONS):
-        with_planning = option(with_planning)
-    return with_planning
+        made = option(made)
+    return made
 
 
 def _with_variants(design: dict[str, Any]) -> dict[str, Any]:

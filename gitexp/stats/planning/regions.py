@@ -71,7 +71,8 @@ class Region:
         step = min(0.25, 0.4 * other / (own * slope))
         places = np.arange(-math.ceil(_FAR / step), math.ceil(_FAR / step) + 1) * step
         weights = step * normal_density(0) * np.exp(-places * places / 2)
-        low, high = self._edges(sign * self.control + own * places, critical)
+        controls: Array = (sign * self.control + own * places).astype(np.float64)
+        low, high = self._edges(controls, critical)
         treated = sign * self.treated
         above = float(weights @ special().ndtr((treated - high) / other))
         below = float(weights @ special().ndtr((low - treated) / other))
