@@ -112,10 +112,20 @@ def pre_receive_command(session: Session) -> None:
     why when the push breaks a rule; nothing of it is then taken.
     """
     from gitexp.review.enforcement.moves import parse_moves
+    from gitexp.review.enforcement.patience import SETTING, OutOfTime, no_longer_than, patience
     from gitexp.review.enforcement.server import judge_push
 
     moves = parse_moves(sys.stdin)
-    refusals = judge_push(session.directory, moves, session.surroundings)
+    seconds = patience(session.directory, session.surroundings)
+    try:
+        with no_longer_than(seconds):
+            refusals = judge_push(session.directory, moves, session.surroundings)
+    except OutOfTime:
+        write_error(
+            f"error: judging this push took longer than {seconds} seconds\n"
+            f"hint: Push less at once; the keeper of the server may set {SETTING}.\n"
+        )
+        raise click.exceptions.Exit(FAILED) from None
     if refusals:
         write_error(_told(refusals))
         raise click.exceptions.Exit(FAILED)
