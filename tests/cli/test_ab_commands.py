@@ -24,7 +24,10 @@ def shown(gitexp: Run, name: str = "warm") -> Any:
 
 def test_a_project_without_tests_says_so(project: Path, gitexp: Run) -> None:
     result = gitexp("ab").ok()
-    assert (result.out, result.err) == ("", "no A/B tests that fit; make one with `gitexp ab create`\n")
+    assert (result.out, result.err) == (
+        "",
+        "no A/B tests that fit; make one with `gitexp ab create`\n",
+    )
     assert gitexp("ab", "list", "--format", "json").ok().out == "[]\n"
 
 
@@ -156,6 +159,37 @@ def test_what_was_edited_by_hand_after_the_launch_is_found(
     verified = gitexp("verify")
     assert verified.code == 3
     assert f"locked since the launch in {launch}" in verified.out
+
+
+def test_uncommitted_work_is_never_overwritten(warm: str, gitexp: Run, project: Path) -> None:
+    git("switch", "--quiet", "exp/bot/warm")
+    file = project / "experiments/warm/ab-test.yaml"
+    before = file.read_text()
+    file.write_text(f"{before}# mine\n")
+    refused = gitexp("ab", "launch", warm)
+    assert refused.code == 1
+    assert "not committed in" in refused.err
+    assert file.read_text() == f"{before}# mine\n"
+    git("commit", "--quiet", "-am", "mine")
+    gitexp("ab", "launch", warm).ok()
+    assert "status: running" in file.read_text()
+    assert "# mine\n" in file.read_text()
+    assert git("status", "--short") == ""
+
+
+def test_a_test_goes_on_where_its_branch_was_squashed_into_the_trunk(
+    warm: str, gitexp: Run
+) -> None:
+    gitexp("ab", "launch", warm).ok()
+    git("merge", "--quiet", "--squash", "exp/bot/warm")
+    git("commit", "--quiet", "-m", "warm")
+    git("branch", "--quiet", "-D", "exp/bot/warm")
+    squash = git("rev-parse", "HEAD").strip()
+    assert shown(gitexp)["launched_in"] == squash
+    gitexp("ab", "end", warm).ok()
+    found = shown(gitexp)
+    assert (found["status"], found["launched_in"]) == ("stopped", squash)
+    gitexp("validate", "--revision", "exp/bot/warm").ok()
 
 
 def test_tests_are_listed(warm: str, gitexp: Run) -> None:
