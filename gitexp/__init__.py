@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gitexp.errors import GitexpError
     from gitexp.experiment import Experiment
     from gitexp.repository import Repository
-    from gitexp.serving import parameters
+    from gitexp.serving import feature_flags, parameters
     from gitexp.stats.planning.running_time import calculate_running_time
     from gitexp.tracker import (
         active_run,
@@ -53,6 +53,7 @@ __all__ = [
     "active_run",
     "calculate_running_time",
     "end_run",
+    "feature_flags",
     "log_artifact",
     "log_artifacts",
     "log_batch",
@@ -76,6 +77,7 @@ _HOMES = {
     "Parameters": "gitexp.environments.parameters",
     "Repository": "gitexp.repository",
     "calculate_running_time": "gitexp.stats.planning.running_time",
+    "feature_flags": "gitexp.serving",
     "parameters": "gitexp.serving",
 }
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gitexp.evaluation.jobs.jobs import Entrypoints, Jobs
     from gitexp.experiments.sharing import FetchReport, PushReport, RefChange
     from gitexp.project.policies import Policy
+    from gitexp.flags.collection import Flags
     from gitexp.prompts.collection import Prompts
     from gitexp.review.changes.collection import Changes
     from gitexp.review.diffing.model import ProjectDiff
@@ -197,6 +198,13 @@ class Repository:
         from gitexp.prompts.collection import Prompts
 
         return Prompts(self.workspace)
+
+    @property
+    def flags(self) -> Flags:
+        """The feature flags of the project: as its trunk has them, and as environments do."""
+        from gitexp.flags.collection import Flags
+
+        return Flags(self.workspace)
 
     @property
     def root_directory(self) -> Path | None:

@@ -5,13 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitexp.environments.binding import Snapshot
 from gitexp.environments.parameters import Parameters
+from gitexp.environments.pinning import Pin
+from gitexp.environments.reading import (
+    address_snapshot,
+    checkout_snapshot,
+    parameters_of,
+    read_snapshot,
+)
 from gitexp.environments.resolving import Selectors, chosen_environment, resolve
 from gitexp.errors import InvalidInput, NotFound
 from gitexp.opening import open_workspace
 from gitexp.surroundings import Surroundings
 
 if TYPE_CHECKING:
+    from gitexp.flags.serving import ServedFlags
     from gitexp.repository import Repository
 
 
@@ -91,9 +100,16 @@ def read_here(
 def _checked_out(
     directory: Path, selectors: Selectors, surroundings: Surroundings
 ) -> Parameters | None:
+    """Return the values of the environment that is checked out; None when something else is."""
+    snapshot = _checked_out_snapshot(directory, selectors, surroundings)
+    return parameters_of(snapshot, environ=surroundings.environ) if snapshot else None
+
+
+def _checked_out_snapshot(
+    directory: Path, selectors: Selectors, surroundings: Surroundings
+) -> Snapshot | None:
     """Return the environment whose branch is checked out; None when something else is."""
     from gitexp.documents import layout
-    from gitexp.environments.reading import read_environment_checkout
     from gitexp.store.disk import DiskStore
 
     with DiskStore.discover(directory, environ=surroundings.environ) as store:
@@ -105,9 +121,7 @@ def _checked_out(
                 hint="Read anything else from a clone of the trunk.",
             )
         wanted = selectors.environment or surroundings.environ.get("GITEXP_ENVIRONMENT")
-        return read_environment_checkout(
-            store, environ=surroundings.environ, environment=wanted or None
-        )
+        return checkout_snapshot(store, wanted or None)
 
 
 def read_elsewhere(
@@ -139,6 +153,73 @@ def read_elsewhere(
         offline=offline,
         surroundings=surroundings,
     )
+
+
+def feature_flags(
+    environment: str | None = None,
+    *,
+    repository: Repository | str | Path | None = None,
+    project: str | None = None,
+    at: str | None = None,
+    locked: bool = False,
+    offline: bool = False,
+    surroundings: Surroundings | None = None,
+) -> ServedFlags:
+    """Return the flags that are published in an environment, ready to be evaluated.
+
+    Args:
+        environment: its name; `GITEXP_ENVIRONMENT`, else `default`, when nothing is given.
+        repository: a repository, a directory inside one, or the address of the shared remote,
+            which needs no clone; the current directory by default.
+        project: the id of the project, where an address holds several.
+        at: a commit of the environment, to read what was published then.
+        locked: read the commit that `gitexp.lock` pins, and verify it.
+        offline: never ask the remote.
+
+    Raises:
+        NotFound: there is no such environment.
+        NotBound: nothing was ever bound or published there.
+        InvalidDocuments: a flag is not the one that was published.
+    """
+    from gitexp.flags.serving import ServedFlags
+
+    around = surroundings or Surroundings.of_process()
+    if isinstance(repository, str) and _is_address(repository, around.directory):
+        if locked:
+            raise InvalidInput(
+                "an address serves environments only, not locks",
+                hint="Clone it with `gitexp clone`, or name a commit of the environment.",
+            )
+        name = chosen_environment(environment, around.environ)
+        snapshot, stale = address_snapshot(
+            repository, name, project=project, at=at, offline=offline, surroundings=around
+        )
+        return ServedFlags.of(snapshot, stale=stale, clock=around.clock)
+    pin = Pin(at=at, locked=locked, offline=offline)
+    if repository is not None and not isinstance(repository, (str, Path)):
+        workspace = repository.workspace
+        name = chosen_environment(environment, workspace.surroundings.environ)
+        return ServedFlags.of(read_snapshot(workspace, name, pin), clock=around.clock)
+    where = around.directory / (repository or ".")
+    snapshot = _snapshot_here(where, environment, pin, project, around)
+    return ServedFlags.of(snapshot, clock=around.clock)
+
+
+def _snapshot_here(
+    directory: Path, environment: str | None, pin: Pin, project: str | None, around: Surroundings
+) -> Snapshot:
+    """Return what an environment says in the repository around a directory, or as checked out."""
+    try:
+        workspace = open_workspace(directory, project=project, surroundings=around)
+    except NotFound:
+        selectors = Selectors(environment=environment, at=pin.at, locked=pin.locked)
+        checked_out = _checked_out_snapshot(directory, selectors, around)
+        if checked_out is None:
+            raise
+        return checked_out
+    found = read_snapshot(workspace, chosen_environment(environment, around.environ), pin)
+    workspace.cache.close()
+    return found
 
 
 def _is_address(text: str, directory: Path) -> bool:

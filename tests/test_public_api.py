@@ -17,9 +17,9 @@ from gitexp.errors import Diverged, GitexpError, InvalidDocuments, PushRejected
 def test_the_package_names_what_it_offers() -> None:
     assert sorted(gitexp.__all__) == [
         "Experiment", "GitexpError", "Parameters", "Repository", "__version__", "active_run",
-        "calculate_running_time", "end_run", "log_artifact", "log_artifacts", "log_batch",
-        "log_figure", "log_metric", "log_metrics", "log_param", "log_params", "log_table",
-        "log_text", "parameters", "set_tags", "start_run",
+        "calculate_running_time", "end_run", "feature_flags", "log_artifact", "log_artifacts",
+        "log_batch", "log_figure", "log_metric", "log_metrics", "log_param", "log_params",
+        "log_table", "log_text", "parameters", "set_tags", "start_run",
     ]  # fmt: skip
     for name in gitexp.__all__:
         assert getattr(gitexp, name) is not None

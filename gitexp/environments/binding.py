@@ -1,8 +1,9 @@
 """Bindings: what an environment's branch says in one commit, and the values it holds there.
 
 The tree of an environment's branch is two files: `environment.yaml`, the binding, and
-`parameters.yaml`, the complete values. The digest in the binding is compared with the values at
-every read, also at those from the cache, so values that were changed without it are never served.
+`parameters.yaml`, the complete values; and `flags/KEY.yaml` for each flag that was published
+there. The digests in the binding are compared with them at every read, also at those from the
+cache, so values and flags that were changed without it are never served.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from gitexp.clock import iso, parse_iso
 from gitexp.documents import layout
 from gitexp.documents.canonical import digest_of
 from gitexp.documents.problems import Problem, shown
+from gitexp.environments.published import FlagDocuments, faults, load_flags
 from gitexp.errors import (
     DamagedObject,
     GitexpError,
@@ -28,13 +30,13 @@ from gitexp.ids import Digest, ObjectId, VersionId
 from gitexp.store.cache import DerivedCache
 from gitexp.store.protocol import Store
 
-Action = Literal["promote", "rollback", "unbind", "unreadable"]
+Action = Literal["promote", "rollback", "unbind", "flags", "unreadable"]
 """What a commit did; a history says `unreadable` of one that cannot be read, a file never does."""
 
 UNREADABLE = (InvalidInput, MissingObject, DamagedObject)
 """The errors that say that a commit of an environment's branch cannot be read."""
 
-_READING = "1"
+_READING = "2"
 """Changes when the same commit may be read as something else, and so makes old entries unused."""
 
 _SHORT = 10
@@ -79,6 +81,7 @@ class Binding:
         version: the bound version; None when nothing is bound.
         digest: over the canonical JSON of the values; None when nothing is bound.
         types: the slot type of each value.
+        flags: the digest of each flag that is published, by key.
         by: who did it, as `Name <email>`.
         at: when, by the clock of whoever did it.
         reason: why, where it was said.
@@ -99,6 +102,7 @@ class Binding:
     version: VersionId | None = None
     digest: Digest | None = None
     types: Mapping[str, str] = field(default_factory=dict)
+    flags: Mapping[str, Digest] = field(default_factory=dict)
     by: str
     at: datetime
     reason: str | None = None
@@ -145,6 +149,7 @@ class Binding:
             version=data["version"],
             digest=data["digest"],
             types=dict(data["types"]),
+            flags=dict(data.get("flags", {})),
             by=data["by"],
             at=parse_iso(data["at"]),
             reason=data.get("reason"),
@@ -173,6 +178,7 @@ class Binding:
             "at": iso(self.at),
         }
         optional = {
+            "flags": dict(self.flags),
             "reason": self.reason,
             "change": self.change,
             "from": self.previous,
@@ -199,10 +205,11 @@ class Binding:
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """An environment in one commit: its binding and its values."""
+    """An environment in one commit: its binding, its values, and the flags published there."""
 
     binding: Binding
     values: Mapping[str, Any]
+    flags: FlagDocuments = field(default_factory=dict)
 
     @property
     def commit(self) -> ObjectId:
@@ -243,8 +250,8 @@ def snapshot_at(
     """Return the environment in a commit, or None when the commit is of no environment's branch.
 
     Raises:
-        InvalidDocuments: a file breaks its schema, or the values do not have the digest that the
-            binding names.
+        InvalidDocuments: a file breaks its schema, or values or flags do not have the digests
+            that the binding names.
         MissingObject, DamagedObject: the commit cannot be read.
     """
     key = f"environment-commit/{_READING}/{commit}"
@@ -253,13 +260,13 @@ def snapshot_at(
         known = _load(store, commit)
         if known is None:
             return None
-        _verify(commit, known["binding"], known["values"])
+        _verify(commit, known)
         if cache:
             cache.put(key, known)
     else:
-        _verify(commit, known["binding"], known["values"])
+        _verify(commit, known)
     binding = Binding.from_dict(known["binding"], commit=commit)
-    return Snapshot(binding=binding, values=known["values"])
+    return Snapshot(binding=binding, values=known["values"], flags=known["flags"])
 
 
 def environment_at(
@@ -321,6 +328,7 @@ def _load(store: Store, commit: ObjectId) -> dict[str, Any] | None:
         "binding": document,
         "values": schemas.load("parameters", values, file=_file(commit, layout.PARAMETERS_FILE))
         or {},
+        "flags": load_flags(store, tree, lambda path: _file(commit, path)),
     }
 
 
@@ -332,8 +340,11 @@ def _check_moment(commit: ObjectId, text: str) -> None:
         raise _broken(commit, layout.BINDING_FILE, "at", message) from exc
 
 
-def _verify(commit: ObjectId, binding: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-    """Check that binding and values belong together."""
+def _verify(commit: ObjectId, known: Mapping[str, Any]) -> None:
+    """Check that binding, values and flags belong together."""
+    binding, values = known["binding"], known["values"]
+    for file, place, message in faults(binding.get("flags", {}), known["flags"]):
+        raise _broken(commit, file, place, message)
     if binding["digest"] is None:
         if values:
             raise _broken(commit, layout.PARAMETERS_FILE, "", "values, but nothing is bound")

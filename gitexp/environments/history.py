@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gitexp.environments.binding import (
     UNREADABLE,
@@ -14,6 +14,7 @@ from gitexp.environments.binding import (
     snapshot_at,
 )
 from gitexp.environments.branches import environment_name, fetch_branch, tip_of
+from gitexp.environments.published import FlagChanges, FlagDocuments, flag_changes
 from gitexp.errors import (
     DamagedObject,
     GitexpError,
@@ -42,6 +43,8 @@ class HistoryEntry:
         binding: what the environment says since then, by whom, when and why.
         commit: the commit of the environment's branch.
         changes: the parameters that differ from the newest entry before that can be read.
+        flags: the flags that differ from there, by key, with their digests; None for one that
+            was taken away.
         problem: why the commit cannot be read as a binding, in one line; None when it can. With
             one, the binding's action is `unreadable`, its author and moment are the commit's,
             and no version is named.
@@ -51,6 +54,7 @@ class HistoryEntry:
     commit: ObjectId
     changes: tuple[ValueChange, ...]
     problem: str | None = None
+    flags: FlagChanges = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +116,8 @@ def _unreadable_entry(workspace: Workspace, name: Name, move: Unreadable) -> His
 def _entry(new: Snapshot, old: Snapshot | None) -> HistoryEntry:
     types = {**(old.binding.types if old else {}), **new.binding.types}
     changes = value_changes(old.values if old else {}, new.values, types)
-    return HistoryEntry(binding=new.binding, commit=new.commit, changes=changes)
+    flags = flag_changes(old.binding.flags if old else {}, new.binding.flags)
+    return HistoryEntry(binding=new.binding, commit=new.commit, changes=changes, flags=flags)
 
 
 def _with_history(
@@ -184,18 +189,22 @@ def line(
     workspace: Workspace,
     environment: Name,
     *,
+    tip: ObjectId | None = None,
     reader: Store | None = None,
 ) -> Iterator[Snapshot]:
     """Return the snapshots along an environment's branch, newest first.
 
     Commits that do not hold a binding are left out.
 
+    Args:
+        tip: the commit to begin with; that of the branch by default.
+
     Raises:
         MissingObject: a commit or what it holds is not here. It may be brought over, so it is
             not passed over.
         DamagedObject: a commit is damaged, so what came before it is not known.
     """
-    for found in _commits(workspace, environment, reader, skipped=_BROKEN):
+    for found in _commits(workspace, environment, reader, tip=tip, skipped=_BROKEN):
         if isinstance(found, Snapshot):
             yield found
 
@@ -205,11 +214,12 @@ def _commits(
     environment: Name,
     reader: Store | None,
     *,
+    tip: ObjectId | None = None,
     skipped: tuple[type[GitexpError], ...],
 ) -> Iterator[Snapshot | Unreadable]:
     """Return every commit of the branch; those that raise a skipped error as unreadable."""
     store = reader or workspace.store
-    tip = tip_of(workspace, environment, reader=store)
+    tip = tip or tip_of(workspace, environment, reader=store)
     for commit in line_of_commits(workspace, tip, reader=store) if tip else ():
         try:
             yield environment_at(
@@ -221,6 +231,20 @@ def _commits(
             )
         except skipped as exc:
             yield Unreadable(commit=commit, problem=one_line(exc))
+
+
+def flags_before(
+    workspace: Workspace, environment: Name, tip: ObjectId | None, *, reader: Store
+) -> FlagDocuments:
+    """Return the flags that are published at a commit; where it is broken, those of before.
+
+    Raises:
+        MissingObject, DamagedObject: history is cut off.
+    """
+    if tip is None:
+        return {}
+    found = next(line(workspace, environment, tip=tip, reader=reader), None)
+    return found.flags if found else {}
 
 
 def line_of_commits(workspace: Workspace, tip: ObjectId, *, reader: Store) -> Iterator[Commit]:

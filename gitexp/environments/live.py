@@ -36,13 +36,23 @@ def bound_snapshot(workspace: Workspace, environment: Name, *, offline: bool = F
         NotBound: nothing is bound to it.
         RemoteUnavailable: it is not here and the remote cannot be reached.
     """
+    return present_snapshot(workspace, environment, offline=offline).bound()
+
+
+def present_snapshot(workspace: Workspace, environment: Name, *, offline: bool = False) -> Snapshot:
+    """Return what an environment says, whether a version is bound or not.
+
+    Raises:
+        NotFound, RemoteUnavailable: as `bound_snapshot` says.
+        NotBound: it has no branch yet.
+    """
     snapshot = live_snapshot(workspace, environment)
     if snapshot is None and not offline and workspace.has_remote:
         fetch_branch(workspace, environment)
         snapshot = live_snapshot(workspace, environment)
     if snapshot is None:
         raise _absent(workspace, environment, offline)
-    return snapshot.bound()
+    return snapshot
 
 
 def _absent(workspace: Workspace, environment: Name, offline: bool) -> NotFound:

@@ -6,8 +6,8 @@ brought over, then planned as objects, and what becomes of the plan is for the c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from gitexp.environments.branches import environment_name, synchronize, tip_of
@@ -17,9 +17,11 @@ from gitexp.environments.planning import (
     Move,
     Plan,
     binding_plan,
+    flags_plan,
     restoring_plan,
     unbinding_plan,
 )
+from gitexp.environments.published import FlagEdits
 from gitexp.errors import NotAllowed, NotBound
 from gitexp.experiments.headers import Header, read_header
 from gitexp.experiments.refusals import refuse_former_name
@@ -32,7 +34,7 @@ from gitexp.store.model import Signature
 from gitexp.store.staging import stage
 from gitexp.store.transaction import Transaction
 
-Asked = Literal["promote", "rollback", "unbind"]
+Asked = Literal["promote", "rollback", "unbind", "flags"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,7 @@ class Order:
         experiment: what to promote; None for the other actions.
         version: a revision of the experiment; its latest version when None.
         to: what to roll back to, as `chosen_target` reads it; what was live before when None.
+        flags: what to publish, by key; None takes a flag away; nothing for the other actions.
         reason: why, in their words.
         change: the change request that it carries out.
         bypass: why policies are to be passed over; None where all of them are asked.
@@ -54,6 +57,7 @@ class Order:
     experiment: str | None = None
     version: str | None = None
     to: str | None = None
+    flags: FlagEdits = field(default_factory=dict)
     reason: str | None = None
     change: str | None = None
     bypass: str | None = None
@@ -61,7 +65,17 @@ class Order:
 
     @classmethod
     def of(
-        cls, workspace: Workspace, action: Asked, environment: str, **asked: str | None
+        cls,
+        workspace: Workspace,
+        action: Asked,
+        environment: str,
+        *,
+        experiment: str | None = None,
+        version: str | None = None,
+        to: str | None = None,
+        reason: str | None = None,
+        change: str | None = None,
+        bypass: str | None = None,
     ) -> Order:
         """Return an order of whoever works here, now.
 
@@ -71,8 +85,13 @@ class Order:
         return cls(
             action=action,
             environment=environment_name(environment),
+            experiment=experiment,
+            version=version,
+            to=to,
+            reason=reason,
+            change=change,
+            bypass=bypass,
             signature=workspace.signature(),
-            **asked,
         )
 
     def move(self, there: Mapping[str, ObjectId]) -> Move:
@@ -116,7 +135,7 @@ def plan_order(
     tx: Transaction, workspace: Workspace, order: Order, there: Mapping[str, ObjectId]
 ) -> Plan:
     """Return the plan of an order, staged in a transaction; raises as `staged_plan` does."""
-    plan = {"promote": _promotion, "rollback": _rollback, "unbind": _unbinding}[order.action]
+    plan = _PLANS[order.action]
     return plan(tx, workspace, order, order.move(there))
 
 
@@ -152,6 +171,19 @@ def _unbinding(tx: Transaction, workspace: Workspace, order: Order, move: Move) 
             hint=f"Bind one with `gitexp promote EXPERIMENT {order.environment}`.",
         )
     return unbinding_plan(tx, workspace, move)
+
+
+def _publication(tx: Transaction, workspace: Workspace, order: Order, move: Move) -> Plan:
+    current_project(workspace, reader=tx).environment(order.environment)
+    return flags_plan(tx, workspace, move, order.flags)
+
+
+_PLANS: Mapping[Asked, Callable[[Transaction, Workspace, Order, Move], Plan]] = {
+    "promote": _promotion,
+    "rollback": _rollback,
+    "unbind": _unbinding,
+    "flags": _publication,
+}
 
 
 def refuse_deleted_experiment(header: Header) -> None:

@@ -33,11 +33,11 @@ LIVE = Pin()
 
 
 def pinned_snapshot(workspace: Workspace, name: Name, pin: Pin) -> Snapshot | None:
-    """Return what a pin names, which something was bound in; None when it names what is live.
+    """Return what a pin names, a version bound or not; None when it names what is live.
 
     Raises:
         NotFound: the commit is not there, or the lock file does not name the environment.
-        NotBound: nothing was bound in the commit.
+        NotBound: nothing was bound in the commit that the lock file names.
         InvalidInput: the commit is not of this environment, or both ways of pinning were given.
         InvalidDocuments: the lock file is not valid, or says otherwise than the commit.
         RemoteUnavailable: the commit is not here and the remote cannot be reached.
@@ -93,7 +93,7 @@ def _at(workspace: Workspace, name: Name, text: str, offline: bool) -> Snapshot:
     if not known:
         _require_member(workspace, name, commit, offline)
         workspace.cache.put(key, True)
-    return snapshot.bound()
+    return snapshot
 
 
 def _named(workspace: Workspace, name: Name, text: str, offline: bool) -> ObjectId:

@@ -8,14 +8,25 @@ refused push leaves nothing behind, and several plans can go into one atomic pus
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gitexp.documents import layout
 from gitexp.documents.canonical import digest_of
 from gitexp.environments.binding import Action, Binding, Snapshot
 from gitexp.environments.branches import branch_of, tip_of
+from gitexp.environments.history import flags_before
 from gitexp.environments.live import live_snapshot
+from gitexp.environments.published import (
+    FlagChanges,
+    FlagDocuments,
+    FlagEdits,
+    changes_text,
+    digests_of,
+    edited,
+    flag_changes,
+    flag_files,
+)
 from gitexp.errors import DamagedObject, InvalidInput
 from gitexp.experiments.headers import Header
 from gitexp.experiments.permissions import require_role_for
@@ -81,11 +92,13 @@ class Proposal:
     Attributes:
         binding: what would be written; it names the commit that the environment stands at.
         values: the values that would be live.
+        flags: the flags that would be published.
         move: who moves the environment, and why.
     """
 
     binding: Binding
     values: Mapping[str, Any]
+    flags: FlagDocuments = field(default_factory=dict)
     move: Move
 
 
@@ -140,6 +153,8 @@ def requested_plan(tx: Transaction, workspace: Workspace, move: Move, wanted: Sn
     Whoever moves now is the one who did it, and the values are those that were asked for.
     """
     asked = wanted.binding
+    if asked.action == "flags":
+        return flags_plan(tx, workspace, move, _requested_edits(tx, workspace, wanted))
     binding = move.binding(
         workspace,
         asked.action,
@@ -163,6 +178,41 @@ def unbinding_plan(tx: Transaction, workspace: Workspace, move: Move) -> Plan:
     return _staged(tx, workspace, move, binding, {})
 
 
+def _requested_edits(tx: Transaction, workspace: Workspace, wanted: Snapshot) -> FlagEdits:
+    """Return what a move that was asked for does to flags, wherever the environment is now."""
+    name, base = Name(wanted.binding.environment), wanted.binding.previous
+    before = flags_before(workspace, name, base, reader=tx)
+    changed = flag_changes(digests_of(before), wanted.binding.flags)
+    return {key: wanted.flags.get(key) for key in changed}
+
+
+def flags_plan(tx: Transaction, workspace: Workspace, move: Move, edits: FlagEdits) -> Plan:
+    """Return the plan that publishes flags, or takes them away; what is live stays live.
+
+    There are no updates where the flags are there already.
+
+    Raises:
+        InvalidDocuments: what the environment says now cannot be read.
+    """
+    live = live_snapshot(workspace, move.environment, reader=tx)
+    before = live.flags if live else {}
+    flags = edited(before, edits)
+    if not flag_changes(digests_of(before), digests_of(flags)):
+        here = live.binding if live else move.binding(workspace, "flags")
+        return Plan(binding=replace(here, created=False))
+    now = live.binding if live else None
+    binding = move.binding(
+        workspace,
+        "flags",
+        experiment_id=now and now.experiment_id,
+        experiment=now and now.experiment,
+        version=now and now.version,
+        digest=now and now.digest,
+        types=now.types if now else {},
+    )
+    return _staged(tx, workspace, move, binding, live.values if live else {}, flags=flags)
+
+
 def _readable(tx: Transaction, workspace: Workspace, environment: Name) -> Binding | None:
     """Return what is live, None where nothing is or it cannot be read: a move repairs that."""
     try:
@@ -178,25 +228,29 @@ def _staged(
     move: Move,
     binding: Binding,
     values: Mapping[str, Any],
+    *,
+    flags: FlagDocuments | None = None,
 ) -> Plan:
     from gitexp.documents.yaml_writer import dump_yaml
 
     _require_role(tx, workspace, binding)
     tip = tip_of(workspace, move.environment, reader=tx)
+    kept = flags_before(workspace, move.environment, tip, reader=tx)
+    published = kept if flags is None else flags
     nonce = new_nonce(workspace.surroundings.random_bits)
-    binding = replace(binding, previous=tip, nonce=nonce)
+    binding = replace(binding, previous=tip, nonce=nonce, flags=digests_of(published))
     if workspace.guard is not None:
-        binding = workspace.guard(
-            tx, workspace, Proposal(binding=binding, values=values, move=move)
-        )
+        proposal = Proposal(binding=binding, values=values, flags=published, move=move)
+        binding = workspace.guard(tx, workspace, proposal)
     files = {
         layout.BINDING_FILE: binding.encode(),
         layout.PARAMETERS_FILE: dump_yaml(values, schema="parameters"),
+        **flag_files(published),
     }
     commit = tx.commit(
         tree=tx.tree(None, files),
         parents=[tip] if tip else [],
-        message=_message(binding),
+        message=_message(binding, flag_changes(digests_of(kept), binding.flags)),
         author=move.signature,
         sign=workspace.commit_sign(),
     )
@@ -229,12 +283,19 @@ def _pin(tx: Transaction, binding: Binding, there: Mapping[str, ObjectId]) -> li
     return [PushUpdate(ref=layout.pin_ref(version), old=None, new=version)]
 
 
-_DOING: Mapping[Action, str] = {"promote": "move", "rollback": "roll back", "unbind": "unbind"}
+_DOING: Mapping[Action, str] = {
+    "promote": "move",
+    "rollback": "roll back",
+    "unbind": "unbind",
+    "flags": "change the flags of",
+}
 _VERBS: Mapping[Action, str] = {"promote": "promote", "rollback": "roll back to"}
 
 
-def _message(binding: Binding) -> str:
+def _message(binding: Binding, changes: FlagChanges) -> str:
     subject = f"{binding.environment}: unbind"
-    if binding.bound:
+    if binding.action == "flags":
+        subject = f"{binding.environment}: {changes_text(changes)}"
+    elif binding.bound:
         subject = f"{binding.environment}: {_VERBS[binding.action]} {binding.label}"
     return f"{subject}\n\n{binding.reason}\n" if binding.reason else f"{subject}\n"

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from gitexp.documents import layout
 from gitexp.environments.binding import Snapshot, environment_at, snapshot_at
 from gitexp.environments.branches import environment_name
-from gitexp.environments.live import bound_snapshot
+from gitexp.environments.live import present_snapshot
 from gitexp.environments.parameters import Parameters, Provenance
 from gitexp.environments.pinning import LIVE, Pin, pinned_snapshot
 from gitexp.errors import NotFound
@@ -38,12 +38,23 @@ def read(workspace: Workspace, environment: str, pin: Pin = LIVE) -> Parameters:
         InvalidDocuments: the branch or the lock file is not valid, or they contradict each other.
         RemoteUnavailable: something is not here and the remote cannot be reached.
     """
+    snapshot = read_snapshot(workspace, environment, pin)
+    return parameters_of(snapshot, environ=workspace.surroundings.environ)
+
+
+def read_snapshot(workspace: Workspace, environment: str, pin: Pin = LIVE) -> Snapshot:
+    """Return what an environment says, whether a version is bound or not.
+
+    Raises:
+        NotFound, InvalidInput, InvalidDocuments, RemoteUnavailable: as `read` says.
+        NotBound: it has no branch yet.
+    """
     name = environment_name(environment)
-    snapshot = pinned_snapshot(workspace, name, pin) or bound_snapshot(
+    snapshot = pinned_snapshot(workspace, name, pin) or present_snapshot(
         workspace, name, offline=pin.offline
     )
     workspace.cache.flush()
-    return parameters_of(snapshot, environ=workspace.surroundings.environ)
+    return snapshot
 
 
 def parameters_of(
@@ -76,12 +87,23 @@ def read_environment_checkout(
 ) -> Parameters:
     """Return the parameters of the environment whose branch is checked out, as HEAD has them.
 
-    Such a checkout holds two files and no project, so no workspace is needed.
+    Such a checkout holds an environment and no project, so no workspace is needed.
 
     Raises:
         NotFound: HEAD is on no environment's branch.
         NotBound: nothing is bound.
         InvalidDocuments: the files are not valid, or are of another environment than named.
+    """
+    return parameters_of(checkout_snapshot(store, environment, cache=cache), environ=environ)
+
+
+def checkout_snapshot(
+    store: Store, environment: str | None = None, *, cache: DerivedCache | None = None
+) -> Snapshot:
+    """Return what the environment says whose branch is checked out.
+
+    Raises:
+        NotFound, InvalidDocuments: as `read_environment_checkout` says.
     """
     commit = store.head().commit
     snapshot = snapshot_at(store, commit, cache=cache) if commit else None
@@ -95,7 +117,7 @@ def read_environment_checkout(
     checked = environment_at(store, snapshot.commit, environment=name, cache=cache)
     if cache:
         cache.flush()
-    return parameters_of(checked, environ=environ)
+    return checked
 
 
 def read_from_url(
@@ -123,6 +145,26 @@ def read_from_url(
         InvalidInput: several projects have such an environment, or the commit is of another one.
         RemoteUnavailable: the remote cannot be reached, and nothing was fetched before.
     """
+    snapshot, stale = address_snapshot(
+        url, environment, project=project, at=at, offline=offline, surroundings=surroundings
+    )
+    return parameters_of(snapshot, environ=surroundings.environ, stale=stale)
+
+
+def address_snapshot(
+    url: str,
+    environment: str,
+    *,
+    project: str | None = None,
+    at: str | None = None,
+    offline: bool = False,
+    surroundings: Surroundings,
+) -> tuple[Snapshot, bool]:
+    """Return what an environment of a repository elsewhere says, and whether that may be old.
+
+    Raises:
+        NotFound, InvalidInput, RemoteUnavailable: as `read_from_url` says.
+    """
     from gitexp.environments.addresses import Address
 
     address = Address(
@@ -132,7 +174,5 @@ def read_from_url(
         surroundings=surroundings,
     )
     if at is None:
-        snapshot, stale = address.live(offline=offline)
-    else:
-        snapshot, stale = address.at(at, offline=offline), False
-    return parameters_of(snapshot, environ=surroundings.environ, stale=stale)
+        return address.live(offline=offline)
+    return address.at(at, offline=offline), False

@@ -83,7 +83,7 @@ class Condition:
     """When a policy applies: every key that is there must hold.
 
     Attributes:
-        action: what is done: `promote`, `rollback` or `unbind`.
+        action: what is done: `promote`, `rollback`, `unbind` or `flags`.
         parameter: the parameter that changes, or a path in it such as `model.name`; `*` is any.
         changes_by: by how much it changes.
         before: its value before, or a comparison such as `> 0.5`; where `has_before`.

@@ -16,13 +16,14 @@ from typing import Any, Literal
 from gitexp.clock import iso, parse_iso
 from gitexp.documents.canonical import digest_of
 from gitexp.environments.binding import Binding
+from gitexp.environments.published import FlagChanges, changes_text
 from gitexp.ids import ChangeId, Digest, ObjectId, VersionId
 from gitexp.project.groups import identity_key
 from gitexp.project.policies import Approvals, policies_of
 
 Decision = Literal["approve", "reject"]
 Ending = Literal["applied", "cancelled", "rejected", "failed"]
-Asked = Literal["promote", "rollback", "unbind"]
+Asked = Literal["promote", "rollback", "unbind", "flags"]
 
 
 def address_of(person: str) -> str:
@@ -243,6 +244,7 @@ class Request:
 
     Attributes:
         experiment: the experiment's name when it was asked.
+        flags: what it does to flags; nothing for the other actions.
         opened: the terms on which it was opened.
     """
 
@@ -254,11 +256,14 @@ class Request:
     experiment: str | None = None
     version: VersionId | None = None
     digest: Digest | None = None
+    flags: FlagChanges = field(default_factory=dict)
     opened: Terms
 
     @property
     def label(self) -> str:
-        """What shall be live, for people: `checkout@1a2b3c4d5e`, or `nothing`."""
+        """What shall be live, for people: `checkout@1a2b3c4d5e`, `nothing`, or flags."""
+        if self.flags:
+            return changes_text(self.flags)
         return f"{self.experiment}@{self.version[:10]}" if self.version else "nothing"
 
     def is_held_by(self, binding: Binding) -> bool:
@@ -268,6 +273,7 @@ class Request:
             and binding.environment == self.environment
             and binding.digest == self.digest
             and binding.experiment_id == self.experiment_id
+            and all(binding.flags.get(key) == digest for key, digest in self.flags.items())
         )
 
     def subject(self, base: ObjectId | None, policies: Digest) -> Digest:
@@ -283,6 +289,7 @@ class Request:
                 "digest": self.digest,
                 "change": self.id,
                 "policy": policies,
+                **({"flags": dict(self.flags)} if self.flags else {}),
             }
         )
 
@@ -299,6 +306,7 @@ class Request:
             experiment=experiment.get("name"),
             version=data["version"],
             digest=data["digest"],
+            flags=dict(data.get("flags", {})),
             opened=Terms.from_dict(data, by="requested_by", at="requested_at"),
         )
 
@@ -314,6 +322,7 @@ class Request:
             "experiment": named,
             "version": self.version,
             "digest": self.digest,
+            **({"flags": dict(self.flags)} if self.flags else {}),
             **self.opened.to_dict(by="requested_by", at="requested_at"),
         }
 

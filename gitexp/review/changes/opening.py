@@ -13,10 +13,12 @@ from datetime import datetime
 from typing import NoReturn
 
 from gitexp.environments.binding import Binding
+from gitexp.environments.history import flags_before
 from gitexp.environments.orders import Order, gather, plan_order
 from gitexp.environments.planning import Plan, Proposal
+from gitexp.environments.published import FlagChanges, changes_text, digests_of, flag_changes
 from gitexp.errors import ApprovalRequired, InvalidInput, NotAllowed, NotFound
-from gitexp.ids import ChangeId, Digest, ObjectId, new_change_id
+from gitexp.ids import ChangeId, Digest, Name, ObjectId, new_change_id
 from gitexp.project.groups import shared_trunk
 from gitexp.project.policies import EXPIRES_AFTER, Policy
 from gitexp.project.workspace import Workspace
@@ -84,6 +86,9 @@ def raise_for(change: Change, required: ApprovalRequired | None = None) -> NoRet
 
 def _asked(change: Change) -> str:
     request = change.request
+    if request.action == "flags":
+        text = changes_text(request.flags)
+        return f"changing the flags of environment {request.environment!r}: {text}"
     if request.action == "unbind":
         return f"unbinding environment {request.environment!r}"
     verb = "rolling back to" if request.action == "rollback" else "promoting"
@@ -126,8 +131,9 @@ def open_change(workspace: Workspace, order: Order) -> Change:
 
 
 def _nothing_to_ask(order: Order, planned: Plan) -> NotAllowed:
+    said = "its flags are so" if order.flags else f"{planned.binding.label} is live"
     return NotAllowed(
-        f"environment {order.environment!r} says so already: {planned.binding.label} is live",
+        f"environment {order.environment!r} says so already: {said}",
         hint=f"See `gitexp env show {order.environment}`.",
     )
 
@@ -151,9 +157,16 @@ def _request(
         experiment=binding.experiment,
         version=binding.version,
         digest=binding.digest,
+        flags=_flag_changes(workspace, binding, tx) if order.action == "flags" else {},
         opened=terms_of(workspace, binding, asking, tx),
     )
     return replace(asked, opened=on_its_subject(asked, asked.opened))
+
+
+def _flag_changes(workspace: Workspace, binding: Binding, tx: Transaction) -> FlagChanges:
+    name = Name(binding.environment)
+    before = flags_before(workspace, name, binding.previous, reader=tx)
+    return flag_changes(digests_of(before), binding.flags)
 
 
 def terms_of(workspace: Workspace, binding: Binding, asking: Asking, tx: Transaction) -> Terms:
@@ -204,5 +217,5 @@ def _updates(workspace: Workspace, change: ChangeId, planned: Plan) -> list[Push
 
 def _message(request: Request) -> str:
     asked = {"promote": f"promote {request.label}", "rollback": f"roll back to {request.label}"}
-    what = asked.get(request.action, "unbind")
+    what = asked.get(request.action, request.label if request.flags else "unbind")
     return f"change {request.id}: {what} in {request.environment}\n"

@@ -132,9 +132,20 @@ def _refuse_live(workspace: Workspace, facts: ChangeFacts, tx: Transaction) -> N
         live = live_snapshot(workspace, Name(request.environment), reader=tx)
     except UNREADABLE:
         return
+    if request.flags:
+        flags = live.binding.flags if live else {}
+        if all(flags.get(key) == digest for key, digest in request.flags.items()):
+            raise _nothing_left(facts)
+        return
     now = (live.binding.experiment_id, live.binding.version) if live else (None, None)
     if now == (request.experiment_id, request.version):
-        raise NotAllowed(
-            f"environment {request.environment!r} says so already: {request.label} is live",
-            hint=f"Give the change request up with `gitexp change cancel {facts.id}`.",
-        )
+        raise _nothing_left(facts)
+
+
+def _nothing_left(facts: ChangeFacts) -> NotAllowed:
+    request = facts.request
+    said = "its flags are so" if request.flags else f"{request.label} is live"
+    return NotAllowed(
+        f"environment {request.environment!r} says so already: {said}",
+        hint=f"Give the change request up with `gitexp change cancel {facts.id}`.",
+    )

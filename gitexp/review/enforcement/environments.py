@@ -14,13 +14,14 @@ from gitexp.project.groups import Actor, same_person
 from gitexp.project.reading import project_at, read_document
 from gitexp.review.changes.ledger import change_at
 from gitexp.review.changes.model import address_of
+from gitexp.review.enforcement.flags import check_flags
 from gitexp.review.enforcement.moves import Place, RefMove
 from gitexp.review.enforcement.pushes import Push
 from gitexp.review.policies.facts import SKEW
 from gitexp.review.policies.guard import refusal
 from gitexp.review.policies.judging import Move, judge
 from gitexp.store.history import is_ancestor
-from gitexp.store.model import Commit, TreeId
+from gitexp.store.model import Commit, TreeEntry, TreeId
 from gitexp.store.trees import list_dir, read_commit, read_tree, tree_of
 
 OLDEST = timedelta(hours=1)
@@ -100,9 +101,10 @@ class _Step:
         self._check_files()
         self._check_origin(after.binding)
         self._check_moment()
-        if after.binding.bound:
-            self._check_version(after.binding)
         before = self._snapshot_before()
+        check_flags(push, self._name, self._before, before, after)
+        if after.binding.bound and after.binding.action != "flags":
+            self._check_version(after.binding)
         actor = self._check_actor(before, after.binding)
         self._judge(before, after, actor)
 
@@ -128,12 +130,12 @@ class _Step:
 
     def _check_files(self) -> None:
         entries = read_tree(self._push.store, self._commit.tree)
-        strange = [e.name for e in entries if e.name not in _FILES or not e.is_file]
+        strange = [e.name for e in entries if not _is_own(e)]
         if strange:
             raise NotAllowed(
-                f"the branch of an environment holds {' and '.join(_FILES)} alone, not "
-                f"{', '.join(strange[:5])}",
-                hint="Promote with gitexp, which writes both.",
+                f"the branch of an environment holds {', '.join(_FILES)} and {layout.FLAGS_DIR}/ "
+                f"alone, not {', '.join(strange[:5])}",
+                hint="Promote and publish flags with gitexp, which writes them.",
             )
 
     def _check_origin(self, binding: Binding) -> None:
@@ -176,6 +178,19 @@ class _Step:
             raise NotAllowed(
                 f"the values are not those of version {version[:10]} of {binding.experiment!r}",
                 hint="Save them with `gitexp commit`, and promote that version.",
+            )
+        self._check_types(version, binding)
+
+    def _check_types(self, version: ObjectId, binding: Binding) -> None:
+        """Refuse other types than the version's: they say what is read as a secret."""
+        types = project_at(self._push.workspace, tree_of(self._push.store, version)).types()
+        wrong = [name for name, said in binding.types.items() if types.get(name) != said]
+        hidden = [n for n, kind in types.items() if kind == "secret" and n not in binding.types]
+        if wrong or hidden:
+            raise NotAllowed(
+                f"the type of {sorted([*wrong, *hidden])[0]!r} is not the one that it has in "
+                f"version {version[:10]}",
+                hint="Promote with gitexp, which writes them.",
             )
 
     def _is_shared(self, version: ObjectId, experiment: str) -> bool:
@@ -287,6 +302,13 @@ class _Step:
         judgement = judge(policies, move, push.evidence())
         if judgement.verdict != "allowed":
             raise refusal(judgement, move)
+
+
+def _is_own(entry: TreeEntry) -> bool:
+    """Return whether something at the top of an environment's branch belongs there."""
+    if entry.name == layout.FLAGS_DIR:
+        return entry.is_tree
+    return entry.name in _FILES and entry.is_file
 
 
 def _header(push: Push, commit: ObjectId, name: str) -> Header | None:

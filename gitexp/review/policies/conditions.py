@@ -37,7 +37,7 @@ def holds(
     """Return whether every key of a condition holds for a change of values.
 
     Args:
-        action: what is really done: `promote`, `rollback` or `unbind`.
+        action: what is really done: `promote`, `rollback`, `unbind` or `flags`.
     """
     if condition.action is not None and condition.action != action:
         return False

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from gitexp.environments.binding import Binding, Bypass
 from gitexp.environments.live import live_snapshot
 from gitexp.environments.planning import Proposal
+from gitexp.environments.published import changes_text
 from gitexp.errors import (
     ApprovalRequired,
     DamagedObject,
@@ -198,6 +199,8 @@ def refusal(judgement: Judgement, move: Move) -> NotAllowed:
 
 
 def _doing(move: Move) -> str:
+    if move.of_flags_alone:
+        return f"changing the flags of environment {move.environment!r}: {changes_text(move.flags)}"
     if not move.after.bound:
         return f"unbinding environment {move.environment!r}"
     verb = "rolling back to" if move.action == "rollback" else "promoting"

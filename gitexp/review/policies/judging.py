@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from gitexp.clock import iso
 from gitexp.environments.binding import Action
+from gitexp.environments.published import flag_mark
 from gitexp.project.groups import Role
 from gitexp.project.policies import Order, People, Policy
 from gitexp.review.policies.approvals import approvals_requirement
@@ -70,6 +71,8 @@ class _Action:
 
 def real_action(move: Move, evidence: Evidence) -> Action:
     """Return what a move does, whatever its binding says: only what was live is rolled back to."""
+    if move.of_flags_alone:
+        return "flags"
     if not move.after.bound:
         return "unbind"
     if move.action != "rollback" or move.after.digest is None:
@@ -99,7 +102,8 @@ def _requirements(
         yield _bypassed(policy, move, evidence)
         return
     yield from _frozen(policy, evidence)
-    if move.after.bound:
+    yield from _order_of_flags(policy, move, evidence)
+    if move.after.bound and not move.of_flags_alone:
         yield from _order(policy, move, evidence)
         yield from _gates(policy, move, evidence)
         yield from _version_signature(policy, move, evidence)
@@ -143,18 +147,35 @@ def _order(policy: Policy, move: Move, evidence: Evidence) -> Iterator[Requireme
         yield _order_requirement(policy, order, periods, evidence)
 
 
+def _order_of_flags(policy: Policy, move: Move, evidence: Evidence) -> Iterator[Requirement]:
+    """Yield whether flags that are published were so elsewhere before; taking one away may be."""
+    marks = [(key, flag_mark(key, digest)) for key, digest in move.flags.items() if digest]
+    for order in policy.order:
+        for key, mark in marks:
+            periods = evidence.live_periods(order.after, mark)
+            yield _order_requirement(policy, order, periods, evidence, what=f"flag {key} as it is")
+
+
 def _order_requirement(
-    policy: Policy, order: Order, periods: Sequence[Period], evidence: Evidence
+    policy: Policy,
+    order: Order,
+    periods: Sequence[Period],
+    evidence: Evidence,
+    what: str = "these values",
 ) -> Requirement:
     longest = max((period.length(evidence.now) for period in periods), default=None)
     if longest is None:
-        text = f"these values were never live in {order.after}"
+        text = f"{what} {_were(what)} never live in {order.after}"
         return _requirement(policy, "order", "missing", text)
-    text = f"these values were live in {order.after} for {duration_text(longest)}"
+    text = f"{what} {_were(what)} live in {order.after} for {duration_text(longest)}"
     if longest >= order.live_for:
         return _requirement(policy, "order", "met", text)
     text += f" without a break, and {duration_text(order.live_for)} are asked for"
     return _requirement(policy, "order", "missing", text)
+
+
+def _were(what: str) -> str:
+    return "was" if what.startswith("flag") else "were"
 
 
 def _gates(policy: Policy, move: Move, evidence: Evidence) -> Iterator[Requirement]:

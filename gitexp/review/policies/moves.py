@@ -8,6 +8,7 @@ from typing import Any
 
 from gitexp.documents.canonical import digest_of
 from gitexp.environments.binding import Action, Binding, Snapshot
+from gitexp.environments.published import FlagChanges, flag_changes
 from gitexp.ids import Digest, Name, ObjectId
 from gitexp.project.groups import Actor
 from gitexp.project.policies import Policy
@@ -49,6 +50,18 @@ class Move:
         """The values that are live now."""
         return self.before.values if self.before is not None else {}
 
+    @property
+    def flags(self) -> FlagChanges:
+        """What it does to the flags that are published."""
+        before = self.before.binding.flags if self.before is not None else {}
+        return flag_changes(before, self.after.flags)
+
+    @property
+    def of_flags_alone(self) -> bool:
+        """Whether flags are all that it changes: what is live stays live."""
+        before = self.before.binding.subject if self.before is not None else None
+        return bool(self.flags) and before == self.after.subject
+
 
 def policy_digest(policies: Sequence[Policy]) -> str:
     """Return what tells the policies of an environment from any others: order and names count."""
@@ -60,7 +73,7 @@ def subject_of(move: Move, policies: Sequence[Policy]) -> Digest:
 
     Anything that makes it another move makes it another subject: another project or
     environment, another commit that the environment stands at, another action, experiment,
-    version or value, another change request, or other policies. Who carries it out, when, and
+    version, value or flag, another change request, or other policies. Who carries it out, when, and
     with which words is no part of it.
 
     Args:
@@ -78,5 +91,6 @@ def subject_of(move: Move, policies: Sequence[Policy]) -> Digest:
             "digest": after.digest,
             "change": after.change,
             "policy": policy_digest(policies),
+            **({"flags": dict(move.flags)} if move.flags else {}),
         }
     )

@@ -15,13 +15,14 @@ from gitexp.clock import iso, parse_iso
 from gitexp.environments.binding import UNREADABLE, environment_at
 from gitexp.environments.branches import tip_of
 from gitexp.environments.history import line_of_commits
+from gitexp.environments.published import flag_mark
 from gitexp.ids import Name
 from gitexp.project.workspace import Workspace
 from gitexp.review.policies.facts import SKEW, Period
 from gitexp.store.model import Commit
 from gitexp.store.protocol import Store
 
-_READING = "environment-step/1"
+_READING = "environment-step/2"
 """Changes when the same commit may be read as something else, and so makes old entries unused."""
 
 
@@ -32,10 +33,16 @@ class Step:
     Attributes:
         digest: of the values that are live from here on; None where none are, or nobody knows.
         dates: every date that it carries.
+        flags: marks of the flags that are live from here on.
     """
 
     digest: str | None
     dates: tuple[datetime, ...]
+    flags: frozenset[str] = frozenset()
+
+    def holds(self, digest: str) -> bool:
+        """Return whether values are live, by their digest, or a flag, by its mark."""
+        return digest == self.digest or digest in self.flags
 
 
 def steps_of(workspace: Workspace, environment: Name, *, reader: Store) -> list[Step]:
@@ -57,7 +64,8 @@ def _step(workspace: Workspace, environment: Name, store: Store, commit: Commit)
     key = f"{_READING}/{workspace.project_id}/{environment}/{commit.id}"
     known = workspace.cache.get(key)
     if known is not None:
-        return Step(digest=known["digest"], dates=tuple(map(parse_iso, known["dates"])))
+        dates = tuple(map(parse_iso, known["dates"]))
+        return Step(digest=known["digest"], dates=dates, flags=frozenset(known["flags"]))
     try:
         binding = environment_at(
             store,
@@ -68,21 +76,28 @@ def _step(workspace: Workspace, environment: Name, store: Store, commit: Commit)
         ).binding
     except UNREADABLE:
         return Step(digest=None, dates=(commit.committer.when,))
-    step = Step(digest=binding.digest, dates=(commit.committer.when, binding.at))
-    workspace.cache.put(key, {"digest": step.digest, "dates": [iso(date) for date in step.dates]})
+    marks = [flag_mark(name, digest) for name, digest in binding.flags.items()]
+    step = Step(
+        digest=binding.digest,
+        dates=(commit.committer.when, binding.at),
+        flags=frozenset(marks),
+    )
+    said = [iso(date) for date in step.dates]
+    workspace.cache.put(key, {"digest": step.digest, "dates": said, "flags": marks})
     return step
 
 
 def periods_of(steps: Sequence[Step], digest: str, now: datetime) -> list[Period]:
-    """Return when values were live, oldest first.
+    """Return when values or a flag were live, oldest first.
 
     Args:
         steps: the moves of an environment, oldest first.
+        digest: of the values, or the mark of the flag.
     """
     found: list[Period] = []
     start: datetime | None = None
     for step, moment in _dated(steps, now):
-        is_live = step.digest == digest
+        is_live = step.holds(digest)
         if start is not None and not is_live:
             # Nobody knows when it ended where that is dated in the future.
             found.append(Period(start=start, end=moment if moment <= now else start))

@@ -1,0 +1,112 @@
+"""Flags of an environment: the documents that stand on its branch, and what a move changes of them.
+
+`flags/KEY.yaml` on the branch is a flag as it was published; `environment.yaml` names the digest
+of each, which is compared with them at every read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from gitexp.documents import layout
+from gitexp.documents.canonical import digest_of
+from gitexp.errors import InvalidDocuments
+from gitexp.ids import Digest, Name, name_fault
+from gitexp.store.model import TreeId
+from gitexp.store.protocol import Store
+from gitexp.store.trees import blob_at, entry_at, list_dir
+
+FlagDocuments = Mapping[str, Mapping[str, Any]]
+"""What is published, by key."""
+
+FlagEdits = Mapping[str, Mapping[str, Any] | None]
+"""What is to be published, by key; None takes a flag away."""
+
+FlagChanges = Mapping[str, Digest | None]
+"""The digests of flags that a move changes, by key; None where it takes one away."""
+
+Fault = tuple[str, str, str]
+"""A file, a place in it, and what is wrong there."""
+
+
+def load_flags(store: Store, tree: TreeId, named: Callable[[str], str]) -> dict[str, Any]:
+    """Return the documents of the flags in the tree of an environment's branch.
+
+    Args:
+        named: tells how a message names a file.
+
+    Raises:
+        InvalidDocuments: a file breaks the schema of flags, or is none.
+    """
+    if entry_at(store, tree, layout.FLAGS_DIR) is None:
+        return {}
+    entries = list_dir(store, tree, layout.FLAGS_DIR)
+    return {
+        entry.name.removesuffix(".yaml"): _load(store, tree, entry.name, named)
+        for entry in sorted(entries, key=lambda entry: entry.name)
+    }
+
+
+def _load(store: Store, tree: TreeId, file: str, named: Callable[[str], str]) -> Any:
+    from gitexp.documents import schemas
+    from gitexp.documents.problems import Problem
+
+    path = f"{layout.FLAGS_DIR}/{file}"
+    if not file.endswith(".yaml") or name_fault(file.removesuffix(".yaml")):
+        raise InvalidDocuments([Problem(file=named(path), message="this is no file of a flag")])
+    return schemas.load("flag", blob_at(store, tree, path) or b"", file=named(path))
+
+
+def faults(digests: Mapping[str, str], flags: FlagDocuments) -> Iterator[Fault]:
+    """Yield how flags are not those that a binding names."""
+    for key in sorted({*digests, *flags}):
+        path = layout.flag_path("", Name(key))
+        if key not in flags:
+            yield path, "", "the file is missing"
+        elif key not in digests:
+            yield path, "", f"{layout.BINDING_FILE} does not name this flag"
+        elif (found := digest_of(dict(flags[key]))) != digests[key]:
+            message = f"{digests[key]} is not the digest of {path}, which is {found}"
+            yield layout.BINDING_FILE, f"flags.{key}", message
+
+
+def digests_of(flags: FlagDocuments) -> dict[str, Digest]:
+    """Return the digest of each flag, sorted by key."""
+    return {key: digest_of(dict(flags[key])) for key in sorted(flags)}
+
+
+def edited(flags: FlagDocuments, edits: FlagEdits) -> dict[str, Mapping[str, Any]]:
+    """Return what is published after some edits."""
+    found = {**flags, **edits}
+    return {key: document for key, document in found.items() if document is not None}
+
+
+def flag_files(flags: FlagDocuments) -> dict[str, bytes]:
+    """Return the files of flags on an environment's branch, by path."""
+    from gitexp.documents.yaml_writer import dump_yaml
+
+    return {
+        layout.flag_path("", Name(key)): dump_yaml(document, schema="flag")
+        for key, document in flags.items()
+    }
+
+
+def flag_changes(before: Mapping[str, Digest], after: Mapping[str, Digest]) -> FlagChanges:
+    """Return what differs between the digests of flags, sorted by key."""
+    keys = sorted({*before, *after})
+    return {key: after.get(key) for key in keys if before.get(key) != after.get(key)}
+
+
+def flag_mark(key: str, digest: str) -> str:
+    """Return what says in one text that a flag is live as it is."""
+    return f"{key}={digest}"
+
+
+def changes_text(changes: FlagChanges) -> str:
+    """Return what is done to flags, for people: `publish flags a, b and withdraw flag c`."""
+    kept = [key for key, digest in changes.items() if digest is not None]
+    gone = [key for key, digest in changes.items() if digest is None]
+    parts = [(verb, keys) for verb, keys in (("publish", kept), ("withdraw", gone)) if keys]
+    told = (f"{verb} flag{'s' * (len(keys) > 1)} {', '.join(keys)}" for verb, keys in parts)
+    return " and ".join(told) or "publish no flags"
