@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from gitexp.documents import layout
 from gitexp.errors import (
     ApprovalRequired,
+    Conflict,
     Forbidden,
     GitexpError,
     InvalidInput,
@@ -148,7 +149,10 @@ def _refusal(branch: str, error: GitexpError) -> Refusal:
     return Refusal(ref=branch, message=message, hint=error.hint or _APPROVAL_HINT)
 
 
-_APPROVAL_HINT = "Approve it, then run the check again."
+_APPROVAL_HINT = (
+    "Approve it, then run the check again. Votes of `gitexp change approve` count if they are "
+    "signed, or with --trust-votes; reviews of the pull request with --reviews."
+)
 
 
 def branch_named(workspace: Workspace, text: str) -> str:
@@ -214,6 +218,7 @@ def _judge_one(
     if place.kind == "trunk":
         check_trunk(proposal, move)
     elif place.kind == "environment":
+        _refuse_stale(proposal, move, place)
         check_environment(proposal, move, place)
     elif place.kind == "experiment":
         check_experiment(proposal, move, place)
@@ -222,6 +227,23 @@ def _judge_one(
             f"branch {branch!r} is written by gitexp alone, and not by a pull request",
             hint="Record runs with `gitexp run`, and vote with `gitexp change`.",
         )
+
+
+def _refuse_stale(proposal: Proposal, move: RefMove, place: Place) -> None:
+    """See that what is asked stands on what is live.
+
+    Raises:
+        Conflict: the environment has moved since.
+    """
+    if move.old is None or move.new is None or proposal.is_forward(move):
+        return
+    if merge_base(proposal.store, move.old, move.new) is None:
+        return  # it was never on the environment's branch
+    raise Conflict(
+        f"environment {place.name!r} has moved since this was asked for",
+        hint="Put the change request on top of what is live with `gitexp change renew ID`; "
+        "approvals are given anew.",
+    )
 
 
 def _check_repair(workspace: Workspace, head: ObjectId) -> None:

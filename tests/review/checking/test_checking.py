@@ -208,7 +208,9 @@ def test_what_was_made_for_another_state_of_the_environment_is_refused(world: Wo
     world.git("commit", "--quiet", "--allow-empty", "--message=moved")
     world.git("push", "--quiet", "origin", "HEAD:refs/heads/env/bot/production")
     world.git("switch", "--quiet", "main")
-    assert not checked(world, "env:production", head, actor="ada").allowed
+    report = checked(world, "env:production", head, actor="ada")
+    assert said(report) == "environment 'production' has moved since this was asked for"
+    assert "gitexp change renew" in report.refusals[0].hint
 
 
 def test_other_files_on_the_branch_of_an_environment_are_refused(world: World) -> None:
@@ -273,6 +275,7 @@ def test_a_vote_that_nobody_signed_counts_only_where_a_hook_checks_votes(world: 
     _, head = asked_for(world)
     report = checked(world, "env:production", head, actor="ada")
     assert "0 of 1 approval given" in said(report)
+    assert "count if they are signed, or with --trust-votes" in report.refusals[0].hint
     trusting = checked(world, "env:production", head, actor="ada", trusts_votes=True)
     assert trusting.refusals == ()
 
