@@ -194,6 +194,20 @@ def test_what_the_environment_says_of_a_certificate_is_not_believed(
     assert "the certificate of this push cannot be read" in said
 
 
+def test_a_certificate_is_for_one_push(signed: tuple[Server, Person, Person]) -> None:
+    server, alice, bob = signed
+    alice.repository.experiments.create("tone")
+    alice.takes("--signed", "exp/bot/tone")
+    listed = server.git("cat-file", "--batch-all-objects", "--batch-check").splitlines()
+    blobs = [line.split()[0] for line in listed if " blob " in line]
+    made = next(b for b in blobs if server.git("cat-file", "-p", b).startswith("certificate"))
+    alice.takes("--signed", "--delete", "exp/bot/tone")
+    bob.git("fetch", "--quiet", alice.git.path, "exp/bot/tone")
+    bob.git.environ.update(GIT_PUSH_CERT=made, GIT_PUSH_CERT_NONCE_STATUS="BAD")
+    said = bob.refused("FETCH_HEAD:refs/heads/exp/bot/tone")
+    assert "the certificate was made for another push" in said
+
+
 def test_a_key_that_was_taken_off_the_list_signs_no_more(
     signed: tuple[Server, Person, Person],
 ) -> None:

@@ -19,6 +19,8 @@ from gitexp.store.protocol import Store
 
 _SIGNATURES = (b"-----BEGIN SSH SIGNATURE-----", b"-----BEGIN PGP SIGNATURE-----")
 _LIMIT = 4 * 2**20
+_OLDEST = 600
+"""How many seconds may lie between the request that gives a nonce out and the one that has it."""
 _HINT = (
     "Push with `git push --signed`, with `user.signingKey` set to a key that the trunk's "
     "allowed_signers names."
@@ -34,6 +36,7 @@ def certified(
         Forbidden: there is none, it is not signed by an allowed key, or it is about another push.
     """
     payload, signature = _taken_apart(_certificate(store, environ))
+    _refuse_replayed(store, environ)
     answer = check.answer(payload, signature, namespace=COMMITS, claimed=_pusher(payload))
     if not isinstance(answer, Verified):
         raise Forbidden(f"the certificate of this push does not count: {answer.reason}", hint=_HINT)
@@ -58,6 +61,24 @@ def _certificate(store: Store, environ: Mapping[str, str]) -> bytes:
         raise Forbidden(
             f"the certificate of this push cannot be read: {exc.message}", hint=_HINT
         ) from exc
+
+
+def _refuse_replayed(store: Store, environ: Mapping[str, str]) -> None:
+    """Refuse a certificate whose nonce is not one that this server gave out just now.
+
+    Git compares them, where the server has a seed for them. Over HTTP it may be one that the
+    server gave out in an earlier request, whose age is said.
+
+    Raises:
+        Forbidden: it is of another push.
+    """
+    if not store.config("receive.certNonceSeed"):
+        return
+    status = environ.get("GIT_PUSH_CERT_NONCE_STATUS", "")
+    age = environ.get("GIT_PUSH_CERT_NONCE_SLOP", "").removeprefix("-")
+    recent = status == "SLOP" and age.isascii() and age.isdigit() and int(age[:9]) <= _OLDEST
+    if status != "OK" and not recent:
+        raise Forbidden("the certificate was made for another push", hint=_HINT)
 
 
 def _taken_apart(certificate: bytes) -> tuple[bytes, bytes]:
