@@ -166,17 +166,10 @@ class State:
             "SELECT coalesce(sum(rows), 0), coalesce(sum(unknown), 0), "
             "coalesce(sum(rows) FILTER (WHERE unit IS NULL), 0) FROM gx_fresh"
         )
-        self._merge(
-            "gx_units",
-            "SELECT unit, key, low, high, stratum FROM gx_fresh "
-            "WHERE unit IS NOT NULL AND key IS NOT NULL",
-            {
-                "key": "min(key)",
-                "low": "min(low)",
-                "high": "max(high)",
-                "stratum": "arg_min(stratum, key)",
-            },
-        )
+        known = "SELECT unit, key, low, high, stratum FROM gx_fresh"
+        rows = f"{known} WHERE unit IS NOT NULL AND key IS NOT NULL"
+        # Rows come in the order of time, so a unit that is there keeps its moment and stratum.
+        self._merge("gx_units", rows, {"low": "min", "high": "max"})
         return counts[0], counts[1], counts[2]
 
     def _exposed(self, since: datetime, until: datetime) -> str:
@@ -216,18 +209,32 @@ class State:
         return f"CAST({identifier(self.exposures.column('stratum'))} AS VARCHAR)"
 
     def _merge(self, table: str, rows: str, merged: Mapping[str, str]) -> None:
-        """Put rows of units, one for each, into a table that has a row for each unit."""
+        """Put rows of units, one for each, into a table that has a row for each unit.
+
+        Args:
+            merged: the columns of units that are there already, and how each changes: `sum`,
+                `min` or `max`. Only these units are written again.
+        """
         if not self.engine.row(f"SELECT count(*) FROM {table}")[0]:
             self.engine.run(f"DROP TABLE {table}")
             self.engine.run(f"CREATE TABLE {table} AS {rows}")
             return
-        made = ", ".join(f"{how} AS {name}" for name, how in merged.items())
+        self.engine.run(f"CREATE OR REPLACE TEMP TABLE gx_new AS {rows}")
+        made = {name: _merged(how, f"t.{name}", f"f.{name}") for name, how in merged.items()}
+        changed = " OR ".join(f"t.{name} IS DISTINCT FROM {sql}" for name, sql in made.items())
         self.engine.run(
-            f"CREATE TABLE gx_merged AS SELECT unit, {made} "
-            f"FROM (SELECT * FROM {table} UNION ALL BY NAME {rows}) GROUP BY unit"
+            f"UPDATE {table} AS t SET {', '.join(f'{n} = {sql}' for n, sql in made.items())} "
+            f"FROM gx_new AS f WHERE t.unit = f.unit AND ({changed})"
         )
-        self.engine.run(f"DROP TABLE {table}")
-        self.engine.run(f"ALTER TABLE gx_merged RENAME TO {table}")
+        self._insert(table, "gx_new", ("unit",))
+
+    def _insert(self, table: str, rows: str, keys: Sequence[str]) -> None:
+        """Put the rows into a table whose keys are not there yet."""
+        same = " AND ".join(f"t.{key} IS NOT DISTINCT FROM f.{key}" for key in keys)
+        self.engine.run(
+            f"INSERT INTO {table} BY NAME SELECT f.* FROM {rows} AS f "
+            f"WHERE NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {same})"
+        )
 
     # --- rows of metrics --------------------------------------------------------------------
 
@@ -273,7 +280,7 @@ class State:
         if not self.engine.has(table):
             self.engine.run(f"CREATE TABLE {table} AS {rows}")
             return
-        self._merge(table, rows, {t.name: f"{t.merge}({t.name})" for t in totals})
+        self._merge(table, rows, {total.name: total.merge for total in totals})
 
     def _moved(self, relation: Relation, since: datetime, until: datetime) -> str:
         # Names of its own, which no column of anybody's has.
@@ -320,12 +327,7 @@ class State:
             table = f"gx_{part.name}{side}_different"
             if not self.engine.has(table):
                 self.engine.run(f"CREATE TABLE {table} (unit {self._unit_type}, value VARCHAR)")
-            self.engine.run(
-                f"CREATE TABLE gx_merged AS SELECT DISTINCT * FROM "
-                f"(SELECT * FROM {table} UNION ALL {rows})"
-            )
-            self.engine.run(f"DROP TABLE {table}")
-            self.engine.run(f"ALTER TABLE gx_merged RENAME TO {table}")
+            self._insert(table, f"({rows})", ("unit", "value"))
 
     # --- retention --------------------------------------------------------------------------
 
@@ -340,7 +342,7 @@ class State:
                 f"ON r.gx_unit = u.gx_who WHERE {start.wanted} AND {plan.moment} GROUP BY r.gx_unit"
             )
             if self.engine.has(begun):
-                self._merge(begun, made, {"began": "min(began)"})
+                self._merge(begun, made, {"began": "min"})
             else:
                 self.engine.run(f"CREATE TABLE {begun} AS {made}")
         else:
@@ -356,6 +358,13 @@ class State:
             f"AND r.gx_time < b.began + {span(retention.end)} "
             f"AND NOT EXISTS (SELECT 1 FROM {returned} k WHERE k.unit = r.gx_unit)"
         )
+
+
+def _merged(how: str, old: str, new: str) -> str:
+    """Return what two numbers of a unit become, of which either may be missing."""
+    if how == "sum":
+        return f"coalesce({old} + {new}, {old}, {new})"
+    return f"{'least' if how == 'min' else 'greatest'}({old}, {new})"
 
 
 def _described(plan: MetricPlan) -> list[str]:
