@@ -44,6 +44,9 @@ class BaselineStats:
         check_count("baseline_stats.number_of_samples", self.number_of_samples)
         for place, count in enumerate(self.step_counts):
             check_count(f"baseline_stats.step_counts[{place}]", count)
+        # JSON may have written whole numbers as 4.0, with which no fraction can be made.
+        object.__setattr__(self, "number_of_samples", int(self.number_of_samples))
+        object.__setattr__(self, "step_counts", tuple(int(count) for count in self.step_counts))
         for name in _SUMS:
             value = getattr(self, name)
             if value is not None:
@@ -62,11 +65,12 @@ class BaselineStats:
                 raise InvalidInput(
                     f"baseline_stats.{name} is unknown", hint=f"Choose from: {', '.join(known)}."
                 )
-        if "number_of_samples" not in data:
+        given = {name: value for name, value in data.items() if value is not None}
+        if "number_of_samples" not in given:
             raise InvalidInput("baseline_stats.number_of_samples is required")
-        if not all(_is_numeric(name, value) for name, value in data.items()):
+        if not all(_is_numeric(name, value) for name, value in given.items()):
             raise InvalidInput("baseline_stats holds something that is no number")
-        return cls(**{**data, "step_counts": tuple(data.get("step_counts") or ())})
+        return cls(**{**given, "step_counts": tuple(given.get("step_counts", ()))})
 
 
 _SUMS = (
@@ -77,10 +81,8 @@ _SUMS = (
 
 def _is_numeric(name: str, value: Any) -> bool:
     if name == "step_counts":
-        return value is None or (
-            isinstance(value, (list, tuple)) and all(_is_numeric("", each) for each in value)
-        )
-    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
+        return isinstance(value, (list, tuple)) and all(_is_numeric("", each) for each in value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, kw_only=True)

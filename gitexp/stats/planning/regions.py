@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gitexp.stats.checks import Array
 
 _FAR = 9.0
+_FINEST = 5e-4  # steps of a control that is far less sure than the treatment
 _LEAST, _MOST = 1e-300, 1 - 1e-16
 
 
@@ -68,7 +69,7 @@ class Region:
             math.sqrt(spread / size) for spread, size in zip(self.spreads, self.sizes, strict=True)
         )
         slope = max(1.0, abs(self.treated / self.control))
-        step = min(0.25, 0.4 * other / (own * slope))
+        step = min(0.25, max(_FINEST, 0.4 * other / (own * slope)))
         places = np.arange(-math.ceil(_FAR / step), math.ceil(_FAR / step) + 1) * step
         weights = step * normal_density(0) * np.exp(-places * places / 2)
         controls: Array = (sign * self.control + own * places).astype(np.float64)

@@ -207,6 +207,32 @@ def _first(path: np.ndarray, units: int, looks: int, alternative: Any) -> int | 
     return None
 
 
+def test_results_that_are_looked_at_end_as_early_as_was_planned() -> None:
+    outcome = mean_of(10, 25)
+    design = design_of(sequential=True, looks=10, tuned_for=500)
+    plan = Plan(outcome=outcome, design=design, lift=0.3)
+    size = smallest_sizes(plan)[0]
+    planned = plan.course((size, size))
+    assert planned is not None
+    rng, times = np.random.default_rng(32), 500
+    stops = [_stop(rng, size, 0.3) for _ in range(times)]
+    assert sum(stop > 0 for stop in stops) / times == pytest.approx(planned.power, abs=0.055)
+    used = sum((stop or 10) / 10 for stop in stops) / times
+    assert used == pytest.approx(planned.expected_share, abs=0.03)
+    false = [_stop(rng, size, 0.0) for _ in range(times)]
+    assert sum(stop > 0 for stop in false) / times <= 0.05
+
+
+def _stop(rng: np.random.Generator, size: int, lift: float) -> int:
+    values = [rng.normal(10, 5, size), rng.normal(10 * (1 + lift), 5, size)]
+    for look in range(1, 11):
+        seen = -(-size * look // 10)
+        shown = effect(*(Mean.from_values(each[:seen]) for each in values))
+        if always_valid(shown, tuned_for=500).significant:
+            return look
+    return 0
+
+
 def test_one_look_is_the_normal_test_at_its_boundary() -> None:
     found = course(4.0, even_looks(5000, design_of(sequential=True, looks=1)))
     shown = Effect(

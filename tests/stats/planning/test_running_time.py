@@ -231,6 +231,17 @@ def test_a_ratio_is_not_guessed_from_half_its_sums() -> None:
     assert calculate_running_time("ratio", 5, baseline_stats=SUMS).variance_source == "measured"
 
 
+def test_sums_may_be_written_as_json_writes_them() -> None:
+    plain = lehr("funnel", baseline_stats={"number_of_samples": 200, "step_counts": [200, 30]})
+    found = lehr(
+        "funnel",
+        baseline_stats={"number_of_samples": 200.0, "sum": None, "step_counts": [200.0, 30.0]},
+    )
+    assert found == plain
+    with pytest.raises(InvalidInput, match="number_of_samples is required"):
+        lehr("funnel", baseline_stats={"number_of_samples": None})
+
+
 def test_an_effect_beyond_a_whole_share_is_refused() -> None:
     with pytest.raises(InvalidInput) as refused:
         calculate_running_time("funnel", 50, baseline_value=0.8)
@@ -289,6 +300,16 @@ def test_the_sizes_have_the_power_and_fewer_have_not(
     outcome = measured_outcome(Known(metric_type=metric_type, baseline_value=baseline))
     plan = Plan(outcome=outcome, design=found.design, lift=effect / 100)
     assert plan.power([size - 1 for size in found.sample_sizes]) < power
+
+
+def test_very_uneven_groups_have_the_power_of_the_smaller_one() -> None:
+    for allocation in ((1, 99), (99, 1), (1, 999_999)):
+        found = calculate_running_time(
+            "mean_sum_or_avg", 20, baseline_value=10, variance=900, allocation=allocation
+        )
+        few = min(found.sample_sizes)
+        alone = (1.96 + 0.8416) ** 2 * 900 / 4
+        assert few == pytest.approx(alone, rel=0.25)
 
 
 def test_days_are_whole_and_unknown_without_a_rate() -> None:
