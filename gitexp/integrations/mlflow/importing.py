@@ -32,7 +32,7 @@ from gitexp.project.workspace import Workspace
 from gitexp.runs.artifacts.artifact import Artifact
 from gitexp.runs.artifacts.kept import contents_of
 from gitexp.runs.recording import closing, ledger
-from gitexp.runs.recording.records import record_of
+from gitexp.runs.recording.records import Content, record_of
 from gitexp.runs.recording.segments import new_segment
 from gitexp.runs.run import Run
 from gitexp.runs.searching import RunQuery, search
@@ -105,7 +105,7 @@ class _Importer:
         self._source = source
         self._report = report
         self._artifacts = artifacts
-        self._waiting: dict[str, bytes] = {}
+        self._waiting: dict[str, Content] = {}
         self._waiting_bytes = 0
         self._count = 0
 
