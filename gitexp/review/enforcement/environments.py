@@ -183,13 +183,14 @@ class _Step:
 
     def _check_types(self, version: ObjectId, binding: Binding) -> None:
         """Refuse other types than the version's: they say what is read as a secret."""
-        types = project_at(self._push.workspace, tree_of(self._push.store, version)).types()
-        wrong = [name for name, said in binding.types.items() if types.get(name) != said]
-        hidden = [n for n, kind in types.items() if kind == "secret" and n not in binding.types]
-        if wrong or hidden:
+        store = self._push.store
+        types = project_at(self._push.workspace, tree_of(store, version)).types()
+        values = environment_at(store, self._commit.id, environment=self._name).values
+        names = {*values, *binding.types}
+        wrong = sorted(name for name in names if binding.types.get(name) != types.get(name))
+        if wrong:
             raise NotAllowed(
-                f"the type of {sorted([*wrong, *hidden])[0]!r} is not the one that it has in "
-                f"version {version[:10]}",
+                f"the type of {wrong[0]!r} is not the one that it has in version {version[:10]}",
                 hint="Promote with gitexp, which writes them.",
             )
 

@@ -125,6 +125,18 @@ def test_an_approved_change_is_not_carried_out_with_other_words(
     bob.takes(f"origin/change/bot/{change}:refs/heads/{PRODUCTION}")
 
 
+def test_no_value_is_made_a_secret_by_the_way(server: Server, carol: Person) -> None:
+    bob, change = server.person("bob"), asked(carol)
+    bob.repository.changes.approve(change, apply=False)
+    on(carol, f"change/bot/{change}")
+    found = yaml.safe_load((carol.git.path / FILES[0]).read_text())
+    data = {**found, "types": {**found["types"], "prompt": "secret"}}
+    (carol.git.path / FILES[0]).write_bytes(dump_yaml(data, schema="environment"))
+    carol.git("commit", "--quiet", "--all", "--amend", "--no-edit")
+    said = carol.refused(f"mine:{PRODUCTION}")
+    assert "the type of 'prompt' is not the one that it has in version" in said
+
+
 def test_a_bound_experiment_does_not_go_with_a_move_that_keeps_it_bound(
     server: Server, carol: Person
 ) -> None:
