@@ -8,7 +8,7 @@ it is live in none.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gitexp.environments.binding import UNREADABLE, Binding, Snapshot
@@ -19,7 +19,7 @@ from gitexp.ids import Digest, Name, ObjectId, VersionId
 from gitexp.project.groups import Actor, shared_trunk
 from gitexp.project.in_force import policies_at
 from gitexp.project.workspace import Workspace
-from gitexp.review.policies.judgements import Judgement
+from gitexp.review.policies.judgements import Judgement, Requirement, Verdict
 from gitexp.review.policies.moves import Move
 from gitexp.review.reporting.report import Effect, Relation
 
@@ -119,16 +119,37 @@ def _effect(
     judgement, problem = None, None
     if judging is not None and relation != "same":
         judgement, problem = judged(judging, _move(workspace, live, candidate))
+    if judgement is not None:
+        judgement = _to_be_signed(judgement)
     return Effect(
         environment=live.name,
         experiment=candidate.experiment,
         relation=relation,
         live=live.label,
         bound=_is_bound(live, candidate),
-        verdict=judgement.verdict if judgement is not None else None,
+        verdict=_verdict(judgement) if judgement is not None else None,
         requirements=judgement.requirements if judgement is not None else (),
         problem=problem,
     )
+
+
+def _to_be_signed(judgement: Judgement) -> Judgement:
+    """Return a judgement that says who signs a promotion that nobody has made yet."""
+    found = (
+        replace(r, text="whoever promotes it signs the promotion") if _is_unsigned(r) else r
+        for r in judgement.requirements
+    )
+    return replace(judgement, requirements=tuple(found))
+
+
+def _verdict(judgement: Judgement) -> Verdict:
+    """Return what policies say but for the signature, which is made with the promotion."""
+    kept = tuple(r for r in judgement.requirements if not _is_unsigned(r))
+    return replace(judgement, requirements=kept).verdict
+
+
+def _is_unsigned(requirement: Requirement) -> bool:
+    return (requirement.kind, requirement.outcome) == ("signed", "missing")
 
 
 def judged(judging: Judging, move: Move) -> tuple[Judgement | None, str | None]:

@@ -82,6 +82,22 @@ def test_a_gate_that_is_passed_is_met(world: World) -> None:
     assert {a.kind: a.outcome for a in production.requirements}["gate"] == "met"
 
 
+def test_a_signature_that_is_made_with_the_promotion_does_not_forbid_it(world: World) -> None:
+    before, _, _ = DEFINITION.partition("    policies:")
+    signed = f"{before}    policies:\n      - {{name: signed, signed: {{groups: [leads]}}}}\n"
+    (world.clone / "gitexp.yaml").write_text(signed, encoding="utf-8")
+    world.git("commit", "--quiet", "--all", "--message=signed")
+    world.git("push", "--quiet", "origin", "main")
+    world.branch("warmer", parameters("temperature: 0.75\n"))
+    report = made(world, "main", "warmer")
+    production = next(e for e in report.effects if e.environment == "production")
+    assert production.verdict == "allowed"
+    (asked,) = production.requirements
+    assert (asked.kind, asked.outcome) == ("signed", "missing")
+    assert asked.text == "whoever promotes it signs the promotion"
+    assert asked.who == ("ada@example.org", "grace@example.org")
+
+
 def test_policies_that_the_change_loosens_do_not_count(world: World) -> None:
     loose = DEFINITION.partition("    policies:")[0].replace("production:", "production: {}")
     world.branch("loose", {**parameters("temperature: 0.75\n"), "gitexp.yaml": loose})
