@@ -128,6 +128,19 @@ def test_the_hooks_have_the_form_of_pre_commit_hooks() -> None:
         re.compile(hook.get("files", ""))
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("gitexp.yaml", "bots/gitexp.yaml", "experiments/tone/parameters.yaml"),
+        *("groups/leads.yaml", "flags/new-cart.yaml", "prompts/answer.yaml", "allowed_signers"),
+    ],
+)
+def test_every_kind_of_file_is_validated_before_a_commit(path: str) -> None:
+    hooks = {hook["id"]: hook for hook in load(ROOT / ".pre-commit-hooks.yaml")}
+    assert re.search(hooks["gitexp-validate"]["files"], path)
+    assert not re.search(hooks["gitexp-validate"]["files"], f"{path}.orig".replace("/", "-"))
+
+
 # --- what they do ---------------------------------------------------------------------------
 
 
