@@ -28,6 +28,18 @@ METRICS: Mapping[str, Mapping[str, Any]] = {
         "denominator": {"event": "view", "aggregation": "count"},
     },
     "back": {"type": "retention", "event": "view", "retention": {"from": "1d", "to": "3d"}},
+    "again": {
+        "type": "retention",
+        "event": "view",
+        "start": {"event": "buy"},
+        "retention": {"from": "12h", "to": "2d"},
+    },
+    "known": {
+        "type": "mean",
+        "event": "view",
+        "aggregation": "unique",
+        "covariate": {"lookback": "5d"},
+    },
     "largest": {"type": "quantile", "event": "buy", "aggregation": "max", "level": 0.5},
     "sorts": {"type": "mean", "event": "view", "aggregation": "unique"},
     "usual": {"type": "mean", "event": "buy", "aggregation": "mean"},
@@ -79,7 +91,15 @@ def values(rows: tuple[pd.DataFrame, pd.DataFrame]) -> Values:
     later = views["time"] - views["first"]
     came = views[(later >= pd.Timedelta(days=1)) & (later < three)]
     over = (units["first"] + three <= pd.Timestamp(END)).astype(float)
+    start = after.groupby("unit")["time"].min().rename("start")
+    begun = views.merge(start.reset_index(), on="unit")
+    gap = begun["time"] - begun["start"]
+    returned = begun[(gap >= pd.Timedelta(hours=12)) & (gap < pd.Timedelta(days=2))]
+    started = start.reindex(units.index) + pd.Timedelta(days=2) <= pd.Timestamp(END)
+    earlier = views[(later < pd.Timedelta(0)) & (later >= -pd.Timedelta(days=5))]
     return {
+        "again": [started * (of(returned, "count") > 0).astype(float), started.astype(float)],
+        "known": [of(seen, "nunique"), of(earlier, "nunique")],
         "revenue": [of(recent, "sum"), of(before, "sum")],
         "capped": [total.clip(upper=np.quantile(total, 0.95))],
         "bought": [(of(after, "count") > 0).astype(float)],
