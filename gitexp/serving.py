@@ -21,6 +21,7 @@ from gitexp.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from gitexp.flags.serving import ServedFlags
+    from gitexp.project.workspace import Workspace
     from gitexp.repository import Repository
 
 
@@ -163,6 +164,7 @@ def feature_flags(
     at: str | None = None,
     locked: bool = False,
     offline: bool = False,
+    fetch: bool = False,
     surroundings: Surroundings | None = None,
 ) -> ServedFlags:
     """Return the flags that are published in an environment, ready to be evaluated.
@@ -175,6 +177,8 @@ def feature_flags(
         at: a commit of the environment, to read what was published then.
         locked: read the commit that `gitexp.lock` pins, and verify it.
         offline: never ask the remote.
+        fetch: in a clone, fetch the environment first. When the remote cannot be reached, what
+            was fetched earlier is served, and the provenance says `stale`.
 
     Raises:
         NotFound: there is no such environment.
@@ -199,15 +203,23 @@ def feature_flags(
     if repository is not None and not isinstance(repository, (str, Path)):
         workspace = repository.workspace
         name = chosen_environment(environment, workspace.surroundings.environ)
-        return ServedFlags.of(read_snapshot(workspace, name, pin), clock=around.clock)
+        stale = fetch and not _fetched(workspace, name)
+        found = read_snapshot(workspace, name, pin)
+        return ServedFlags.of(found, stale=stale, clock=around.clock)
     where = around.directory / (repository or ".")
-    snapshot = _snapshot_here(where, environment, pin, project, around)
-    return ServedFlags.of(snapshot, clock=around.clock)
+    snapshot, stale = _snapshot_here(where, environment, pin, project, around, fetch=fetch)
+    return ServedFlags.of(snapshot, stale=stale, clock=around.clock)
 
 
 def _snapshot_here(
-    directory: Path, environment: str | None, pin: Pin, project: str | None, around: Surroundings
-) -> Snapshot:
+    directory: Path,
+    environment: str | None,
+    pin: Pin,
+    project: str | None,
+    around: Surroundings,
+    *,
+    fetch: bool,
+) -> tuple[Snapshot, bool]:
     """Return what an environment says in the repository around a directory, or as checked out."""
     try:
         workspace = open_workspace(directory, project=project, surroundings=around)
@@ -216,10 +228,26 @@ def _snapshot_here(
         checked_out = _checked_out_snapshot(directory, selectors, around)
         if checked_out is None:
             raise
-        return checked_out
-    found = read_snapshot(workspace, chosen_environment(environment, around.environ), pin)
+        return checked_out, False
+    name = chosen_environment(environment, around.environ)
+    stale = fetch and not _fetched(workspace, name)
+    found = read_snapshot(workspace, name, pin)
     workspace.cache.close()
-    return found
+    return found, stale
+
+
+def _fetched(workspace: Workspace, environment: str) -> bool:
+    """Fetch an environment's branch where there is a remote; returns whether that was answered."""
+    from gitexp.environments.branches import environment_name, fetch_branch
+    from gitexp.errors import RemoteUnavailable
+
+    if not workspace.has_remote:
+        return True
+    try:
+        fetch_branch(workspace, environment_name(environment))
+    except RemoteUnavailable:
+        return False
+    return True
 
 
 def _is_address(text: str, directory: Path) -> bool:

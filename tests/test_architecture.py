@@ -59,6 +59,7 @@ OUTSIDE = {
     "aiohttp": {"evaluation"},
     "jinja2": {"evaluation"},
     "jmespath": {"evaluation"},
+    "openfeature": {"integrations"},
     "uvloop": {"evaluation"},
     "distributed": {"evaluation"},
     "dask": {"evaluation"},

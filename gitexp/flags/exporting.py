@@ -86,9 +86,15 @@ class _Writer:
         found: dict[str, Any] = {
             "state": "ENABLED" if flag.active else "DISABLED",
             "variants": values or {"on": True, "off": False},
-            "defaultVariant": None if values else "off",
-            "targeting": self._targeting(),
+            "defaultVariant": self._nobody,
         }
+        targeting = self._targeting()
+        # What everybody gets alike is no targeting, and the reason is then told as STATIC.
+        found |= (
+            {"targeting": targeting}
+            if isinstance(targeting, dict)
+            else {"defaultVariant": targeting}
+        )
         self._note_losses()
         told = {"description": flag.description} if flag.description else {}
         return found | ({"metadata": told} if told else {})
@@ -168,9 +174,9 @@ class _Writer:
         if name in NEGATED:
             opposite = Rule(key=rule.key, operator=NEGATED[name], value=rule.value)
             return {"!": [self._rule(opposite)]}
-        there = {"!=": [value, None]}
+        there = {"!==": [value, None]}
         if name in ("is_set", "is_not_set"):
-            return there if name == "is_set" else {"==": [value, None]}
+            return there if name == "is_set" else {"===": [value, None]}
         if name in FITS_MISSING:
             raise _NotSaid(f"{name} has no words in this format")
         return _all([there, self._comparison(name, value, rule.value)])

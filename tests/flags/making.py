@@ -52,3 +52,34 @@ def fits(operator: str, value: Any, *actual: Any) -> bool:
     """Return whether a property fits one rule; without one, whether a missing one does."""
     asked = flag(conditions=[{"properties": [rule(operator, value)]}])
     return ask(asked, **({"x": actual[0]} if actual else {})).enabled
+
+
+VALUES_OF: list[tuple[str, Any, Any]] = [
+    ("exact", "pro", "pro"),
+    ("exact", "pro", "free"),
+    ("is_not", "pro", "free"),
+    ("in", ["a", "b"], "b"),
+    ("not_in", ["a", "b"], "a"),
+    ("icontains", "@x", "ada@x.org"),
+    ("not_icontains", "@x", "ada@y.org"),
+    ("starts_with", "a", "ada"),
+    ("not_starts_with", "a", "ada"),
+    ("ends_with", "a", "ada"),
+    ("not_ends_with", "a", "bob"),
+    ("gt", 5, 6),
+    ("gte", 5, 5),
+    ("lt", 5, 6),
+    ("lte", 5, 4),
+    ("is_set", None, 0),
+    ("is_not_set", None, "x"),
+    ("semver_eq", "1.2.0", "1.2.0"),
+    ("semver_neq", "1.2.0", "1.2.1"),
+    ("semver_gt", "1.9.0", "1.10.0"),
+    ("semver_gte", "1.9.0", "1.8.0"),
+    ("semver_lt", "2.0.0", "1.99.0"),
+    ("semver_lte", "2.0.0", "2.0.1"),
+    ("semver_tilde", "1.2.3", "1.2.9"),
+    ("semver_caret", "1.2.3", "2.0.0"),
+    ("semver_wildcard", "1.2.*", "1.2.4"),
+]
+"""Operators that other formats know too, with a value and a property."""
