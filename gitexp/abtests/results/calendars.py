@@ -64,8 +64,9 @@ def days_of(test: AbTest, now: datetime) -> list[Day]:
     start, end, zone = began(test), last_moment(test, now), ZoneInfo(test.data.timezone)
     first = start.astimezone(zone).date()
     last = max(first, (end - _LEAST).astimezone(zone).date())
+    ended = test.ended_at is not None and test.ended_at <= now
     return [
-        _day(first + number * _DAY, end, zone, ended=test.ended_at is not None)
+        _day(first + number * _DAY, end, zone, ended=ended)
         for number in range((last - first).days + 1)
     ]
 

@@ -166,3 +166,9 @@ def test_days_begin_at_midnight_where_the_test_is(
     assert [(each.name, each.is_over) for each in found] == [(n, o) for n, _, o in expected]
     for each, until in zip(found, known, strict=True):
         assert until is None or each.until == until
+
+
+def test_a_test_that_is_to_end_later_today_is_not_over() -> None:
+    test = ab_test(SALES, ended_at="2026-01-02T18:00:00Z")
+    assert [each.is_over for each in days_of(test, day(1.5))] == [True, False]
+    assert [each.is_over for each in days_of(test, day(1.75))] == [True, True]
