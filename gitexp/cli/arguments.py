@@ -32,6 +32,21 @@ def experiment_argument(name: str = "experiment", **attributes: Any) -> Decorato
     )
 
 
+def versionless(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    """Return the name of an experiment, where an option beside it names the version.
+
+    Raises:
+        UsageFault: a version stands in the name.
+    """
+    name, at, revision = value.partition("@")
+    if at:
+        raise UsageFault(
+            f"{value!r} is a version, and the name of an experiment is asked for",
+            hint=f"Name the version by the option: `{name} ... --version {revision or 'latest'}`.",
+        )
+    return value
+
+
 def environment_argument(name: str = "environment", **attributes: Any) -> Decorator:
     """Return an argument that names an environment."""
     return click.argument(

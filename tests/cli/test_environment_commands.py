@@ -44,6 +44,20 @@ def test_a_promotion_prints_what_is_live(tone: Tone, gitexp: Run) -> None:
     assert (shown["version"], shown["commit"], shown["bound"]) == (tone[0], entry["commit"], True)
 
 
+@pytest.mark.parametrize(
+    "command", [("promote", "tone@latest~1", "staging"), ("blame", "tone@latest~1")]
+)
+def test_a_version_is_named_by_the_option_alone(
+    tone: Tone, gitexp: Run, command: tuple[str, ...]
+) -> None:
+    result = gitexp(*command)
+    assert result.code == 2
+    assert result.err == (
+        "error: 'tone@latest~1' is a version, and the name of an experiment is asked for\n"
+        "hint: Name the version by the option: `tone ... --version latest~1`.\n"
+    )
+
+
 def test_a_private_version_is_not_promoted(tone: Tone, gitexp: Run) -> None:
     result = gitexp("promote", "tone", "staging")
     assert result.code == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gitexp.cli.arguments import experiment_argument
+from gitexp.cli.arguments import experiment_argument, versionless
 from gitexp.cli.groups import command
 from gitexp.cli.log_views import blame_table
 from gitexp.cli.output import Output, output_options
@@ -14,7 +14,7 @@ from gitexp.cli.output import Output, output_options
     "blame",
     examples=["gitexp blame tone", "gitexp blame tone --version env:production --format json"],
 )
-@experiment_argument()
+@experiment_argument(callback=versionless)
 @click.option(
     "--version",
     "revision",

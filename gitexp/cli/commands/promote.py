@@ -8,6 +8,7 @@ from gitexp.cli.arguments import (
     experiment_argument,
     reason_option,
     version_option,
+    versionless,
 )
 from gitexp.cli.groups import command
 from gitexp.cli.output import Output, output_options
@@ -22,7 +23,7 @@ from gitexp.cli.views import show_binding
         "gitexp promote tone production --bypass 'Production is down'",
     ],
 )
-@experiment_argument()
+@experiment_argument(callback=versionless)
 @environment_argument()
 @version_option
 @reason_option
