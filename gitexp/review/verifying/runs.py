@@ -142,7 +142,10 @@ def _note_absent(look: Examination, branch: Branch, run: Run) -> None:
     """Note what is elsewhere, or may be gone: versions, other runs, large artifacts."""
     path = layout.run_path(run.id)
     if _is_version_gone(look, run):
-        message = f"its version {str(run.version)[:10]} is not here, nor are its values on a branch"
+        message = (
+            f"its version {str(run.version)[:10]} is not here, and no version of "
+            f"{run.experiment!r} here has its values"
+        )
         _note(look, branch, message, path, note="`gitexp fetch` brings what others shared.")
     for word, other in (("parent", run.parent), ("first attempt", run.retry_of)):
         if other and not find(look.store, _all_ledgers(look), other):

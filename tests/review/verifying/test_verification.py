@@ -200,7 +200,9 @@ def test_a_version_that_is_gone_is_worth_knowing(ground: Ground) -> None:
     forged(ground, version="1" * 40, parameters=values, digest=digest_of(values))
     (found,) = ground.verified("runs").findings
     assert found.severity == "note"
-    assert found.message == "its version 1111111111 is not here, nor are its values on a branch"
+    assert found.message == (
+        "its version 1111111111 is not here, and no version of 'tone' here has its values"
+    )
 
 
 @pytest.mark.parametrize(
