@@ -31,6 +31,7 @@ from gitexp.review.enforcement.environments import check_environment
 from gitexp.review.enforcement.experiments import check_experiment, check_trunk
 from gitexp.review.enforcement.identity import Identify
 from gitexp.review.enforcement.moves import Place, RefKind, RefMove, Refusal, place_of
+from gitexp.review.enforcement.projects import check_owner
 from gitexp.review.reporting.building import trusting
 from gitexp.review.reporting.points import find_points
 from gitexp.review.validating import validate
@@ -217,6 +218,7 @@ def _judge_one(
     proposal = _proposal(workspace, question, move)
     if place.kind == "trunk":
         check_trunk(proposal, move)
+        check_owner(workspace, replace(move, old=tip))
     elif place.kind == "environment":
         _refuse_stale(proposal, move, place)
         check_environment(proposal, move, place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gitexp.documents import layout
-from gitexp.errors import GitexpError, InvalidInput, NotAllowed
+from gitexp.errors import GitexpError, InvalidInput, NotAllowed, NotFound
 from gitexp.ids import ObjectId
 from gitexp.project.groups import Groups, groups_at
 from gitexp.project.reading import project_at
@@ -41,7 +41,7 @@ def check_project(
     if is_new:
         _check_rules(workspace, move, after(workspace.trunk_ref))
     elif workspace.trunk_ref == move.ref:
-        _check_owner(workspace, move)
+        check_owner(workspace, move)
 
 
 def _check_rules(workspace: Workspace, move: RefMove, trunk: ObjectId | None) -> None:
@@ -66,11 +66,14 @@ def _check_rules(workspace: Workspace, move: RefMove, trunk: ObjectId | None) ->
             raise InvalidInput(f"{workspace.trunk!r} is the trunk of project {found.id!r}")
 
 
-def _check_owner(workspace: Workspace, move: RefMove) -> None:
+def check_owner(workspace: Workspace, move: RefMove) -> None:
     """See that the group that owns a project is there, and somebody may change the rules.
 
     Without that group nobody could; without any group at all, everybody could do everything.
     What was so before is not held against a push.
+
+    Raises:
+        NotAllowed: it would be gone, or have no admin.
     """
     fault = _fault(workspace, move.new)
     if fault and (not _fault(workspace, move.old) or _begins_groups(workspace, move)):
@@ -95,7 +98,11 @@ def _fault(workspace: Workspace, commit: ObjectId | None) -> str:
     if commit is None:
         return ""
     tree = tree_of(workspace.store, commit)
-    group, groups = project_at(workspace, tree).group, groups_at(workspace, tree)
+    try:
+        group = project_at(workspace, tree).group
+    except NotFound:
+        return ""
+    groups = groups_at(workspace, tree)
     if not group or _has_admin(groups, group):
         return ""
     path = layout.join(workspace.root, layout.GROUPS_DIR, f"{group}.yaml")
