@@ -122,6 +122,10 @@ def _schema_problems(kind: DocumentKind, document: ParsedDocument, file: str) ->
         from gitexp.prompts.documents import problems_of as problems_of_prompt
 
         return problems_of_prompt(document, file)
+    if kind == "flag" and not problems:
+        from gitexp.flags.problems import problems_of as problems_of_flag
+
+        return problems_of_flag(document, file)
     if kind == "ab-test" and not problems:
         from gitexp.abtests.problems import problems_of as problems_of_test
 
