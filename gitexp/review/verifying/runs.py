@@ -7,7 +7,7 @@ from functools import partial
 
 from gitexp.documents import layout
 from gitexp.documents.canonical import digest_of
-from gitexp.errors import GitexpError, InvalidInput, StoreError
+from gitexp.errors import Conflict, GitexpError, InvalidInput, StoreError
 from gitexp.experiments.versions import list_versions
 from gitexp.ids import Name, ObjectId, RunId, VersionId, is_object_id
 from gitexp.project.sources import tree_source
@@ -112,7 +112,11 @@ def _tally_faults(look: Examination, run_id: RunId) -> Iterator[str]:
     beside = {place.beside.id for place in places if place.beside is not None}
     if len(beside) != 1 or not _has_rows(look, TreeId(next(iter(beside)))):
         return  # without rows, or with others on the remote that are not joined yet
-    run = ledger.run_from(look.workspace, places)
+    try:
+        run = ledger.run_from(look.workspace, places)
+    except Conflict as exc:
+        yield one_line(exc)
+        return
     counted = totals_of(rows_of(look.workspace, run_id, beside=Sides(None)))
     said = {"stats": run.stats.to_dict(), "rates": dict(run.rates)}
     for name, value in said.items():

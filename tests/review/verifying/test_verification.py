@@ -19,7 +19,9 @@ from gitexp.repository import Repository
 from gitexp.runs.recording.ledger import append
 from gitexp.runs.recording.records import record_of
 from gitexp.runs.tallies import Stats
+from gitexp.store.transaction import transact
 from gitexp.store.trees import blob_at, tree_of, walk_files
+from tests.builders import set_branch
 from tests.review.verifying.world import ENV, EXP, RUNS, Ground, surroundings
 from tests.runs.making import make_row, make_run, run_id
 
@@ -384,6 +386,25 @@ def evaluated(ground: Ground, **claimed: Any) -> str:
 def test_totals_that_the_rows_come_to_are_in_order(ground: Ground) -> None:
     evaluated(ground)
     assert ground.problems("runs") == []
+
+
+def test_a_record_that_another_clone_changed_is_found_beside_the_one_here(ground: Ground) -> None:
+    path = evaluated(ground)
+    store, shared = ground.repository.workspace.store, f"refs/remotes/origin/{RUNS}"
+    mine = tip(ground, f"refs/heads/{RUNS}")
+    transact(store, lambda tx: tx.set_ref(shared, old=tx.ref(shared), new=mine))
+    document = record(ground, path)
+    commit = ground.put(RUNS, {path: dump_json({**document, "name": "forged"})})
+    set_branch(store, RUNS, mine)
+    found = ground.problems("runs")
+    assert [line for line in found if "was changed by" in line] == [
+        (
+            f"origin/{RUNS}@{commit[:10]}:{path}: run {document['id']} was changed by "
+            "Ada Example <ada@example.org> after it was recorded"
+        )
+    ]
+    assert any(line.endswith(f"{RUNS}:{path} are different") for line in found)
+    assert ground.repository.doctor().remaining
 
 
 def test_totals_that_the_rows_do_not_come_to_are_found(ground: Ground) -> None:
