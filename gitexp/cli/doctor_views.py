@@ -59,7 +59,11 @@ def _explained(one: Ailment) -> Iterator[str]:
 def ailments_summary(found: Diagnosis) -> str:
     """Return what a diagnosis came to, in one line."""
     if not found.ailments:
-        return "nothing is wrong"
+        return (
+            "nothing is wrong"
+            if found.complete
+            else "nothing wrong was found in what could be read"
+        )
     mended = sum(1 for one in found.ailments if one.state == "mended")
     mendable = sum(1 for one in found.remaining if one.mendable and one.state == "found")
     told = [f"{len(found.ailments)} wrong"]

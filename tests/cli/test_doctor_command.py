@@ -21,6 +21,17 @@ def test_a_healthy_repository_is_done(project: Path, gitexp: Run) -> None:
     assert gitexp("doctor", "--fix").ok().err == "nothing is wrong\n"
 
 
+def test_what_could_not_be_looked_at_is_not_called_right(
+    tone: list[str], gitexp: Run, tmp_path: Path
+) -> None:
+    gitexp("share", "tone").ok()
+    gitexp("promote", "tone", "staging").ok()
+    git("remote", "set-url", "origin", str(tmp_path / "nowhere"))
+    said = gitexp("doctor").ok().err
+    assert "note: not everything could be looked at: " in said
+    assert said.endswith("nothing wrong was found in what could be read\n")
+
+
 def test_what_is_wrong_is_explained_before_anything_is_done(project: Path, gitexp: Run) -> None:
     name, path = damaged(project)
     commit = git("rev-parse", "--short=10", "HEAD").strip()

@@ -72,6 +72,10 @@ class Ailment:
         }
 
 
+UNSEEN = "not everything could be looked at"
+"""How a note begins that tells why something was not looked at."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
     """What ails a repository, and what came of mending it.
@@ -87,8 +91,13 @@ class Diagnosis:
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing is wrong, or nothing any more."""
+        """Whether nothing is wrong, or nothing any more, as far as could be looked."""
         return not self.remaining
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything could be looked at."""
+        return not any(note.startswith(UNSEEN) for note in self.notes)
 
     @property
     def remaining(self) -> tuple[Ailment, ...]:

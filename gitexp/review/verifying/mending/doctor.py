@@ -10,7 +10,7 @@ from gitexp.project.workspace import Workspace
 from gitexp.review.verifying.examination import SEE_DOCTOR
 from gitexp.review.verifying.findings import Check, Finding
 from gitexp.review.verifying.mending import leftovers, locks, objects, references
-from gitexp.review.verifying.mending.ailments import Ailment, Diagnosis
+from gitexp.review.verifying.mending.ailments import UNSEEN, Ailment, Diagnosis
 from gitexp.review.verifying.mending.healing import Healer, healing
 from gitexp.review.verifying.verification import verify
 from gitexp.store.disk import DiskStore
@@ -108,7 +108,7 @@ class _Visit:
         try:
             return list(examine())
         except GitexpError as exc:
-            self.note(f"not everything could be looked at: {exc.message}")
+            self.note(f"{UNSEEN}: {exc.message}")
             return []
 
     def _forget(self) -> None:
