@@ -52,6 +52,7 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("stats", stats="Plan how many units an experiment takes, and how long"),
         **entries("ab", ab="Plan, launch, end and judge A/B tests"),
         **entries("prompt", prompt="List, render and compare versions of prompts"),
+        **entries("flag", flag="List, evaluate and publish feature flags"),
     },
     "Review": {
         **entries("policy", policy="Show what environments ask before they are moved"),
@@ -176,6 +177,17 @@ PROMPT_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         **entries("prompt_experiment", templates="List what metrics can be made of"),
         **entries("prompt_experiment", experiment="Compare versions of a prompt in an A/B test"),
         **entries("prompt_experiment", evaluate="Run each version over a dataset, and pair them"),
+    }
+}
+
+FLAG_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
+    "Commands": {
+        **entries("flag", list="List flags, or those that are published in an environment"),
+        **entries("flag", show="Show a flag", create="Make a flag, in one commit on the trunk"),
+        **entries("flag", evaluate="Show what flags come to for somebody"),
+        **entries("flag", eligible="List the flags that an A/B test may use"),
+        **entries("flag_publish", publish="Publish flags in an environment"),
+        **entries("flag_publish", export="Write flags in the format of flagd"),
     }
 }
 

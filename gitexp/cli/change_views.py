@@ -62,7 +62,7 @@ def _row(change: Change) -> dict[str, Any]:
         "what": change.request.label,
         "given": f"{given['given']} of {given['asked']}",
         "by_name": person(entry["requested_by"]),
-        "changed": change_line(change.changes),
+        "changed": change.request.label if change.request.flags else change_line(change.changes),
         "renewed": _renewed(change),
         "branch": f"change/{entry['project']}/{change.id}" if change.is_open else None,
         "ended": _ended(change),

@@ -9,6 +9,7 @@ from gitexp.cli.changes import change_line
 from gitexp.cli.plain import plain
 from gitexp.cli.tables import Column, Table
 from gitexp.cli.views import binding_entry, passed_over, person
+from gitexp.environments.published import changes_text
 
 if TYPE_CHECKING:
     from gitexp.environments.history import HistoryEntry
@@ -84,9 +85,19 @@ def _row(entry: Mapping[str, Any]) -> dict[str, Any]:
 def history_items(entries: Sequence[HistoryEntry]) -> list[dict[str, Any]]:
     """Return the promotions of an environment as JSON has them."""
     return [
-        binding_entry(entry.binding) | {"commit": entry.commit, "changes": plain(entry.changes)}
+        binding_entry(entry.binding)
+        | {
+            "commit": entry.commit,
+            "changes": plain(entry.changes),
+            "flags_changed": dict(entry.flags),
+        }
         for entry in entries
     ]
+
+
+def _changed(entry: HistoryEntry) -> str:
+    flags = changes_text(entry.flags) if entry.flags else ""
+    return "; ".join(part for part in (change_line(entry.changes), flags) if part)
 
 
 def history_table(entries: Sequence[HistoryEntry]) -> Table:
@@ -94,7 +105,7 @@ def history_table(entries: Sequence[HistoryEntry]) -> Table:
     rows = [
         item
         | {
-            "changed": change_line(entry.changes),
+            "changed": _changed(entry),
             "by_name": person(item["by"]),
             "passed_over": passed_over(item),
         }

@@ -124,6 +124,8 @@ def _told_promotion(event: Event, said: str) -> str:
         return f"cannot be read: {said}"
     if event.action == "unbind":
         return _with_reason("unbound", said)
+    if event.action == "flags":
+        return _with_reason(_told_flags(event.details.get("flags", {})), said)
     verb = "went back to" if event.action == "rollback" else "promoted"
     changes = event.details.get("changes", ())
     changed = changed_slots({c["name"]: c for c in changes if c["kind"] == "changed"})
@@ -134,9 +136,18 @@ def _told_promotion(event: Event, said: str) -> str:
     return _with_reason(_with_reason(text, said), passed)
 
 
+def _told_flags(changes: Mapping[str, Any]) -> str:
+    kept = [key for key, digest in changes.items() if digest]
+    gone = [key for key, digest in changes.items() if not digest]
+    parts = [f"published {', '.join(kept)}"] if kept else []
+    parts += [f"withdrew {', '.join(gone)}"] if gone else []
+    return f"flags: {' and '.join(parts)}"
+
+
 def _told_change(event: Event, said: str) -> str:
     if event.action in ("open", "renew"):
         asked = {"promote": _label(event), "rollback": f"going back to {_label(event)}"}
+        asked["flags"] = "other flags"
         what = asked.get(str(event.details.get("asks")), "unbinding")
         return _with_reason(f"{'asked for' if event.action == 'open' else 'renewed'} {what}", said)
     return _with_reason(event.action, said)

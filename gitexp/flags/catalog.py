@@ -160,6 +160,14 @@ def _entry(workspace: Workspace, tree: TreeId, key: str, made: Making | None) ->
     )
 
 
+def entries_of(flags: Mapping[str, Flag]) -> list[FlagEntry]:
+    """Return a line for each flag that was read elsewhere, such as from an environment."""
+    return [
+        FlagEntry(key=key, flag=flags[key], created_by=flags[key].created_by, created_at=None)
+        for key in sorted(flags)
+    ]
+
+
 # --- who made them --------------------------------------------------------------------------
 
 

@@ -208,6 +208,15 @@ class Flags:
 
         return withdraw(self._workspace, keys, environment, reason=reason, bypass=bypass)
 
+    def moved_people(self, environment: str) -> builtins.list[str]:
+        """Return how the newest commit of an environment moves people who have its flags already.
+
+        Each line begins with the key of a flag; a flag that is new there moves nobody.
+        """
+        from gitexp.flags.rebucketing import moved_in
+
+        return moved_in(self._workspace, environment)
+
     def export(self, *keys: str, environment: str | None = None) -> Export:
         """Return flags in flagd's format, and what of them it cannot say.
 

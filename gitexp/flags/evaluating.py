@@ -37,6 +37,16 @@ class Evaluator(Mapping[str, Flag]):
     def __len__(self) -> int:
         return len(self._flags)
 
+    def flag(self, key: str) -> Flag:
+        """Return a flag.
+
+        Raises:
+            NotFound: there is none of that key.
+        """
+        if key not in self._flags:
+            raise self._absent(key)
+        return self._flags[key]
+
     def evaluate(
         self, key: str, identifier: str | None = None, properties: Properties | None = None
     ) -> Evaluation:

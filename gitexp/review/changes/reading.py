@@ -120,6 +120,7 @@ class Change:
             "experiment_id": request.experiment_id,
             "version": request.version,
             "digest": request.digest,
+            "flags": dict(request.flags),
             "requested_by": request.opened.by,
             "requested_at": iso(request.opened.at),
             "reason": request.opened.reason,

@@ -111,6 +111,8 @@ def _asked(report: Report) -> Iterator[tuple[Line, ...]]:
     if asked is None:
         return
     what = words("to make ", Code(asked.live), " live") if asked.live else words("to unbind it")
+    if asked.action == "flags":
+        what = words("to change its flags")
     change = words(", change request ", Code(asked.change)) if asked.change else ()
     why = words(": ", Said(asked.reason)) if asked.reason else ()
     by = words(", ", Text(_ACTIONS.get(asked.action, "asked")), " by ", Code(asked.by))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from gitexp.clock import iso
 from gitexp.environments.binding import Snapshot
+from gitexp.environments.published import changes_text, flag_changes
 from gitexp.errors import InvalidInput
 from gitexp.experiments.changes import value_changes
+from gitexp.flags.documents import Flag
+from gitexp.flags.rebucketing import rebucketing
 from gitexp.ids import Name
 from gitexp.review.diffing.evidence import with_results
 from gitexp.review.diffing.experiments import parameter_change
@@ -43,7 +47,7 @@ def of_environment(work: Work, head: Snapshot) -> Report:
         evaluated=_evaluated(work, head),
         effects=(_effect(work, base, head),),
         asked=_asked(head),
-        notes=(*work.notes, *_stale(work, head)),
+        notes=(*work.notes, *_stale(work, head), *_of_flags(base, head)),
     )
 
 
@@ -83,6 +87,18 @@ def _stale(work: Work, head: Snapshot) -> tuple[str, ...]:
         return ()
     name = head.binding.environment
     return (f"environment {name!r} has moved since the change was made; it is to be renewed",)
+
+
+def _of_flags(base: Snapshot | None, head: Snapshot) -> Iterator[str]:
+    """Yield what is done to flags, and whom that moves."""
+    before = base.flags if base is not None else {}
+    changes = flag_changes(base.binding.flags if base is not None else {}, head.binding.flags)
+    if changes:
+        yield f"it would {changes_text(changes)}"
+    for key in changes:
+        if key in before and key in head.flags:
+            old, new = (Flag.from_dict(key, found[key]) for found in (before, head.flags))
+            yield from (f"flag {key}: {line}" for line in rebucketing(old, new))
 
 
 def _values_diff(work: Work, base: Snapshot | None, head: Snapshot) -> ProjectDiff:

@@ -9,6 +9,7 @@ from typing import Any
 
 from gitexp.environments.binding import Snapshot
 from gitexp.environments.history import Unreadable, moves
+from gitexp.environments.published import flag_changes
 from gitexp.errors import DamagedObject, MissingObject
 from gitexp.experiments.changes import value_changes
 from gitexp.ids import Name
@@ -115,6 +116,8 @@ def _details(move: Snapshot, before: Snapshot | None) -> dict[str, Any]:
     }
     if move.binding.bypass:
         details["bypass"] = move.binding.bypass.to_dict()
+    if flags := flag_changes(old.flags if old else {}, move.binding.flags):
+        details["flags"] = dict(flags)
     return details | {"signed": move.binding.signature is not None}
 
 
