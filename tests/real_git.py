@@ -54,7 +54,7 @@ class Git:
             ["git", *map(str, arguments)],
             cwd=self.path,
             env=self.environ,
-            input=data,
+            input=data if data is not None else b"",
             capture_output=True,
             check=False,
         )
