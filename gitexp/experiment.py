@@ -441,6 +441,25 @@ class Experiment:
 
         return ExperimentAbTest(self)
 
+    def requires_flag_implementation(
+        self, *, data: Mapping[str, Any] | None = None, allow_remote: bool = False
+    ) -> bool:
+        """Return whether nobody was given a variant of its A/B test in the last seven days.
+
+        Args:
+            data: a DataFrame in place of the source `exposures`.
+            allow_remote: whether addresses and databases on other machines may be read.
+
+        Raises:
+            NotFound: it has no A/B test.
+            NotAllowed: the exposures are elsewhere, and may not be read.
+        """
+        from gitexp.abtests.data.opening import Access
+        from gitexp.flags.implementing import requires_implementation
+
+        access = Access(remote=allow_remote, tables=data or {})
+        return requires_implementation(self.repository.workspace, self._name, access=access)
+
     # --- sharing and environments -------------------------------------------------------------
 
     def share(self) -> RefChange | None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gitexp.experiments.catalog import LifecycleFilter, Page
     from gitexp.experiments.headers import Direction
     from gitexp.experiments.sharing import Visibility
+    from gitexp.flags.selecting import FlagPage
     from gitexp.project.workspace import Workspace
     from gitexp.repository import Repository
     from gitexp.stats.planning.outcomes import MetricType
@@ -202,6 +203,40 @@ class Experiments:
 
         return calculate_running_time(
             metric_type, minimum_detectable_effect, number_of_variants, **settings
+        )
+
+    def eligible_feature_flags(
+        self,
+        *,
+        search: str = "",
+        active: bool | None = None,
+        created_by: Sequence[str] = (),
+        order: str = "-created_at",
+        limit: int = 20,
+        offset: int = 0,
+    ) -> FlagPage:
+        """Return one page of the flags that an A/B test may use: `results` and `count`.
+
+        They have two variants or more, and the first is `control`.
+
+        Args:
+            search: a text that key or description contain, in any case.
+            active: only those that are on, or only those that are off; None for both.
+            created_by: only those whose maker has one of these addresses.
+            order: `key`, `created_at`, `created_by` or `active`; with `-` in front, the other
+                way round.
+            limit: how many, at most 100.
+
+        Raises:
+            InvalidInput: limit or offset is no number that can be one, or the order is unknown.
+        """
+        return self._repository.flags.eligible(
+            search=search,
+            active=active,
+            created_by=created_by,
+            order=order,
+            limit=limit,
+            offset=offset,
         )
 
     def stats(self) -> AbTestCounts:
