@@ -12,7 +12,8 @@ from typing import Literal
 PieceKind = Literal["same", "removed", "added"]
 Sign = Literal[" ", "-", "+", "!", "@"]
 
-_WORD = re.compile(r"\n|[^\S\n]+|\w+|[^\w\s]")
+_WORD = re.compile(r"(\n|\w+|[^\w\s])([^\S\n]*)")
+_BLANK = re.compile(r"[^\S\n]*")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _MOST_PAIRS = 40_000
 """How many pairs of equal parts are looked at in a stretch; matching takes longer than that."""
@@ -96,7 +97,7 @@ class _Effort:
 
     def affords(self, old: Sequence[str], new: Sequence[str]) -> bool:
         """Return whether two sequences may be matched, and take that into account."""
-        counts = Counter(part for part in old if not part.isspace())
+        counts = Counter(old)
         pairs = sum(counts[part] for part in new)
         if pairs > min(_MOST_PAIRS, self.left):
             return False
@@ -119,27 +120,56 @@ def _stretches(
     if not effort.affords(*inner):
         yield False, first, ends[0], first, ends[1]
     else:
-        # Blanks are everywhere: they belong to a match beside them, and never begin one.
-        matcher = SequenceMatcher(str.isspace, *inner, autojunk=False)
+        matcher = SequenceMatcher(None, *inner, autojunk=False)
         for tag, i, j, k, m in matcher.get_opcodes():
             yield tag == "equal", first + i, first + j, first + k, first + m
     if rest:
         yield True, ends[0], len(old), ends[1], len(new)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Words:
+    """A text as its words, and the blanks behind each of them; `lead` stands before the first.
+
+    Blanks are matched with their words, not by themselves: they are everywhere, and looking for
+    the best match of each costs far more than all words do.
+    """
+
+    lead: str
+    words: Sequence[str]
+    blanks: Sequence[str]
+
+    @classmethod
+    def of(cls, text: str) -> _Words:
+        match = _BLANK.match(text)
+        lead = match[0] if match else ""
+        found = _WORD.findall(text, len(lead))
+        return cls(lead=lead, words=[w for w, _ in found], blanks=[b for _, b in found])
+
+    def text(self, start: int, end: int) -> str:
+        """Return some of the words with the blanks behind them."""
+        pairs = zip(self.words[start:end], self.blanks[start:end], strict=True)
+        return "".join(word + blank for word, blank in pairs)
+
+
 def _words(before: str, after: str, effort: _Effort) -> list[Piece]:
-    old, new = _WORD.findall(before), _WORD.findall(after)
-    pieces: list[Piece] = []
-    for same, i, j, k, m in _stretches(old, new, effort):
-        removed, added = "".join(old[i:j]), "".join(new[k:m])
-        # A blank that two changed words happen to share tells nobody anything.
-        if same and not removed.strip() and "\n" not in removed and pieces:
-            pieces += [Piece(kind="removed", text=removed), Piece(kind="added", text=removed)]
-        elif same:
-            pieces.append(Piece(kind="same", text=removed))
-        else:
-            pieces += [Piece(kind="removed", text=removed), Piece(kind="added", text=added)]
+    old, new = _Words.of(before), _Words.of(after)
+    pieces = _changed(old.lead, new.lead)
+    for same, i, j, k, m in _stretches(old.words, new.words, effort):
+        ours, theirs = old.text(i, j), new.text(k, m)
+        if not same or ours == theirs:
+            pieces += _changed(ours, theirs)
+            continue
+        for a, b in zip(range(i, j), range(k, m), strict=True):
+            pieces.append(Piece(kind="same", text=old.words[a]))
+            pieces += _changed(old.blanks[a], new.blanks[b])
     return pieces
+
+
+def _changed(removed: str, added: str) -> list[Piece]:
+    if removed == added:
+        return [Piece(kind="same", text=removed)] if removed else []
+    return [Piece(kind="removed", text=removed), Piece(kind="added", text=added)]
 
 
 def _joined(pieces: Sequence[Piece]) -> Iterator[Piece]:

@@ -58,7 +58,7 @@ def test_lines_that_changed_a_little_are_compared_each_with_its_own_earlier_vers
     after = before.replace("one line", "one short line").replace("Rule 1", "Point 1")
     assert shown(before, after) == [
         "!Rule 0: answer what was asked, in one {+short +}line.",
-        "![-Rule-]{+Point+} 1: answer what was asked, in one{+ short+} line.",
+        "![-Rule-]{+Point+} 1: answer what was asked, in one {+short +}line.",
         "!Rule 2: answer what was asked, in one {+short +}line.",
     ]
 
@@ -83,4 +83,4 @@ def test_many_words_that_differ_are_told_apart_quickly() -> None:
     before = " ".join(f"word{number}" for number in range(5000))
     after = before.replace("word77 ", "other ").replace("word4321 ", "")
     changed = [(p.kind, p.text) for p in word_diff(before, after) if p.kind != "same"]
-    assert changed == [("removed", "word77"), ("added", "other"), ("removed", " word4321")]
+    assert changed == [("removed", "word77"), ("added", "other"), ("removed", "word4321 ")]

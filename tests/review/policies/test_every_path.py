@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -43,15 +44,19 @@ def called(node: ast.AST) -> set[str]:
     return found
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        yield path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def modules() -> list[tuple[str, ast.Module]]:
+    """Return every module of the package, read once."""
+    paths = sorted(PACKAGE.rglob("*.py"))
+    texts = ((path, path.read_text(encoding="utf-8")) for path in paths)
+    return [(path.relative_to(PACKAGE).as_posix(), ast.parse(text)) for path, text in texts]
 
 
 def test_one_function_makes_pushes_to_the_branches_of_environments_and_it_asks_the_guard() -> None:
     makers = [
         (path, function)
         for path, module in modules()
+        if "PushUpdate" in called(module)
         for function in functions(module)
         if "PushUpdate" in called(function) and called(function) & NAMING
     ]
