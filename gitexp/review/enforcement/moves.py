@@ -13,12 +13,23 @@ from gitexp.documents.problems import shown
 from gitexp.errors import InvalidInput
 from gitexp.ids import ObjectId, is_object_id, name_fault
 
-RefKind = Literal["trunk", "experiment", "environment", "runs", "change", "changes", "pin", "other"]
+RefKind = Literal[
+    "trunk",
+    "experiment",
+    "environment",
+    "runs",
+    "analyses",
+    "change",
+    "changes",
+    "pin",
+    "other",
+]
 
 _OWN: tuple[tuple[str, RefKind], ...] = (
     ("exp", "experiment"),
     ("env", "environment"),
     ("runs", "runs"),
+    ("analyses", "analyses"),
     ("change", "change"),
     ("changes", "changes"),
 )

@@ -1,8 +1,10 @@
-"""What may be pushed to the branch of an experiment's runs: files that are new, and whole."""
+"""What may be pushed to the branches of an experiment's runs and analyses: files that are new."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from gitexp.documents import layout
 from gitexp.errors import NotAllowed
@@ -21,64 +23,101 @@ from gitexp.store.trees import changed_paths
 _MOST_NAMED = 5
 _ATTRIBUTES = ".gitattributes"
 _RUN = RUN_ID_PATTERN.strip("^$").removesuffix(r"\Z")
-_HOMES = re.compile(
-    rf"(?:runs/\d{{4}}/\d{{2}}/\d{{2}}/\d{{4}}/(?:{_RUN})(?:\.json|/.+)"
-    rf"|{layout.PACKAGES_DIR}/[^/]+|{layout.DIFFS_DIR}/[^/]+|{re.escape(_ATTRIBUTES)})\Z"
-)
 
 
-def check_runs(push: Push, move: RefMove, place: Place) -> None:
-    """See that a push to a runs branch adds to it and changes nothing.
+@dataclass(frozen=True, kw_only=True)
+class _Ledger:
+    """A branch of files that are written once.
+
+    Attributes:
+        what: what it holds, for people.
+        place: what kind of branch it is, by which its documents are known.
+        files: the paths that belong there.
+        branch: names it by project and experiment.
+        sync: the command that brings what others added.
+    """
+
+    what: str
+    place: layout.Place
+    files: re.Pattern[str]
+    branch: Callable[[Name, Name], str]
+    sync: str
+
+
+_LEDGERS: dict[str, _Ledger] = {
+    "runs": _Ledger(
+        what="runs",
+        place="runs",
+        files=re.compile(
+            rf"(?:runs/\d{{4}}/\d{{2}}/\d{{2}}/\d{{4}}/(?:{_RUN})(?:\.json|/.+)"
+            rf"|{layout.PACKAGES_DIR}/[^/]+|{layout.DIFFS_DIR}/[^/]+|{re.escape(_ATTRIBUTES)})\Z"
+        ),
+        branch=layout.runs_branch,
+        sync="gitexp run sync",
+    ),
+    "analyses": _Ledger(
+        what="analyses",
+        place="analyses",
+        files=re.compile(rf"{layout.ANALYSES_DIR}/[^/]+/[0-9a-f]{{16}}/[^/]+\.json\Z"),
+        branch=layout.analyses_branch,
+        sync="gitexp fetch",
+    ),
+}
+
+
+def check_ledger_of_files(push: Push, move: RefMove, place: Place) -> None:
+    """See that a push to a branch of runs or analyses adds to it and changes nothing.
 
     Raises:
         NotAllowed: it removes, rewrites or changes what is recorded, or holds something else.
         InvalidDocuments: a file breaks its schema.
         Forbidden: whoever pushes may not write to the experiment.
     """
+    ledger = _LEDGERS[place.kind]
     header = push.header(push.experiment_tip(place.name), place.name)
     if header is None:
         header = push.header(push.experiment_after(place.name), place.name)
     if move.new is None:
-        if not _is_renamed(push, move, header):
-            _check_purge(push, place, header)
+        if not _is_renamed(push, move, header, ledger):
+            _check_purge(push, place, header, ledger)
         role: Role = "write" if header is not None else "admin"
-        push.require(move, role, push.owner_of(header), f"remove runs of {place.name!r}")
+        push.require(move, role, push.owner_of(header), f"remove {ledger.what} of {place.name!r}")
         return
-    push.require(move, "write", push.owner_of(header), f"record runs of {place.name!r}")
+    push.require(move, "write", push.owner_of(header), f"record {ledger.what} of {place.name!r}")
     if not push.is_forward(move):
         raise NotAllowed(
-            f"runs of {place.name!r} that are recorded would be gone",
-            hint="Join what is there with `gitexp run sync`, which never removes any.",
+            f"{ledger.what} of {place.name!r} that are recorded would be gone",
+            hint=f"Join what is there with `{ledger.sync}`, which never removes any.",
         )
-    _check_files(push, move, place)
+    _check_files(push, move, ledger)
 
 
-def _is_renamed(push: Push, move: RefMove, header: Header | None) -> bool:
-    """Return whether an experiment has another name after a push, and all its runs with it."""
+def _is_renamed(push: Push, move: RefMove, header: Header | None, ledger: _Ledger) -> bool:
+    """Return whether an experiment has another name after a push, and all its files with it."""
     project = push.workspace.project_id
     now = push.header_by_id(header.id) if header is not None else None
     if now is None or header is None or now.name == header.name or move.old is None:
         return False
     if push.after(layout.experiment_branch(project, Name(header.name))) is not None:
         return False
-    tip = push.after(layout.runs_branch(project, Name(now.name)))
+    tip = push.after(ledger.branch(project, Name(now.name)))
     return tip is not None and is_ancestor(push.store, move.old, tip)
 
 
-def _check_purge(push: Push, place: Place, header: Header | None) -> None:
-    """Refuse to remove runs, except together with an experiment that was deleted before."""
+def _check_purge(push: Push, place: Place, header: Header | None, ledger: _Ledger) -> None:
+    """Refuse to remove files, except together with an experiment that was deleted before."""
     branch = layout.experiment_branch(push.workspace.project_id, Name(place.name))
     deleted = header is None or header.lifecycle == "deleted"
     if push.after(branch) is None and deleted:
         return
     raise NotAllowed(
-        f"the runs of {place.name!r} cannot be removed while the experiment is there",
+        f"the {ledger.what} of {place.name!r} cannot be removed while the experiment is there",
         hint=f"Delete it, then purge it: `gitexp experiment delete {place.name}`, "
         f"`gitexp experiment purge {place.name}`.",
     )
 
 
-def _check_files(push: Push, move: RefMove, place: Place) -> None:
+def _check_files(push: Push, move: RefMove, ledger: _Ledger) -> None:
     assert move.new is not None
     before, after = push.tree(move.old), push.tree(move.new)
     added: list[str] = []
@@ -87,26 +126,27 @@ def _check_files(push: Push, move: RefMove, place: Place) -> None:
     for path, old, new in changed_paths(push.store, before, after):
         if old is not None and not (path == _ATTRIBUTES and new is not None):
             changed.append(path)
-        elif new is not None and not _belongs(path, new):
+        elif new is not None and not _belongs(path, new, ledger):
             strange.append(path)
         else:
             added.append(path)
     if changed:
         raise NotAllowed(
-            f"a recorded run never changes: {_listed(changed)}",
-            hint="Record a new run; tags and deletions are added as events by `gitexp run`.",
+            f"what is recorded never changes: {_listed(changed)}",
+            hint="Record something new; tags and deletions of runs are added as events.",
         )
     if strange:
         raise NotAllowed(
-            f"on a runs branch there is nothing but runs: {_listed(strange)}",
+            f"on a branch of {ledger.what} there is nothing but {ledger.what}: {_listed(strange)}",
             hint="Keep other files on a branch of their own.",
         )
-    source = tree_source(push.workspace, move.new, added, place="runs", label=move.new[:10])
+    place, label = ledger.place, move.new[:10]
+    source = tree_source(push.workspace, move.new, added, place=place, label=label)
     refuse_problems(validate_source(push.workspace, source))
 
 
-def _belongs(path: str, entry: TreeEntry) -> bool:
-    return entry.is_file and _HOMES.match(path) is not None
+def _belongs(path: str, entry: TreeEntry, ledger: _Ledger) -> bool:
+    return entry.is_file and ledger.files.match(path) is not None
 
 
 def _listed(paths: list[str]) -> str:

@@ -34,7 +34,7 @@ from gitexp.review.enforcement.identity import SETTING, Around, Identify, identi
 from gitexp.review.enforcement.moves import Place, RefMove, Refusal, place_of
 from gitexp.review.enforcement.projects import check_project
 from gitexp.review.enforcement.pushes import Push
-from gitexp.review.enforcement.runs import check_runs
+from gitexp.review.enforcement.runs import check_ledger_of_files
 from gitexp.review.signatures.signers import Check, signers_at
 from gitexp.store.cache import DerivedCache
 from gitexp.store.disk import DiskStore
@@ -50,7 +50,8 @@ _RULES: Mapping[str, Callable[[Push, RefMove, Place], None]] = {
     "trunk": lambda push, move, place: check_trunk(push, move),
     "experiment": check_experiment,
     "environment": check_environment,
-    "runs": check_runs,
+    "runs": check_ledger_of_files,
+    "analyses": check_ledger_of_files,
     "change": check_change_branch,
     "changes": lambda push, move, place: check_ledger(push, move),
     "pin": check_pin,

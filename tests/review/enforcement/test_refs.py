@@ -32,6 +32,7 @@ def test_another_line_is_an_error() -> None:
         ("refs/heads/exp/bot/tone", Place(kind="experiment", project="bot", name="tone")),
         ("refs/heads/env/bot/staging", Place(kind="environment", project="bot", name="staging")),
         ("refs/heads/runs/bot/tone", Place(kind="runs", project="bot", name="tone")),
+        ("refs/heads/analyses/bot/tone", Place(kind="analyses", project="bot", name="tone")),
         ("refs/heads/changes/bot", Place(kind="changes", project="bot")),
         (
             "refs/heads/change/bot/20261121-abcd2345",

@@ -69,13 +69,13 @@ def test_a_run_that_ended_is_never_changed(server: Server, carol: Person) -> Non
     path = run_file(carol)
     text = carol.git("show", f"{BRANCH}:{path}")
     tamper(carol, **{path: text.replace("0.5", "0.9")})
-    assert f"a recorded run never changes: {path}" in carol.refused(BRANCH)
+    assert f"what is recorded never changes: {path}" in carol.refused(BRANCH)
 
 
 def test_a_run_is_never_removed(server: Server, carol: Person) -> None:
     path = run_file(carol)
     tamper(carol, **{path: None})
-    assert "a recorded run never changes" in carol.refused(BRANCH)
+    assert "what is recorded never changes" in carol.refused(BRANCH)
     assert "cannot be removed while the experiment is there" in carol.refused("--delete", BRANCH)
 
 
@@ -93,7 +93,7 @@ def test_the_branch_is_not_rewritten(server: Server, carol: Person) -> None:
 )
 def test_other_files_do_not_belong_there(server: Server, carol: Person, path: str) -> None:
     tamper(carol, **{path: "{}\n"})
-    assert "on a runs branch there is nothing but runs" in carol.refused(BRANCH)
+    assert "on a branch of runs there is nothing but runs" in carol.refused(BRANCH)
 
 
 def test_a_record_that_breaks_its_schema_is_refused(server: Server, carol: Person) -> None:
@@ -134,3 +134,16 @@ def test_runs_of_no_experiment_are_for_an_admin_to_remove(server: Server, carol:
     carol.takes("--delete", "exp/bot/tone")
     assert "takes the role 'admin'" in carol.refused("--delete", BRANCH)
     server.person("alice").takes("--delete", BRANCH)
+
+
+ANALYSES = "analyses/bot/tone"
+DAY = "analyses/paid/0123456789abcdef/2026-11-21.json"
+
+
+def test_days_of_an_analysis_are_added_and_stay(server: Server, carol: Person) -> None:
+    carol.git("switch", "--quiet", "--orphan", ANALYSES)
+    carol.git.commit({"notes.txt": "mine"})
+    assert "on a branch of analyses there is nothing but analyses" in carol.refused(ANALYSES)
+    carol.git.commit({"notes.txt": None, DAY: "{}\n"})
+    assert DAY in carol.refused(ANALYSES)
+    assert "cannot be removed while the experiment is there" in carol.refused("--delete", BRANCH)
