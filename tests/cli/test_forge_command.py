@@ -31,6 +31,7 @@ def test_rules_are_requests_as_json(gitexp: Run, project: Path) -> None:
         "gitexp bot: environment staging",
         "gitexp bot: environment production",
         "gitexp bot: runs",
+        "gitexp bot: analyses",
         "gitexp bot: change requests",
     ]
     assert '"context": "mine"' in gitexp("forge", "rules", "github", "--check", "mine").out

@@ -85,6 +85,7 @@ def test_every_branch_of_the_project_is_guarded(project: Project) -> None:
         ("env/bot/production", True, 2),
         ("env/bot/risky", True, 0),
         ("runs/bot/*", False, 0),
+        ("analyses/bot/*", False, 0),
         ("changes/bot", False, 0),
     ]
 

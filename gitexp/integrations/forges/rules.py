@@ -74,6 +74,7 @@ def guarded_branches(project: Project) -> list[Guarded]:
     ]
     for what, ref in (
         ("runs", f"{layout.runs_branches(identity)}*"),
+        ("analyses", f"{layout.analyses_branches(identity)}*"),
         ("change requests", layout.changes_branch(identity)),
     ):
         found.append(Guarded(name=f"gitexp {identity}: {what}", branch=layout.branch_name(ref)))
