@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from gitexp.evaluation.datasets.collection import Datasets
     from gitexp.evaluation.jobs.jobs import Entrypoints, Jobs
     from gitexp.experiments.sharing import FetchReport, PushReport, RefChange
-    from gitexp.project.policies import Policy
     from gitexp.flags.collection import Flags
+    from gitexp.project.policies import Policy
     from gitexp.prompts.collection import Prompts
     from gitexp.review.changes.collection import Changes
     from gitexp.review.diffing.model import ProjectDiff
