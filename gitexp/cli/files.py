@@ -59,18 +59,23 @@ def read_bounded(path: Path, limit: int) -> bytes:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all.
+    """Write a file whole or not at all; a device or a pipe is written to, and stays what it is.
 
     Raises:
-        InvalidInput: there is no such directory.
+        InvalidInput: there is no such directory, or there is one of that very name.
     """
     from gitexp.store.files import create_file, remove_file, replace_file
 
-    if not path.parent.is_dir():
+    if not path.parent.is_dir() or path.is_dir():
+        fault = "it is a directory" if path.is_dir() else "there is no such directory"
         raise InvalidInput(
-            f"{str(path)!r} cannot be written: there is no such directory",
-            hint="Make the directory first.",
+            f"{str(path)!r} cannot be written: {fault}",
+            hint="Name a file in a directory that is there.",
         )
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
     new = f"{path}.{os.getpid()}.new"
     create_file(new, [data])
     try:

@@ -131,7 +131,7 @@ def test_a_report_that_cannot_be_written_is_told(gitexp: Run, project: Path) -> 
     assert result.code == 1
     assert result.err.splitlines() == [
         f"error: '{project / 'nowhere' / 'g.xml'}' cannot be written: there is no such directory",
-        "hint: Make the directory first.",
+        "hint: Name a file in a directory that is there.",
     ]
 
 
