@@ -9,6 +9,7 @@ from tests.benchmarks.rows import (
     environments,
     evaluating,
     exchanging,
+    flags,
     history,
     indexing,
     listing,
@@ -28,6 +29,6 @@ MODULES = (
     *(starting, environments, saving, listing, history, running, exchanging, receiving),
     *(evaluating, resuming, reporting),
     *(tracking, searching, appending, indexing, sizing, sending),
-    analysing,
+    *(analysing, flags),
 )
 RECIPES: dict[str, Recipe] = {module.RECIPE.name: module.RECIPE for module in MODULES}

@@ -54,6 +54,7 @@ class Sizes:
         ended: runs that end one after the other in one process.
         commits_pushed: commits of one push to a server with the hook.
         reported: experiments that a change is about that is reported on.
+        evaluations: of a feature flag in one process.
     """
 
     promotions: int = 1000
@@ -73,6 +74,7 @@ class Sizes:
     points: int = 10_000
     ended: int = 20
     exposures: int = 10_000_000
+    evaluations: int = 200_000
     commits_pushed: int = 1000
     reported: int = 50
 
@@ -96,6 +98,7 @@ QUICK = Sizes(
     points=100,
     ended=2,
     exposures=20_000,
+    evaluations=2_000,
     commits_pushed=3,
     reported=2,
 )

@@ -66,7 +66,7 @@ def test_flags_straight_to_production_are_refused(server: Server, alice: Person)
     alice.git("checkout", "--quiet", "--orphan", "fresh")
     with_flag(alice)
     found = yaml.safe_load(alice.git("show", f"origin/{STAGING}:environment.yaml"))
-    empty = {"experiment": None, "version": None, "digest": None, "types": {}}
+    empty: dict[str, object] = {"experiment": None, "version": None, "digest": None, "types": {}}
     data = {**found, **empty, "environment": "production", "action": "flags"}
     data |= {"flags": {"checkout": digest_of(FLAG)}}
     (alice.git.path / "environment.yaml").write_bytes(dump_yaml(data, schema="environment"))
@@ -109,7 +109,7 @@ def test_publishing_flags_changes_nothing_else(alice: Person) -> None:
     with_flag(alice)
     (alice.git.path / "parameters.yaml").write_text("{}\n")
     alice.git("add", "parameters.yaml")
-    nothing = {"experiment": None, "version": None, "digest": None, "types": {}}
+    nothing: dict[str, object] = {"experiment": None, "version": None, "digest": None, "types": {}}
     forged(alice, STAGING, action="flags", flags={"checkout": digest_of(FLAG)}, **nothing)
     assert "and it changes what is live too" in alice.refused(f"mine:{STAGING}")
 
