@@ -15,6 +15,7 @@ from gitexp.review.diffing.contents import Contents, changed_files
 from gitexp.review.diffing.definitions import definition_diff, definition_in
 from gitexp.review.diffing.documents import compared, document_diffs, file_diffs
 from gitexp.review.diffing.experiments import State, experiment_diffs, parameter_change
+from gitexp.review.diffing.flags import flag_notes
 from gitexp.review.diffing.model import DatasetDiff, DocumentDiff, ExperimentDiff, ProjectDiff
 from gitexp.review.diffing.operands import (
     Operand,
@@ -165,7 +166,11 @@ def _projects(workspace: Workspace, left: Whole, right: Whole) -> ProjectDiff:
         ),
         datasets=tuple(_dataset_diffs(before, after, changed)),
         files=tuple(file_diffs(files)),
-        notes=(*_notes(left, right), *_faults(left, right, states)),
+        notes=(
+            *_notes(left, right),
+            *_faults(left, right, states),
+            *flag_notes(workspace, before, after, changed),
+        ),
     )
 
 
