@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Protocol
+
+SKEW = timedelta(minutes=5)
+"""How far clocks may be apart: what is dated further ahead does not count."""
 
 
 class Clock(Protocol):

@@ -67,6 +67,12 @@ def identity_key(identity: str) -> str:
     return f"{local}{at}{domain.lower()}" if at else domain
 
 
+def address_of(person: str) -> str:
+    """Return the address in `Name <address>`; a text without brackets is an address itself."""
+    _, bracket, rest = person.partition("<")
+    return rest.rpartition(">")[0].strip() if bracket else person.strip()
+
+
 def same_person(one: str, other: str) -> bool:
     """Return whether two identities are one person's."""
     return identity_key(one) == identity_key(other)

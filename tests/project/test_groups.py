@@ -12,6 +12,7 @@ from gitexp.project.groups import (
     Actor,
     Group,
     Groups,
+    address_of,
     current_groups,
     groups_at,
     identity_key,
@@ -188,3 +189,9 @@ def test_a_link_in_the_place_of_the_groups_is_an_error(workspace: Workspace) -> 
 
     with pytest.raises(InvalidInput, match="groups is no directory"):
         transact(workspace.store, work)
+
+
+def test_the_address_is_what_stands_in_the_brackets() -> None:
+    assert address_of("Ada Example <ada@example.org>") == "ada@example.org"
+    assert address_of("ada@example.org") == "ada@example.org"
+    assert address_of("") == ""

@@ -16,7 +16,8 @@ from gitexp.documents.kinds import DocumentKind
 from gitexp.environments.binding import one_line
 from gitexp.errors import InvalidInput
 from gitexp.ids import ChangeId, ObjectId, is_change_id
-from gitexp.review.changes.model import ChangeFacts, Closing, Request, Terms, Vote, address_of
+from gitexp.project.groups import address_of
+from gitexp.review.changes.model import ChangeFacts, Closing, Request, Terms, Vote
 from gitexp.store.cache import DerivedCache
 from gitexp.store.model import TreeEntry, TreeId
 from gitexp.store.protocol import Store

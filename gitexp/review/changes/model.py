@@ -7,7 +7,7 @@ binding, in another environment, for another change request or under other polic
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -18,23 +18,13 @@ from gitexp.documents.canonical import digest_of
 from gitexp.environments.binding import Binding
 from gitexp.environments.published import FlagChanges, changes_text
 from gitexp.ids import ChangeId, Digest, ObjectId, VersionId
-from gitexp.project.groups import identity_key
+from gitexp.project.groups import address_of, identity_key
 from gitexp.project.policies import Approvals, policies_of
+from gitexp.review.subjects import policies_digest, subject_digest
 
 Decision = Literal["approve", "reject"]
 Ending = Literal["applied", "cancelled", "rejected", "failed"]
 Asked = Literal["promote", "rollback", "unbind", "flags"]
-
-
-def address_of(person: str) -> str:
-    """Return the address in `Name <address>`; a text without brackets is an address itself."""
-    _, bracket, rest = person.partition("<")
-    return rest.rpartition(">")[0].strip() if bracket else person.strip()
-
-
-def policies_digest(documents: Sequence[Mapping[str, Any]]) -> Digest:
-    """Return the digest of the policies of an environment, as they stand in `gitexp.yaml`."""
-    return digest_of([dict(document) for document in documents])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,19 +268,17 @@ class Request:
 
     def subject(self, base: ObjectId | None, policies: Digest) -> Digest:
         """Return what is voted on when this is asked on top of a commit, under some policies."""
-        return digest_of(
-            {
-                "project": self.project,
-                "environment": self.environment,
-                "from": base,
-                "action": self.action,
-                "experiment": self.experiment_id,
-                "version": self.version,
-                "digest": self.digest,
-                "change": self.id,
-                "policy": policies,
-                **({"flags": dict(self.flags)} if self.flags else {}),
-            }
+        return subject_digest(
+            project=self.project,
+            environment=self.environment,
+            base=base,
+            action=self.action,
+            experiment_id=self.experiment_id,
+            version=self.version,
+            digest=self.digest,
+            flags=self.flags,
+            change=self.id,
+            policies=policies,
         )
 
     @classmethod

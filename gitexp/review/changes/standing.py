@@ -12,8 +12,9 @@ from gitexp.ids import Name, ObjectId
 from gitexp.project.groups import shared_trunk
 from gitexp.project.in_force import policies_at
 from gitexp.project.workspace import Workspace
-from gitexp.review.changes.model import ChangeFacts, policies_digest
+from gitexp.review.changes.model import ChangeFacts
 from gitexp.review.changes.states import Standing
+from gitexp.review.subjects import policies_digest
 from gitexp.store.protocol import Store
 
 

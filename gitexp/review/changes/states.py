@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
+from gitexp.clock import SKEW
 from gitexp.ids import ObjectId
 from gitexp.project.groups import NO_GROUPS, Groups, identity_key, same_person
 from gitexp.project.policies import Approvals
 from gitexp.review.changes.model import ChangeFacts, Terms, Vote
 from gitexp.review.policies.approvals import may_approve
-from gitexp.review.policies.facts import SKEW
 
 State = Literal[
     "pending", "approved", "stale", "applied", "rejected", "cancelled", "expired", "failed"

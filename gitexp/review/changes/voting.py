@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from gitexp.clock import iso
+from gitexp.clock import SKEW, iso
 from gitexp.errors import Conflict, InvalidInput, RemoteError
 from gitexp.ids import ObjectId
 from gitexp.project.groups import current_groups, same_person
@@ -22,7 +22,6 @@ from gitexp.review.changes.refusals import (
     refuse_voter,
 )
 from gitexp.review.changes.states import votes_for
-from gitexp.review.policies.facts import SKEW
 from gitexp.store.transaction import Transaction
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from gitexp.clock import iso
 from gitexp.documents import layout
@@ -11,18 +11,14 @@ from gitexp.documents.problems import shown
 from gitexp.environments.binding import UNREADABLE, environment_at
 from gitexp.errors import Forbidden, InvalidInput, NotAllowed
 from gitexp.ids import ChangeId, Name, ObjectId
-from gitexp.project.groups import Actor, same_person
+from gitexp.project.groups import Actor, address_of, same_person
 from gitexp.review.changes.ledger import change_at
-from gitexp.review.changes.model import ChangeFacts, Closing, Terms, Vote, address_of
+from gitexp.review.changes.model import ChangeFacts, Closing, Terms, Vote
 from gitexp.review.changes.standing import held_by
 from gitexp.review.changes.states import is_requester, may_vote
 from gitexp.review.enforcement.moves import Place, RefMove
 from gitexp.review.enforcement.pushes import Push
-from gitexp.review.policies.facts import SKEW
 from gitexp.store.trees import changed_paths, read_commit
-
-OLDEST = timedelta(hours=1)
-"""How long ago something may have been dated that is pushed now."""
 
 
 def check_ledger(push: Push, move: RefMove) -> None:
@@ -263,8 +259,7 @@ class _Facts:
                 f"change request {self._id} says that {by} {what}, and {self._actor} pushes it",
                 hint="Set `git config user.email` to the address that the server knows you by.",
             )
-        now = self._push.now
-        if not now - OLDEST <= at <= now + SKEW:
+        if not self._push.is_now(at):
             raise NotAllowed(
                 f"change request {self._id} has a fact of {iso(at)}, which is not now",
                 hint="Set your clock, then do it again.",

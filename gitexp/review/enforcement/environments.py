@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from gitexp.documents import layout
 from gitexp.environments.binding import UNREADABLE, Binding, Snapshot, environment_at, one_line
 from gitexp.errors import Forbidden, GitexpError, InvalidInput, NotAllowed, NotFound
 from gitexp.experiments.headers import Header
 from gitexp.ids import Name, ObjectId
-from gitexp.project.groups import Actor, same_person
+from gitexp.project.groups import Actor, address_of, same_person
 from gitexp.project.reading import project_at, read_document
 from gitexp.review.changes.ledger import change_at
-from gitexp.review.changes.model import address_of
 from gitexp.review.enforcement.flags import check_flags
 from gitexp.review.enforcement.moves import Place, RefMove
 from gitexp.review.enforcement.pushes import Push
-from gitexp.review.policies.facts import SKEW
 from gitexp.review.policies.guard import refusal
 from gitexp.review.policies.judging import Move, judge
 from gitexp.store.history import is_ancestor
 from gitexp.store.model import Commit, TreeEntry, TreeId
 from gitexp.store.trees import list_dir, read_commit, read_tree, tree_of
-
-OLDEST = timedelta(hours=1)
-"""How long ago a commit may have been made that is pushed now."""
 
 _FILES = (layout.BINDING_FILE, layout.PARAMETERS_FILE)
 
@@ -150,9 +144,8 @@ class _Step:
 
     def _check_moment(self) -> None:
         """Refuse what is dated otherwise than now: how long something was live counts from it."""
-        when, now = self._commit.committer.when, self._push.now
-        oldest = when if self._push.in_advance else now - OLDEST
-        if not oldest <= when <= now + SKEW:
+        when = self._commit.committer.when
+        if not self._push.is_now(when, or_before=self._push.in_advance):
             raise NotAllowed(
                 f"commit {self._commit.id[:10]} is dated {when.isoformat()}, which is not now",
                 hint="Set your clock and promote again; an approved change request is carried "

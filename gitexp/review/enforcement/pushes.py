@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from gitexp.clock import SKEW
 from gitexp.documents import layout
 from gitexp.errors import Forbidden, InvalidInput, NotFound
 from gitexp.experiments.headers import Header, header_at
@@ -21,6 +22,9 @@ from gitexp.store.history import is_ancestor
 from gitexp.store.model import TreeId
 from gitexp.store.protocol import Store
 from gitexp.store.trees import list_dir, tree_of
+
+_OLDEST = timedelta(hours=1)
+"""How long ago something may have been dated that is pushed now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +53,11 @@ class Push:
     def store(self) -> Store:
         """The server's objects with those of the push, and its references before it."""
         return self.workspace.store
+
+    def is_now(self, moment: datetime, *, or_before: bool = False) -> bool:
+        """Return whether what is pushed is dated now, or `or_before`, as far as clocks agree."""
+        oldest = moment if or_before else self.now - _OLDEST
+        return oldest <= moment <= self.now + SKEW
 
     def after(self, ref: str) -> ObjectId | None:
         """Return where a reference would stand after the push."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from gitexp.clock import SKEW
 from gitexp.project.groups import Groups, identity_key, same_person
 from gitexp.project.policies import Approvals, Policy
-from gitexp.review.policies.facts import SKEW, Ballot, Evidence, Vote
+from gitexp.review.policies.facts import Ballot, Evidence, Vote
 from gitexp.review.policies.judgements import Outcome, Requirement
 from gitexp.review.policies.moves import Move
 from gitexp.review.policies.wording import in_one_line, people_text

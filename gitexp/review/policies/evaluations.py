@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from gitexp.clock import iso
+from gitexp.clock import SKEW, iso
 from gitexp.errors import GitexpError, InvalidInput, NotFound
 from gitexp.ids import Name
 from gitexp.project.policies import GateRule
 from gitexp.project.workspace import Workspace
-from gitexp.review.policies.facts import SKEW, GateFinding
+from gitexp.review.policies.facts import GateFinding
 from gitexp.review.policies.moves import Move
 from gitexp.review.policies.wording import duration_text
 from gitexp.runs.run import Run

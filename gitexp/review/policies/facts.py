@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from gitexp.review.signatures.answers import Answer
 
 Decision = Literal["approve", "reject"]
-SKEW = timedelta(minutes=5)
-"""How far clocks may be apart: what is dated further ahead does not count."""
 
 
 @dataclass(frozen=True, kw_only=True)

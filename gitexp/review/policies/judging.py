@@ -15,7 +15,6 @@ from gitexp.project.groups import Role
 from gitexp.project.policies import Order, People, Policy
 from gitexp.review.policies.approvals import approvals_requirement
 from gitexp.review.policies.conditions import holds
-from gitexp.review.policies.facts import SKEW as SKEW
 from gitexp.review.policies.facts import Ballot as Ballot
 from gitexp.review.policies.facts import Decision as Decision
 from gitexp.review.policies.facts import Evidence as Evidence

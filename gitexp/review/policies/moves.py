@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gitexp.documents.canonical import digest_of
 from gitexp.environments.binding import Action, Binding, Snapshot
 from gitexp.environments.published import FlagChanges, flag_changes
 from gitexp.ids import Digest, Name, ObjectId
 from gitexp.project.groups import Actor
 from gitexp.project.policies import Policy
+from gitexp.review.subjects import policies_digest, subject_digest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,34 +63,27 @@ class Move:
         return bool(self.flags) and before == self.after.subject
 
 
-def policy_digest(policies: Sequence[Policy]) -> str:
+def policy_digest(policies: Sequence[Policy]) -> Digest:
     """Return what tells the policies of an environment from any others: order and names count."""
-    return digest_of([policy.document for policy in policies])
+    return policies_digest([policy.document for policy in policies])
 
 
 def subject_of(move: Move, policies: Sequence[Policy]) -> Digest:
-    """Return what a vote on a move is for.
-
-    Anything that makes it another move makes it another subject: another project or
-    environment, another commit that the environment stands at, another action, experiment,
-    version, value or flag, another change request, or other policies. Who carries it out, when, and
-    with which words is no part of it.
+    """Return what a vote on a move is for; see `subject_digest`.
 
     Args:
         policies: all policies of the environment, whether they apply to this move or not.
     """
     after = move.after
-    return digest_of(
-        {
-            "project": move.project,
-            "environment": move.environment,
-            "from": move.tip,
-            "action": after.action,
-            "experiment": after.experiment_id,
-            "version": after.version,
-            "digest": after.digest,
-            "change": after.change,
-            "policy": policy_digest(policies),
-            **({"flags": dict(move.flags)} if move.flags else {}),
-        }
+    return subject_digest(
+        project=move.project,
+        environment=move.environment,
+        base=move.tip,
+        action=after.action,
+        experiment_id=after.experiment_id,
+        version=after.version,
+        digest=after.digest,
+        flags=move.flags,
+        change=after.change,
+        policies=policy_digest(policies),
     )

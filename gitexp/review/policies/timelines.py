@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gitexp.clock import iso, parse_iso
+from gitexp.clock import SKEW, iso, parse_iso
 from gitexp.environments.binding import UNREADABLE, environment_at
 from gitexp.environments.branches import tip_of
 from gitexp.environments.history import line_of_commits
 from gitexp.environments.published import flag_mark
 from gitexp.ids import Name
 from gitexp.project.workspace import Workspace
-from gitexp.review.policies.facts import SKEW, Period
+from gitexp.review.policies.facts import Period
 from gitexp.store.model import Commit
 from gitexp.store.protocol import Store
 

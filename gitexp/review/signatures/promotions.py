@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from gitexp.clock import parse_iso
+from gitexp.clock import SKEW, parse_iso
 from gitexp.documents.canonical import canonical_json
-from gitexp.project.groups import identity_key
+from gitexp.project.groups import address_of, identity_key
 from gitexp.project.workspace import Workspace
 from gitexp.review.signatures.answers import UNSIGNED, Answer, Unverified, Verified
 from gitexp.review.signatures.keys import Config, SigningKey, is_on, signing_key
@@ -26,9 +26,6 @@ Purpose = Literal["gitexp-promotion", "gitexp-approval"]
 
 PROMOTION: Purpose = "gitexp-promotion"
 APPROVAL: Purpose = "gitexp-approval"
-
-SKEW = timedelta(minutes=5)
-"""How far clocks may be apart before a record is taken to come from the future."""
 
 
 def sign(document: Mapping[str, Any], key: SigningKey, *, purpose: Purpose = PROMOTION) -> str:
@@ -101,12 +98,6 @@ def verify(
     if isinstance(answer, Verified) and identity_key(answer.identity) != identity_key(claimed):
         return Unverified(reason=f"it names {claimed}, and was signed by {answer.identity}")
     return answer
-
-
-def address_of(identity: str) -> str:
-    """Return the address in `Name <address>`; a text without brackets is an address itself."""
-    _, bracket, rest = identity.partition("<")
-    return rest.rpartition(">")[0].strip() if bracket else identity.strip()
 
 
 def _payload(document: Mapping[str, Any], purpose: str, form: str) -> bytes:

@@ -135,7 +135,7 @@ def test_a_record_made_for_another_state_is_refused(server: Server, carol: Perso
     first = server.tip(STAGING)
     carol.repository.environments.promote("tone", "staging")
     on(carol, STAGING)
-    forged(carol, STAGING, **{"from": first})
+    forged(carol, STAGING, **{"from": first, "reason": "again"})
     said = carol.refused(f"mine:{STAGING}")
     assert f"was made for environment 'staging' at {first[:10] if first else ''}" in said
 

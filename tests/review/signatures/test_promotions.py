@@ -14,7 +14,6 @@ from gitexp.review.signatures.promotions import (
     APPROVAL,
     PROMOTION,
     Purpose,
-    address_of,
     sign,
     verify,
 )
@@ -148,9 +147,3 @@ def test_what_is_no_record_does_not_count(
     found = judged({**sealed(key_of(ada)), **changed}, Signers(allowed=ada.allowed(ADA)))
     assert isinstance(found, Unverified)
     assert found.reason == reason
-
-
-def test_the_address_is_what_stands_in_the_brackets() -> None:
-    assert address_of("Ada Example <ada@example.org>") == "ada@example.org"
-    assert address_of("ada@example.org") == "ada@example.org"
-    assert address_of("") == ""
