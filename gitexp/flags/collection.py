@@ -91,7 +91,7 @@ class Flags:
     def evaluate(
         self,
         key: str,
-        identifier: str | None = None,
+        identifier: str | int | None = None,
         properties: Mapping[str, Any] | None = None,
         *,
         environment: str | None = None,

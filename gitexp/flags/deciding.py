@@ -2,6 +2,9 @@
 
 The order is PostHog's: a flag that is off, then the holdout, then the conditions from the top,
 of which the first that fits, and whose rollout reaches whoever asks, decides.
+
+Who has no identifier gets nothing that is drawn. PostHog's server takes their number for 0, so that
+everybody who is not told apart has a flag that is rolled out to 1 % of people, or to none.
 """
 
 from __future__ import annotations
@@ -60,7 +63,10 @@ class Evaluation:
 
 
 Decision = Callable[[str], "Evaluation | None"]
-"""Tells what an identifier that fits a condition comes to; None outside its rollout."""
+"""Tells what an identifier that fits a condition comes to; None outside its rollout.
+
+Nobody in particular, the empty identifier, is outside of whatever is drawn.
+"""
 
 Fits = Callable[[str, Properties], bool]
 _Table = tuple[tuple[float, float, Evaluation], ...]
@@ -69,13 +75,12 @@ _Table = tuple[tuple[float, float, Evaluation], ...]
 class CompiledFlag:
     """A flag, ready to answer."""
 
-    __slots__ = ("_by", "_conditions", "_early_exit", "_first", "_results", "_unhashed")
+    __slots__ = ("_by", "_conditions", "_early_exit", "_first", "_results")
 
     def __init__(self, flag: Flag, now: Now) -> None:
         self._by = flag.hashing.by
         self._early_exit = flag.early_exit
         self._first = _first_steps(flag)
-        self._unhashed = flag.hashing.method == "growthbook"
         self._results: Mapping[Reason, Evaluation] = {
             reason: Evaluation(key=flag.key, reason=reason)
             for reason in ("no_condition_match", "out_of_rollout_bound", "missing_identifier")
@@ -86,7 +91,7 @@ class CompiledFlag:
 
     def __call__(self, identifier: str, properties: Properties) -> Evaluation:
         """Return what the flag comes to."""
-        drawn = identifier if self._by is None else _identity(properties.get(self._by))
+        drawn = identifier if self._by is None else identity(properties.get(self._by))
         for step in self._first:
             found = step(drawn)
             if found is not None:
@@ -101,12 +106,13 @@ class CompiledFlag:
             reason = "out_of_rollout_bound"
             if self._early_exit:
                 break
-        if reason == "out_of_rollout_bound" and self._unhashed and not drawn:
+        if reason == "out_of_rollout_bound" and not drawn:
             reason = "missing_identifier"
         return self._results[reason]
 
 
-def _identity(value: Any) -> str:
+def identity(value: Any) -> str:
+    """Return what is drawn of somebody: a number or another id as its text, nothing for None."""
     return "" if value is None else text_of(value)
 
 
@@ -116,6 +122,9 @@ def _first_steps(flag: Flag) -> tuple[Decision, ...]:
         disabled = Evaluation(key=flag.key, reason="flag_disabled")
         return (lambda _: disabled,)
     steps: list[Decision] = []
+    if flag.holdout is not None or flag.hashing.namespace is not None:
+        missing = Evaluation(key=flag.key, reason="missing_identifier")
+        steps.append(lambda who: None if who else missing)
     if flag.holdout is not None:
         held = Evaluation(key=flag.key, variant=flag.holdout.variant, reason="holdout")
         share, held_out = flag.holdout.percent / 100, PostHogDraws(_HOLDOUT).rollout
@@ -181,6 +190,8 @@ def _posthog(flag: Flag, rollout: float, override: str | None) -> Decision:
     salt = "variant" if table else ""
 
     def decide(identifier: str) -> Evaluation | None:
+        if not identifier:
+            return None
         first, second = both(identifier, share, salt)
         if first > share:
             return None

@@ -9,7 +9,7 @@ from typing import Any
 
 from gitexp.clock import Clock, SystemClock
 from gitexp.errors import NotFound
-from gitexp.flags.deciding import CompiledFlag, Evaluation, Properties
+from gitexp.flags.deciding import CompiledFlag, Evaluation, Properties, identity
 from gitexp.flags.documents import Flag
 
 _NOTHING: Properties = {}
@@ -48,12 +48,13 @@ class Evaluator(Mapping[str, Flag]):
         return self._flags[key]
 
     def evaluate(
-        self, key: str, identifier: str | None = None, properties: Properties | None = None
+        self, key: str, identifier: str | int | None = None, properties: Properties | None = None
     ) -> Evaluation:
         """Return what a flag comes to for somebody.
 
         Args:
-            identifier: who asks: what is hashed; None or empty for nobody in particular.
+            identifier: who asks: what is hashed, a number as its text; None or empty for nobody in
+                particular, who gets nothing that is drawn.
             properties: what rules may ask of them.
 
         Raises:
@@ -62,31 +63,32 @@ class Evaluator(Mapping[str, Flag]):
         compiled = self._compiled.get(key)
         if compiled is None:
             raise self._absent(key)
-        found = compiled(identifier or "", _NOTHING if properties is None else properties)
+        who = identifier if type(identifier) is str else identity(identifier)
+        found = compiled(who, _NOTHING if properties is None else properties)
         if type(found.payload) in _MUTABLE:
             return replace(found, payload=copy.deepcopy(found.payload))
         return found
 
     def evaluate_all(
-        self, identifier: str | None = None, properties: Properties | None = None
+        self, identifier: str | int | None = None, properties: Properties | None = None
     ) -> dict[str, Evaluation]:
         """Return what every flag comes to for somebody, by key."""
         return {key: self.evaluate(key, identifier, properties) for key in self._flags}
 
     def enabled(
-        self, key: str, identifier: str | None = None, properties: Properties | None = None
+        self, key: str, identifier: str | int | None = None, properties: Properties | None = None
     ) -> bool:
         """Return whether somebody has a flag; raises as `evaluate` does."""
         return self.evaluate(key, identifier, properties).enabled
 
     def variant(
-        self, key: str, identifier: str | None = None, properties: Properties | None = None
+        self, key: str, identifier: str | int | None = None, properties: Properties | None = None
     ) -> str | None:
         """Return the variant that somebody has; raises as `evaluate` does."""
         return self.evaluate(key, identifier, properties).variant
 
     def payload(
-        self, key: str, identifier: str | None = None, properties: Properties | None = None
+        self, key: str, identifier: str | int | None = None, properties: Properties | None = None
     ) -> Any:
         """Return a copy of the payload that somebody gets; raises as `evaluate` does."""
         return self.evaluate(key, identifier, properties).payload

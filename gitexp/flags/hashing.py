@@ -33,7 +33,7 @@ class PostHogDraws:
         self._begun = sha1(_encoded(prefix), usedforsecurity=False)
 
     def rollout(self, identifier: str) -> float:
-        """Return the number that a rollout looks at, from 0 to 1; 0.0 for no identifier."""
+        """Return the number that a rollout looks at, from 0 to 1."""
         return self.both(identifier, 0.0, "")[0]
 
     def both(self, identifier: str, bound: float, salt: str) -> tuple[float, float]:
@@ -41,8 +41,6 @@ class PostHogDraws:
 
         A prefix, and what two numbers have in common, is hashed once.
         """
-        if not identifier:
-            return 0.0, 0.0
         state = self._begun.copy()
         state.update(_encoded(identifier))
         first = _number(state.digest()) if bound < 1 else 0.0
@@ -50,16 +48,6 @@ class PostHogDraws:
             return first, 0.0
         state.update(salt.encode())
         return first, _number(state.digest())
-
-
-def posthog_draw(prefix: str, identifier: str, salt: str = "") -> float:
-    """Return the number of an identifier from 0 to 1; 0.0 for none.
-
-    Args:
-        prefix: `KEY.` for a flag, `holdout-` for holdouts.
-        salt: `variant` to choose a variant, nothing for a rollout.
-    """
-    return PostHogDraws(prefix).rollout(f"{identifier}{salt}" if identifier else "")
 
 
 def _encoded(text: str) -> bytes:

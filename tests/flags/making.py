@@ -38,7 +38,7 @@ def evaluator(*flags: Flag) -> Evaluator:
     return Evaluator(flags, clock=FixedClock())
 
 
-def ask(asked: Flag, identifier: str | None = "u1", **properties: Any) -> Evaluation:
+def ask(asked: Flag, identifier: str | int | None = "u1", **properties: Any) -> Evaluation:
     """Return what a flag comes to."""
     return evaluator(asked).evaluate(asked.key, identifier, properties)
 

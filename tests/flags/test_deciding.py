@@ -116,17 +116,42 @@ def test_a_flag_that_is_off_is_off_for_everybody() -> None:
     assert ask(asked) == Evaluation(key="checkout", reason="flag_disabled")
 
 
+@pytest.mark.parametrize("hashing", ["posthog", "growthbook"])
 @pytest.mark.parametrize("identifier", ["", None])
-def test_nobody_in_particular_draws_nought_with_posthog(identifier: str | None) -> None:
-    asked = flag(variants=split(50, 50), rollout=1)
-    assert ask(asked, identifier).variant == "control"
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"variants": split(50, 50)},
+        {"rollout": 50},
+        {"rollout": 0},
+        {"holdout": {"id": "h", "percent": 0}},
+    ],
+)
+def test_nobody_in_particular_gets_nothing_that_is_drawn(
+    data: dict[str, Any], identifier: str | None, hashing: str
+) -> None:
+    found = ask(flag(hashing=hashing, **data), identifier)
+    assert found == Evaluation(key="checkout", reason="missing_identifier")
 
 
-@pytest.mark.parametrize("data", [{"variants": split(50, 50)}, {"rollout": 50}])
-def test_nobody_in_particular_is_in_no_rollout_of_growthbook(data: dict[str, Any]) -> None:
-    asked = flag(hashing="growthbook", **data)
-    assert ask(asked, None) == Evaluation(key="checkout", reason="missing_identifier")
-    assert ask(flag(hashing="growthbook"), None).enabled
+@pytest.mark.parametrize("hashing", ["posthog", "growthbook"])
+def test_nobody_in_particular_gets_what_everybody_gets(hashing: str) -> None:
+    assert ask(flag(hashing=hashing), None).enabled
+    conditions = [{"rollout": 50}, {"variant": "control", "rollout": 100}]
+    asked = flag(hashing=hashing, variants=split(50, 50), conditions=conditions)
+    assert ask(asked, None).variant == "control"
+
+
+def test_nobody_in_particular_is_in_no_namespace() -> None:
+    space = {"name": "pay", "from": 0, "to": 1}
+    asked = flag(hashing={"method": "growthbook", "namespace": space})
+    assert ask(asked, None).reason == "missing_identifier"
+
+
+@pytest.mark.parametrize("identifier", [0, 5, 123456789012345678901])
+def test_a_number_identifies_somebody_as_its_text(identifier: int) -> None:
+    asked = flag(variants=split(50, 50), rollout=70)
+    assert ask(asked, identifier) == ask(asked, str(identifier))
 
 
 def test_people_may_be_told_apart_by_a_property() -> None:
@@ -136,6 +161,7 @@ def test_people_may_be_told_apart_by_a_property() -> None:
     assert ask(flag(rollout=50, hashing={"by": "team"}), "u", team=5).enabled is (
         number("checkout.5") <= 0.5
     )
+    assert ask(asked, "somebody").reason == "missing_identifier"
 
 
 def test_a_seed_takes_the_place_of_the_key() -> None:

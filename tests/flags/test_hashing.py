@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitexp.flags.hashing import (
+    PostHogDraws,
     fnv32a,
     growthbook_draw,
     growthbook_spans,
     in_namespace,
-    posthog_draw,
     posthog_spans,
 )
 
@@ -50,16 +50,15 @@ def test_fnv_is_over_the_units_of_utf_16(seed: str, value: str) -> None:
     assert growthbook_draw(seed, value, 1) == found % 1000 / 1000
 
 
-@given(st.text(min_size=1), st.text(min_size=1), st.sampled_from(["", "variant"]))
-def test_posthog_takes_fifteen_digits_of_a_sha1(key: str, identifier: str, salt: str) -> None:
-    text = f"{key}.{identifier}{salt}".encode("utf-8", "surrogatepass")
-    expected = int(hashlib.sha1(text).hexdigest()[:15], 16) / float(0xFFFFFFFFFFFFFFF)
-    assert posthog_draw(f"{key}.", identifier, salt) == expected
-
-
-def test_nobody_draws_nought() -> None:
-    assert posthog_draw("checkout.", "") == 0.0
-    assert posthog_draw("checkout.", "", "variant") == 0.0
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_posthog_takes_fifteen_digits_of_a_sha1(key: str, identifier: str) -> None:
+    texts = [f"{key}.{identifier}{salt}" for salt in ("", "variant")]
+    digests = [hashlib.sha1(t.encode("utf-8", "surrogatepass")).hexdigest() for t in texts]
+    rollout, variant = [int(digest[:15], 16) / float(0xFFFFFFFFFFFFFFF) for digest in digests]
+    draws = PostHogDraws(f"{key}.")
+    assert draws.rollout(identifier) == rollout
+    assert draws.both(identifier, 1, "variant") == (0.0, variant)
+    assert draws.both(identifier, 0.5, "variant") == (rollout, variant if rollout <= 0.5 else 0.0)
 
 
 def test_parts_are_a_running_sum_of_floats() -> None:
