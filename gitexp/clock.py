@@ -61,9 +61,13 @@ def parse_iso(text: str) -> datetime:
     """Return the aware moment that an ISO-8601 text names.
 
     Raises:
-        ValueError: the text is no ISO-8601 moment or has no offset.
+        ValueError: the text is no ISO-8601 moment, has no offset, or is outside of the years 1 to
+            9999 in UTC.
     """
     moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no offset from UTC")
-    return moment.astimezone(timezone.utc)
+    try:
+        return moment.astimezone(timezone.utc)
+    except OverflowError as exc:
+        raise ValueError(f"{text!r} is outside of the years 1 to 9999") from exc

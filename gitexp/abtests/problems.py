@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitexp.abtests.amounts import duration
+from gitexp.abtests.amounts import Size, duration
 from gitexp.abtests.definition import CONTROL
 from gitexp.clock import parse_iso
 from gitexp.documents.parsed import ParsedDocument
 from gitexp.documents.problems import Problem, shown
 from gitexp.documents.values import Path as Place
+from gitexp.errors import InvalidInput
+from gitexp.ids import name_fault
 
 Fault = tuple[Place, str]
 
@@ -27,6 +29,7 @@ _OF_TYPE = {
 _NEEDED = {"ratio": "denominator", "retention": "retention", "quantile": "level"}
 _MOMENTS = ("started_at", "ended_at", "frozen_at")
 _ANY_MOMENT = "2000-01-01T00:00:00Z"
+_SOME_TIME = "1d"
 _WITHOUT_COVARIATE = ("retention", "quantile")
 
 
@@ -37,8 +40,11 @@ def problems_of(document: ParsedDocument, file: str) -> list[Problem]:
 
 def faults(data: Mapping[str, Any]) -> Iterator[Fault]:
     """Yield what is wrong with a document whose schema is right."""
+    if fault := name_fault(data["flag"]):
+        yield ("flag",), f"{shown(data['flag'])} cannot be the key of a flag: {fault}"
     yield from _variant_faults(data)
     yield from _metric_faults(data)
+    yield from _size_faults(("minimum", "effect"), data.get("minimum", {}).get("effect", 0))
     yield from _source_faults(data)
     wrong = list(_moment_faults(data))
     yield from wrong or _state_faults(data)
@@ -87,6 +93,11 @@ def _faults_of(metric: Mapping[str, Any]) -> Iterator[Fault]:
     if kind in ("proportion", "retention") and "outliers" in metric:
         yield ("outliers",), f"a {kind} has no outliers"
     yield from _bound_faults(metric.get("outliers", {}))
+    margin = metric.get("guardrail", {}).get("margin", 0)
+    yield from _size_faults(("guardrail", "margin"), margin)
+    lookback = metric.get("covariate", {}).get("lookback", _SOME_TIME)
+    yield from _duration_faults(("window",), metric.get("window", _SOME_TIME))
+    yield from _duration_faults(("covariate", "lookback"), lookback)
     yield from _period_faults(metric.get("retention"))
 
 
@@ -100,10 +111,34 @@ def _bound_faults(outliers: Mapping[str, Any]) -> Iterator[Fault]:
             yield ("outliers", f"lower{kind}"), f"{shown(low)} is not below {shown(high)}"
 
 
+def _size_faults(place: Place, size: str | float) -> Iterator[Fault]:
+    try:
+        Size.of(size)
+    except InvalidInput as exc:
+        yield place, exc.message
+
+
+def _duration_faults(place: Place, text: str) -> Iterator[Fault]:
+    try:
+        length = duration(text)
+    except InvalidInput as exc:
+        yield place, exc.message
+    else:
+        if not length:
+            yield place, "it must be longer than nothing"
+
+
 def _period_faults(retention: Mapping[str, Any] | None) -> Iterator[Fault]:
-    if retention and duration(retention.get("from", "0d")) >= duration(retention["to"]):
-        message = f"{shown(retention['to'])} is not after {shown(retention.get('from', '0d'))}"
-        yield ("retention", "to"), message
+    if not retention:
+        return
+    begin, end = retention.get("from", "0d"), retention["to"]
+    try:
+        is_empty = duration(begin) >= duration(end)
+    except InvalidInput as exc:
+        yield ("retention",), exc.message
+    else:
+        if is_empty:
+            yield ("retention", "to"), f"{shown(end)} is not after {shown(begin)}"
 
 
 def _source_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
@@ -171,16 +206,20 @@ def _state_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
         yield ("archived",), f"a test must be stopped to be archived, and this one is {status}"
     if data.get("exposure_frozen") and status == "draft":
         yield ("exposure_frozen",), "the exposure of a draft has not begun"
-    if _ends_before_it_begins(data):
+    elif data.get("exposure_frozen", False) != ("frozen_at" in data):
+        yield ("exposure_frozen",), "it is true where there is frozen_at, and nowhere else"
+    if _is_before_launch(data, "frozen_at"):
+        yield ("frozen_at",), "it was frozen before it was launched"
+    if _is_before_launch(data, "ended_at"):
         yield ("ended_at",), "it ended before it was launched"
     if "shipped" in data and data["shipped"] not in [v["key"] for v in data["variants"]]:
         yield ("shipped",), f"there is no variant {shown(data['shipped'])}"
 
 
-def _ends_before_it_begins(data: Mapping[str, Any]) -> bool:
-    if not {"started_at", "ended_at"} <= data.keys():
+def _is_before_launch(data: Mapping[str, Any], key: str) -> bool:
+    if not {"started_at", key} <= data.keys():
         return False
-    return parse_iso(data["ended_at"]) < parse_iso(data["started_at"])
+    return parse_iso(data[key]) < parse_iso(data["started_at"])
 
 
 def _prompt_faults(data: Mapping[str, Any]) -> Iterator[Fault]:

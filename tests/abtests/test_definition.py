@@ -145,7 +145,7 @@ def test_a_duration_is_read(text: str) -> None:
 
 
 def test_what_is_no_duration_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="'14 days' is not a duration"):
+    with pytest.raises(InvalidInput, match='"14 days" is not a duration'):
         duration("14 days")
 
 
@@ -155,7 +155,7 @@ def test_a_size_is_written_as_it_was_read(stated: str | float) -> None:
 
 
 def test_a_size_of_something_else_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="'much' is not the size of a difference"):
+    with pytest.raises(InvalidInput, match='"much" is not the size of a difference'):
         Size.of("much")
 
 

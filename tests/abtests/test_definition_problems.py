@@ -74,6 +74,17 @@ def test_splits_of_decimal_fractions_may_add_up_to_a_hundred() -> None:
          ".outliers.lower_percentile: 99 is not below 1"),
         ({"type": "retention", "retention": {"from": "2d", "to": "1d"}},
          '.retention.to: "1d" is not after "2d"'),
+        ({"type": "retention", "retention": {"to": "9999999999d"}},
+         '.retention: "9999999999d" is longer than 36500 days'),
+        ({"window": "99999999999999999999w"},
+         '.window: "99999999999999999999w" is longer than 36500 days'),
+        ({"window": "0.0h"}, ".window: it must be longer than nothing"),
+        ({"covariate": {"lookback": "1" + "0" * 400 + "s"}},
+         f'.covariate.lookback: "1{"0" * 77}… is longer than 36500 days'),
+        ({"covariate": {"lookback": "0d"}},
+         ".covariate.lookback: it must be longer than nothing"),
+        ({"guardrail": {"margin": "9" * 400 + "%"}},
+         f'.guardrail.margin: "{"9" * 78}… is not the size of a difference'),
     ],
 )  # fmt: skip
 def test_a_metric_has_what_its_type_needs_and_nothing_else(metric: Any, message: str) -> None:
@@ -122,6 +133,14 @@ def test_sources_are_held_to_metrics_and_zones(data: Any, message: str) -> None:
          ["archived: a test must be stopped to be archived, and this one is running"]),
         ({"exposure_frozen": True},
          ["exposure_frozen: the exposure of a draft has not begun"]),
+        ({**RUNNING, "exposure_frozen": True},
+         ["exposure_frozen: it is true where there is frozen_at, and nowhere else"]),
+        ({**RUNNING, "frozen_at": "2026-01-01T00:00:00Z"},
+         ["exposure_frozen: it is true where there is frozen_at, and nowhere else"]),
+        ({**RUNNING, "exposure_frozen": True, "frozen_at": "2025-01-01T00:00:00Z"},
+         ["frozen_at: it was frozen before it was launched"]),
+        ({**RUNNING, "started_at": "0001-01-01T00:00:00+23:59"},
+         ['started_at: "0001-01-01T00:00:00+23:59" is not a moment that there is']),
         ({**STOPPED, "ended_at": "2025-01-01T00:00:00Z"},
          ["ended_at: it ended before it was launched"]),
         ({**RUNNING, "started_at": "2026-13-01T00:00:00Z"},
@@ -148,3 +167,15 @@ def test_a_prompt_has_a_version_for_each_variant() -> None:
 @pytest.mark.parametrize("name", ["UTC", "Europe/Berlin", "America/New_York"])
 def test_zones_that_there_are(name: str) -> None:
     assert zone_fault(name) is None
+
+
+@pytest.mark.parametrize("key", ["con", "a..b", "a.lock"])
+def test_a_flag_is_called_as_a_file_can_be(key: str) -> None:
+    (problem,) = problems(flag=key)
+    assert problem.startswith(f'flag: "{key}" cannot be the key of a flag: it ')
+
+
+def test_an_effect_is_a_number_that_there_is() -> None:
+    (problem,) = problems(minimum={"effect": "9" * 400 + "%"})
+    assert problem.startswith('minimum.effect: "999')
+    assert problem.endswith("is not the size of a difference")
