@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import operator as compare
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -38,6 +39,8 @@ NEGATED: Mapping[str, str] = {
 }
 """Operators that hold whenever another does not."""
 
+# Python takes `1_000`, `infinity` and the digits of other scripts for numbers too.
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z")
 _NUMBERS = {"gt": compare.gt, "gte": compare.ge, "lt": compare.lt, "lte": compare.le}
 _VERSIONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "semver_eq": compare.eq,
@@ -71,14 +74,16 @@ def text_of(value: Any) -> str:
 
 
 def number_of(value: Any) -> float | None:
-    """Return a property as a number, None where it is none; a text may hold one."""
+    """Return a property as a finite number, None where it is none; a text may hold one."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    if isinstance(value, str) and not _NUMBER.match(value):
         return None
     try:
         found = float(value)
-    except (ValueError, OverflowError):
+    except OverflowError:
         return None
-    return None if math.isnan(found) else found
+    return found if math.isfinite(found) else None
 
 
 def rule_test(rule: Rule, now: Now) -> Test:
@@ -182,10 +187,8 @@ def value_fault(operator: str, value: Any) -> str | None:
         return None if number_of(value) is not None else f"{shown(value)} is not a number"
     if operator in _DATES:
         return _date_fault(value)
-    if operator in _VERSIONS:
-        return None if semver(text_of(value)) else f"{shown(value)} is no version such as 1.2.3"
-    if operator in _RANGES:
-        return _range_fault(operator, value)
+    if operator in _VERSIONS or operator in _RANGES:
+        return _version_fault(operator, value)
     return None
 
 
@@ -200,7 +203,11 @@ def _date_fault(value: Any) -> str | None:
     return None
 
 
-def _range_fault(operator: str, value: Any) -> str | None:
+def _version_fault(operator: str, value: Any) -> str | None:
+    if isinstance(value, float):
+        return f"{value} is a number, which may stand for {value}0 too; put it in quotes"
+    if operator in _VERSIONS:
+        return None if semver(text_of(value)) else f"{shown(value)} is no version such as 1.2.3"
     try:
         bounds(operator, text_of(value))
     except ValueError:

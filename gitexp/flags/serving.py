@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from gitexp.clock import Clock
+from gitexp.documents import layout
+from gitexp.documents.parsed import ParsedDocument
 from gitexp.environments.binding import Snapshot
+from gitexp.errors import InvalidDocuments
 from gitexp.flags.documents import Flag
 from gitexp.flags.evaluating import Evaluator
-from gitexp.ids import Digest, ObjectId
+from gitexp.flags.problems import problems_of
+from gitexp.ids import Digest, Name, ObjectId
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +49,12 @@ class ServedFlags(Evaluator):
 
     @classmethod
     def of(cls, snapshot: Snapshot, *, stale: bool = False, clock: Clock) -> ServedFlags:
-        """Return the flags of what an environment says in one commit."""
+        """Return the flags of what an environment says in one commit.
+
+        Raises:
+            InvalidDocuments: a flag that was pushed there by hand is not right.
+        """
+        _refuse_wrong(snapshot)
         served = cls(
             (Flag.from_dict(key, document) for key, document in snapshot.flags.items()),
             clock=clock,
@@ -59,3 +68,16 @@ class ServedFlags(Evaluator):
             stale=stale,
         )
         return served
+
+
+def _refuse_wrong(snapshot: Snapshot) -> None:
+    problems = [
+        problem
+        for key, document in snapshot.flags.items()
+        for problem in problems_of(
+            ParsedDocument(value=dict(document)),
+            f"{snapshot.commit[:10]}:{layout.flag_path('', Name(key))}",
+        )
+    ]
+    if problems:
+        raise InvalidDocuments(problems, hint="Correct the flag, and publish it again.")

@@ -51,6 +51,14 @@ def rules(*found: dict[str, Any]) -> dict[str, Any]:
             rules(rule("gt", [1])),
             "conditions[0].properties[0].value: gt compares with one value, not with a list",
         ),
+        (
+            rules(rule("semver_gte", 1.1)),
+            (
+                "conditions[0].properties[0].value: 1.1 is a number, which may stand for 1.10 too; "
+                "put it in quotes"
+            ),
+        ),
+        (rules(rule("gt", "1_000")), 'conditions[0].properties[0].value: "1_000" is not a number'),
         (rules(rule("in", [])), "conditions[0].properties[0].value: an empty list fits nobody"),
         (
             rules(rule("is_date_before", "soon")),

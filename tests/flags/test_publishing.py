@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import gitexp
+from gitexp.documents.canonical import digest_of
 from gitexp.environments.lockfile import read_lock
 from gitexp.errors import (
     ApprovalRequired,
@@ -20,6 +23,7 @@ from gitexp.errors import (
 from tests.flags.conftest import FLAG
 from tests.review.policies.conftest import Team
 
+SOON = {"operator": "is_date_before", "value": "soon"}
 REVIEWED = "policies:\n  - {name: reviewed, approvals: {count: 1}}\n"
 
 
@@ -143,6 +147,26 @@ def test_flags_that_were_changed_by_hand_are_never_served(team: Team) -> None:
         ada.flags.of("production")
     ada.environments.promote("tone", "production")
     assert ada.flags.of("production")["checkout"].variants[1].payload == {"color": "red"}
+
+
+def test_a_wrong_flag_that_was_pushed_by_hand_is_never_served(team: Team) -> None:
+    publish(team)
+    wrong = {"active": True, "conditions": [{"properties": [{"key": "version"} | SOON]}]}
+    team.person("Bob")
+    team.git("Bob", "checkout", "-q", "env/bot/production")
+    for file, data in (
+        ("flags/checkout.yaml", wrong),
+        ("environment.yaml", {"flags": {"checkout": digest_of(wrong)}}),
+    ):
+        path = team.directory / "bob" / file
+        said = yaml.safe_load(path.read_text(encoding="utf-8")) if "flags" in data else {}
+        path.write_text(json.dumps({**said, **data}), encoding="utf-8")
+    team.git("Bob", "commit", "-qam", "wrong")
+    team.git("Bob", "push", "-q", "origin", "env/bot/production")
+    ada = team.person("Ada")
+    ada.fetch()
+    with pytest.raises(InvalidDocuments, match=r"flags/checkout\.yaml: .*: .soon. is no date"):
+        ada.flags.of("production")
 
 
 def test_only_what_is_shared_is_published(team: Team) -> None:
