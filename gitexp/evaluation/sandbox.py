@@ -214,7 +214,7 @@ def _range(*bounds: Any) -> range:
 @pass_context
 def _counted(context: Context, values: Any) -> Iterator[Any]:
     """Yield the items of a loop, as long as there are not too many passes in all."""
-    left: list[int] = context[_PASSES]
+    left: list[int] = context.parent[_PASSES]  # which no {% set %} reaches
     for value in values:
         left[0] -= 1
         if left[0] < 0:

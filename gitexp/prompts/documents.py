@@ -14,7 +14,10 @@ from gitexp.ids import Digest
 
 VariableType = Literal["string", "integer", "number", "boolean", "list", "object"]
 
-_KNOWN_TO_TEMPLATES = frozenset(["sample", "parameters", "outputs", "repeat", "seed", "secrets"])
+_KNOWN_TO_TEMPLATES = frozenset([
+    "sample", "parameters", "outputs", "repeat", "seed", "secrets", "range",
+    "true", "false", "none", "True", "False", "None",
+])  # fmt: skip
 """What templates know already and no variable may be named; `input` may be one."""
 
 _CLASSES: Mapping[str, tuple[type, ...]] = {
@@ -158,4 +161,4 @@ def _template_faults(template: Any, variables: Mapping[str, Any]) -> Iterator[tu
     for place, text in parts:
         for where, message in template_faults(text, names=variables, place=place):
             told = message.removesuffix("; there are ")
-            yield where, told if variables else f"{told}: declare it in variables"
+            yield where, message if told == message else f"{told}: declare it in variables"

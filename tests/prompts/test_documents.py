@@ -75,12 +75,18 @@ def test_two_files_that_say_the_same_have_one_digest() -> None:
             {"template": "a", "variables": {"sample": {}}},
             'variables.sample: templates know "sample" already; call the variable otherwise',
         ),
+        (
+            {"template": "a", "variables": {"none": {}}},
+            'variables.none: templates know "none" already; call the variable otherwise',
+        ),
+        ({"template": "a{% include 'b' %}"}, "template: {% include %} is not allowed"),
     ],
 )
 def test_what_the_schema_cannot_see_is_found(data: dict[str, object], message: str) -> None:
     found = [str(problem) for problem in problems_of(ParsedDocument(value=data), "f")]
     assert len(found) == 1
     assert found[0].startswith(f"f: {message}")
+    assert ("declare it" in found[0]) == ("declare it" in message)
 
 
 def test_a_good_prompt_has_no_faults() -> None:
