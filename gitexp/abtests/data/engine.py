@@ -19,6 +19,7 @@ MEMORY_LIMIT = "1GB"
 """What DuckDB may hold in memory; what is more goes to disk meanwhile."""
 
 _MEMORY = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[KMGT]i?B)\Z")
+_LACKING = re.compile(r"INSTALL (\w+)")
 _SETTINGS = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -172,6 +173,11 @@ def translated() -> Iterator[None]:
         said = " ".join(str(exc).split("\n\n")[0].split())
         if "No files found" in said:
             raise NotFound(said) from exc
+        if lacking := _LACKING.search(str(exc)):
+            raise InvalidInput(
+                f"the data needs the extension {lacking[1]} of DuckDB, which is not installed",
+                hint=f"Install it once: `python -c \"import duckdb; duckdb.sql('{lacking[0]}')\"`.",
+            ) from exc
         raise InvalidInput(f"the data cannot be read: {said}") from exc
 
 

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 from gitexp.abtests.data.engine import Engine
-from gitexp.abtests.data.quoting import fits, identifier, literals
+from gitexp.abtests.data.files import DataFile, rows_in
+from gitexp.abtests.data.quoting import fits, identifier
 from gitexp.abtests.data.relations import Relation
 from gitexp.abtests.definition import AbTest
-from gitexp.abtests.sources import Format, Source
+from gitexp.abtests.sources import Source
 from gitexp.documents.canonical import digest_of
-from gitexp.errors import InvalidInput, NotAllowed, NotFound
+from gitexp.errors import GitexpError, InvalidInput, NotAllowed, NotFound
 from gitexp.project.workspace import Workspace
 
-_SUFFIXES: Mapping[str, Format] = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".parquet": "parquet",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-}
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,11 +46,17 @@ class Sources:
         self._workspace = workspace
         self._test = test
         self._access = access
-        self._files: dict[str, list[Path]] = {}
-        self._faults: dict[str, Exception] = {}
+        self._files: dict[str, list[DataFile]] = {}
+        self._attached: dict[str, str] = {}
+        self._faults: dict[str, GitexpError] = {}
         self._open: dict[str, Relation] = {}
-        given = {*test.data.metrics, *access.tables} - {"exposures", "events"}
-        self._names = ["exposures", "events", *sorted(given)]
+        self._names = ["exposures", "events", *(metric.key for metric in test.metrics)]
+        for name in access.tables:
+            if name not in self._names:
+                raise InvalidInput(
+                    f"there are rows for {name!r}, which the A/B test does not have",
+                    hint=f"Give them for one of: {', '.join(self._names)}.",
+                )
 
     def confine(self, engine: Engine, names: Iterable[str]) -> None:
         """Name to an engine what the sources read, and let it read nothing else.
@@ -68,9 +71,9 @@ class Sources:
                 for place, key in _places(source):
                     self._files[key] = list(self._paths(source, place))
                 self._attach(engine, source)
-            except (InvalidInput, NotAllowed, NotFound) as exc:
+            except GitexpError as exc:
                 self._faults[name] = exc
-        engine.confine(path for paths in self._files.values() for path in paths)
+        engine.confine(file.path for files in self._files.values() for file in files)
 
     def source_of(self, name: str) -> Source | None:
         """Return the source of a name; that of the events for a metric without one."""
@@ -93,6 +96,7 @@ class Sources:
             NotFound: the test has no such source, or a file is not there.
             InvalidInput: it cannot be read.
             NotAllowed: it is elsewhere, and the caller does not let that be read.
+            RemoteError: it is elsewhere, and cannot be fetched.
         """
         if name in self._faults:
             raise self._faults[name]
@@ -135,39 +139,53 @@ class Sources:
 
             engine.register(view, runs_table(self._workspace, self._test.experiment, source))
             return
-        for alias in (*source.files, *source.attach):
-            if alias.lower().startswith("gx_"):
-                raise InvalidInput(f"{alias!r} cannot name data: names with gx_ are taken")
-        for alias in source.files:
-            reading = _reading(self._files[f"{id(source)}:{alias}"], None)
-            engine.run(f"CREATE OR REPLACE TEMP VIEW {identifier(alias)} AS {reading}")
-        # What has to be parsed is read once, and not once a day.
-        made = "TABLE" if self._is_text(source) else "VIEW"
-        engine.run(f"CREATE TEMP {made} {view} AS {self._query(engine, source)}")
+        engine.run(f"CREATE TEMP VIEW {view} AS {self._query(engine, source, view)}")
 
-    def _is_text(self, source: Source) -> bool:
-        paths = self._files.get(f"{id(source)}:", [])
-        return any((source.format or _format(path)) != "parquet" for path in paths)
-
-    def _query(self, engine: Engine, source: Source) -> str:
+    def _query(self, engine: Engine, source: Source, view: str) -> str:
         if source.kind == "table":
             return f"SELECT * FROM {'.'.join(map(identifier, source.text.split('.')))}"
-        if source.kind == "sql":
-            # As a view, whatever the query is, it can only read.
-            if engine.statements(source.text) != ["SELECT"]:
-                raise InvalidInput("the SQL of a source is one query, and nothing else")
-            return source.text.rstrip().rstrip(";")
-        return _reading(self._files[f"{id(source)}:"], source.format)
+        if source.kind != "sql":
+            files = self._files[f"{id(source)}:"]
+            return rows_in(engine, files, source.format, parsed=f"{view}_parsed")
+        # As a view, whatever the query is, it can only read.
+        if engine.statements(source.text) != ["SELECT"]:
+            raise InvalidInput("the SQL of a source is one query, and nothing else")
+        query = f"SELECT * FROM (\n{source.text.rstrip().rstrip(';')}\n)"
+        named = [
+            f"{identifier(alias)} AS NOT MATERIALIZED ({rows})"
+            for alias, rows in self._named(engine, source, view)
+        ]
+        # A name of a file is one of this query alone: another source may mean another file by it.
+        return f"WITH {', '.join(named)} {query}" if named else query
+
+    def _named(self, engine: Engine, source: Source, view: str) -> Iterator[tuple[str, str]]:
+        for place, alias in enumerate(source.files):
+            files = self._files[f"{id(source)}:{alias}"]
+            yield alias, rows_in(engine, files, source.format, parsed=f"{view}_parsed_{place}")
 
     def _attach(self, engine: Engine, source: Source) -> None:
         for alias, place in source.attach.items():
-            if _is_address(place):
-                self._require_remote(place)
-                engine.attach(alias, place)
-            else:
-                engine.attach(alias, str(self._file(place)))
+            database, known = self._database(place), self._attached.get(alias.lower())
+            if known is None:
+                engine.attach(alias, database)
+                self._attached[alias.lower()] = database
+            elif known != database:
+                raise InvalidInput(
+                    f"{alias!r} is the name of two databases",
+                    hint="Give each database a name of its own below `attach` in ab-test.yaml.",
+                )
 
-    def _paths(self, source: Source, places: Iterable[str]) -> Iterator[Path]:
+    def _database(self, place: str) -> str:
+        from gitexp.evaluation.datasets.fetching import SCHEMES
+
+        if not _ADDRESS.match(place):
+            return str(self._file(place).path)
+        if place.partition("://")[0] in SCHEMES:
+            return str(self._fetched(place).path)
+        self._require_remote(place)
+        return place
+
+    def _paths(self, source: Source, places: Iterable[str]) -> Iterator[DataFile]:
         for place in places:
             if source.kind == "url":
                 yield self._fetched(place)
@@ -176,11 +194,13 @@ class Sources:
             else:
                 yield self._file(place)
 
-    def _fetched(self, url: str) -> Path:
+    def _fetched(self, url: str) -> DataFile:
         from gitexp.evaluation.datasets.fetching import fetch
 
         self._require_remote(url)
-        return fetch(self._workspace, url)
+        return DataFile(
+            path=fetch(self._workspace, url), name=PurePosixPath(urlsplit(url).path).name
+        )
 
     def _require_remote(self, place: str) -> None:
         if not self._access.remote:
@@ -189,16 +209,16 @@ class Sources:
                 hint="Allow it with `--allow-remote`, once you know what it is.",
             )
 
-    def _file(self, place: str) -> Path:
+    def _file(self, place: str) -> DataFile:
         found = self._inside(self._directory / place, place)
-        if not found.is_file():
+        if not found.path.is_file():
             raise NotFound(
                 f"{place} does not exist",
                 hint=f"Paths of data begin at the project's directory, {self._directory}.",
             )
         return found
 
-    def _matching(self, pattern: str) -> list[Path]:
+    def _matching(self, pattern: str) -> list[DataFile]:
         if pattern.startswith(("/", "\\")) or ".." in Path(pattern).parts:
             raise InvalidInput(f"{pattern!r} leads out of the project")
         found = sorted(p for p in self._directory.glob(pattern) if p.is_file())
@@ -206,14 +226,19 @@ class Sources:
             raise NotFound(f"no file is like {pattern}", hint="Check the pattern and the place.")
         return [self._inside(path, pattern) for path in found]
 
-    def _inside(self, path: Path, place: str) -> Path:
-        whole = path.resolve()
-        if not whole.is_relative_to(self._directory.resolve()):
+    def _inside(self, path: Path, place: str) -> DataFile:
+        whole, top = path.resolve(), self._directory.resolve()
+        if not whole.is_relative_to(top):
             raise InvalidInput(
                 f"{place!r} leads out of the project",
                 hint="Put the file, not a link to it, below the project's directory.",
             )
-        return whole
+        if ".git" in (part.lower() for part in whole.relative_to(top).parts):
+            raise InvalidInput(
+                f"{place!r} is a file of Git, and no data of the project",
+                hint="Put data beside `.git`, not into it.",
+            )
+        return DataFile(path=whole, name=path.name)
 
     @property
     def _directory(self) -> Path:
@@ -229,9 +254,9 @@ class Sources:
         if name in self._access.tables:
             return {"table": name}
         files = [
-            [path.name, path.stat().st_size]
+            [file.path.name, file.path.stat().st_size]
             for _, key in _places(source)
-            for path in self._files[key]
+            for file in self._files[key]
         ]
         return {"source": str(digest_of(described(source))), "files": files}
 
@@ -259,36 +284,3 @@ def _places(source: Source) -> Iterator[tuple[tuple[str, ...], str]]:
         yield source.places, f"{id(source)}:"
     for alias, places in source.files.items():
         yield places, f"{id(source)}:{alias}"
-
-
-def _reading(paths: list[Path], form: Format | None) -> str:
-    forms = {form or _format(path) for path in paths}
-    if len(forms) > 1:
-        raise InvalidInput(f"one source has files of several formats: {', '.join(sorted(forms))}")
-    listed = literals(map(str, paths))
-    if forms == {"parquet"}:
-        return f"SELECT * FROM read_parquet({listed}, union_by_name = true)"
-    if forms == {"jsonl"}:
-        return (
-            f"SELECT * FROM read_json({listed}, format = 'newline_delimited', "
-            "union_by_name = true, sample_size = -1)"
-        )
-    # As text: what a cell looks like must not decide whether the unit 007 is 7.
-    return (
-        f"SELECT * FROM read_csv({listed}, header = true, all_varchar = true, union_by_name = true)"
-    )
-
-
-def _format(path: Path) -> Format:
-    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
-    found = _SUFFIXES.get(suffixes[-1] if suffixes else "")
-    if found is None:
-        raise InvalidInput(
-            f"the name of {path.name} does not say what its rows are",
-            hint="Let it end with .csv, .parquet or .jsonl, or give the source a `format`.",
-        )
-    return found
-
-
-def _is_address(place: str) -> bool:
-    return ":" in place and not Path(place).suffix.startswith(".duckdb")

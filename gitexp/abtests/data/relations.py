@@ -101,8 +101,8 @@ class Relation:
             return self._of_naive(f"CAST({name} AS TIMESTAMP)")
         if kind == "VARCHAR":
             naive = self._of_naive(f"TRY_CAST({name} AS TIMESTAMP)")
-            aware = f"epoch_us(TRY_CAST({name} AS TIMESTAMPTZ))"
-            return f"CASE WHEN {_offset(name)} THEN {aware} ELSE {naive} END"
+            aware = f"WHEN {name} LIKE '%:%' THEN epoch_us(TRY_CAST({name} AS TIMESTAMPTZ))"
+            return f"CASE WHEN {_names_no_zone(name)} THEN {naive} {aware} END"
         raise InvalidInput(
             f"column {column!r} of {self.title} is no time: it is {kind}",
             hint="Write times as ISO-8601, or make them in a query: `to_timestamp(seconds)`.",
@@ -189,5 +189,6 @@ def _text(moment: datetime) -> str:
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-def _offset(name: str) -> str:
-    return f"regexp_matches({name}, '([Zz]|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$') AND {name} LIKE '%:%'"
+def _names_no_zone(name: str) -> str:
+    # A cast to a moment without a zone would pass over any zone that is there.
+    return f"regexp_full_match(trim({name}), '[0-9]+[-/][0-9]+[-/][0-9]+([T ]+[0-9:.]*)?')"

@@ -24,7 +24,7 @@ from gitexp.abtests.definition import AbTest
 from gitexp.abtests.sources import Column
 from gitexp.clock import iso
 from gitexp.documents.canonical import digest_of
-from gitexp.errors import InvalidInput, NotAllowed, NotFound
+from gitexp.errors import GitexpError, InvalidInput
 from gitexp.project.workspace import Workspace
 from gitexp.store.filelocks import lock_file
 
@@ -121,6 +121,7 @@ def session(
     Raises:
         NotFound: the exposures are not there.
         NotAllowed: they are elsewhere, and reading that was not allowed.
+        RemoteError: they are elsewhere, and cannot be fetched.
         InvalidInput: they cannot be read. A metric that cannot be read is a fault of its own.
     """
     access, limits = access or Access(), limits or Limits()
@@ -150,7 +151,7 @@ def _prepared(workspace: Workspace, test: AbTest, access: Access, engine: Engine
             plans.append(MetricPlan.of(f"m{place}", metric, relation))
             relation.unit_type  # noqa: B018  it says what is wrong with it
             checked_times(engine, relation)
-        except (InvalidInput, NotAllowed, NotFound) as exc:
+        except GitexpError as exc:
             faults[metric.key] = exc.message
     plans = [plan for plan in plans if plan.metric.key not in faults]
     relations = [exposures, *(plan.relation for plan in plans)]

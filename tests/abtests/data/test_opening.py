@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import csv
+import gzip
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from gitexp.abtests.data.engine import Limits
+from gitexp.abtests.data.engine import Limits, translated
 from gitexp.abtests.data.opening import Access
 from gitexp.abtests.data.sessions import Snapshot, session
 from gitexp.abtests.definition import AbTest
 from gitexp.errors import GitexpError, InvalidInput, NotAllowed, NotFound
+from gitexp.project.workspace import Workspace
 from tests.abtests.data.making import ab_test, day, in_directory
+from tests.runs.making import disk_workspace
 
 EXPOSURES = """\
 unit,time,variant
@@ -75,6 +83,33 @@ def test_every_format_reads_the_same(name: str, copy: str, project: Path) -> Non
     assert totals(project, events={"file": name}) == [5, 4]
 
 
+@pytest.mark.parametrize(
+    "units",
+    [
+        ["#1", "#2", "3"],
+        ["A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "B0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11"],
+        ["2026-01-02 00:00:00", "2026-01-02 00:00:00.000"],
+        [*(f"u{number}" for number in range(30_000)), "#1", "a;b", 'q"1', "x,y", "007", " 7"],
+    ],
+    ids=["signs", "UUIDs", "moments", "many"],
+)
+def test_units_are_the_same_in_csv_and_in_json(units: list[str], project: Path) -> None:
+    with open(project / "exposures.csv", "w", newline="") as file:
+        lines = [["unit", "time", "variant"], *([each, "2026-01-02", "test"] for each in units)]
+        csv.writer(file).writerows(lines)
+    rows = [{"unit": each, "time": "2026-01-03", "value": 1} for each in units]
+    (project / "e.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = look(project, ab_test(METRIC, data={"events": {"file": "e.jsonl"}}))
+    assert found.exposures.total == len(units)
+    assert found.sums["m"].totals["test"].means == (1.0,)
+
+
+def test_units_in_json_may_be_texts_and_numbers(project: Path) -> None:
+    rows = [{"unit": unit, "time": "2026-01-03", "value": 1} for unit in (7, "007", "7")]
+    (project / "e.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert totals(project, events={"file": "e.jsonl"}) == [1, 2]
+
+
 def test_many_files_are_one_source(project: Path) -> None:
     (project / "more-1.csv").write_text(EVENTS)
     (project / "more-2.csv").write_text(EVENTS)
@@ -85,6 +120,54 @@ def test_a_query_reads_the_files_that_are_named(project: Path) -> None:
     query = "SELECT unit, time, 2 * CAST(value AS INT) AS value FROM bought -- doubled"
     source = {"sql": query, "files": {"bought": "events.csv"}}
     assert totals(project, events=source) == [10, 8]
+
+
+def test_a_name_of_a_file_is_one_of_its_own_query(project: Path) -> None:
+    query = "SELECT * FROM rows"
+    exposures = {"sql": query, "files": {"rows": "exposures.csv"}}
+    events = {"sql": f"{query};", "files": {"rows": "events.csv"}}
+    assert totals(project, exposures=exposures, events=events) == [5, 4]
+
+
+def test_two_sources_may_be_of_one_database(project: Path) -> None:
+    with duckdb.connect(str(project / "shop.duckdb")) as shop:
+        for name in ("exposures", "events"):
+            rows = f"read_csv('{project}/{name}.csv', all_varchar = true)"
+            shop.execute(f"CREATE TABLE {name} AS SELECT * FROM {rows}")
+    attach = {"shop": "shop.duckdb"}
+    exposures = {"table": "shop.exposures", "attach": attach}
+    events = {"sql": "SELECT * FROM Shop.events", "attach": {"Shop": "shop.duckdb"}}
+    assert totals(project, exposures=exposures, events=events) == [5, 4]
+
+
+def test_one_name_for_two_databases_is_refused(project: Path) -> None:
+    for name in ("one", "two"):
+        duckdb.connect(str(project / f"{name}.duckdb")).close()
+    sources = [{"table": "shop.t", "attach": {"shop": f"{each}.duckdb"}} for each in ("one", "two")]
+    with pytest.raises(NotFound) as caught:
+        look(
+            project, ab_test(METRIC, data={"exposures": {"file": "none.csv"}, "events": sources[0]})
+        )
+    assert str(caught.value) == "none.csv does not exist"
+    found = look(
+        project,
+        ab_test(
+            METRIC, {**METRIC, "key": "n"}, data={"metrics": {"m": sources[0], "n": sources[1]}}
+        ),
+    )
+    assert found.faults["n"] == "'shop' is the name of two databases"
+
+
+def test_an_extension_that_is_lacking_is_named() -> None:
+    said = 'Extension "x" not found.\n\nInstall it first using "INSTALL sqlite".'
+    with pytest.raises(InvalidInput) as caught, translated():
+        raise duckdb.IOException(said)
+    assert str(caught.value) == (
+        "the data needs the extension sqlite of DuckDB, which is not installed"
+    )
+    assert caught.value.hint == (
+        "Install it once: `python -c \"import duckdb; duckdb.sql('INSTALL sqlite')\"`."
+    )
 
 
 def test_an_attached_database_is_read_and_never_written(project: Path) -> None:
@@ -130,11 +213,21 @@ def test_files_outside_the_project_are_refused(place: str, project: Path) -> Non
     assert caught.value.message.endswith("leads out of the project")
 
 
+@pytest.mark.parametrize("place", [".git/config", "*/config"])
+def test_what_git_keeps_is_no_data(place: str, project: Path) -> None:
+    (project / ".git").mkdir()
+    (project / ".git" / "config").write_text("[http]\n\textraheader = secret\n")
+    with pytest.raises(InvalidInput) as caught:
+        look(project, ab_test(METRIC, data={"exposures": {"file": place, "format": "csv"}}))
+    assert str(caught.value) == f"{place!r} is a file of Git, and no data of the project"
+
+
 @pytest.mark.parametrize(
     "source",
     [
         {"url": "https://example.org/rows.csv"},
         {"table": "a.b", "attach": {"a": "postgres:host=example.org"}},
+        {"table": "a.b", "attach": {"a": "https://example.org/shop.duckdb"}},
     ],
 )
 def test_addresses_are_read_only_where_that_is_allowed(
@@ -145,10 +238,66 @@ def test_addresses_are_read_only_where_that_is_allowed(
     assert caught.value.message.endswith("is not in the project, and reading it was not allowed")
 
 
-def test_an_address_that_is_allowed_is_read(project: Path) -> None:
-    source = {"url": f"file://{project}/exposures.csv", "format": "csv"}
-    test = ab_test(METRIC, data={"exposures": source})
-    assert look(project, test, access=Access(remote=True)).exposures.total == 3
+@pytest.fixture
+def address(project: Path) -> Iterator[str]:
+    """The address at which the files of the project are served."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(project))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Workspace:
+    """A repository without data of its own."""
+    return disk_workspace(tmp_path / "clone")
+
+
+def test_addresses_that_are_allowed_are_read(project: Path, clone: Workspace, address: str) -> None:
+    (project / "events.csv.gz").write_bytes(gzip.compress(EVENTS.encode()))
+    with duckdb.connect(str(project / "shop.duckdb")) as shop:
+        rows = f"read_csv('{project}/events.csv', all_varchar = true)"
+        shop.execute(f"CREATE TABLE events AS SELECT * FROM {rows}")
+    data = {
+        "exposures": {"url": f"{address}/exposures.csv?token=1"},
+        "events": {"url": [f"{address}/events.csv.gz"]},
+        "metrics": {"n": {"table": "shop.events", "attach": {"shop": f"{address}/shop.duckdb"}}},
+    }
+    test = ab_test(METRIC, {**METRIC, "key": "n"}, data=data)
+    with session(clone, test, access=Access(remote=True)) as rows, rows.looking_at(day(9)):
+        found = rows.snapshot()
+    assert found.faults == {}
+    assert found.exposures.total == 3
+    for key in ("m", "n"):
+        cells = found.sums[key].totals.values()
+        assert [round(cell.means[0] * cell.count, 9) for cell in cells] == [5, 4]
+
+
+def test_a_metric_whose_address_does_not_answer_fails_alone(
+    project: Path, clone: Workspace, address: str
+) -> None:
+    data = {
+        "exposures": {"url": f"{address}/exposures.csv"},
+        "events": {"url": f"{address}/events.csv"},
+        "metrics": {"n": {"url": "http://127.0.0.1:9/rows.csv"}},
+    }
+    test = ab_test(METRIC, {**METRIC, "key": "n"}, data=data)
+    with session(clone, test, access=Access(remote=True)) as rows, rows.looking_at(day(9)):
+        found = rows.snapshot()
+    assert list(found.sums) == ["m"]
+    assert found.faults["n"].startswith("http://127.0.0.1:9/rows.csv cannot be read: ")
+
+
+def test_rows_for_what_a_test_does_not_have_are_refused(project: Path) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        look(project, ab_test(METRIC), access=Access(tables={"event": None}))
+    assert str(caught.value) == "there are rows for 'event', which the A/B test does not have"
+    assert caught.value.hint == "Give them for one of: exposures, events, m."
 
 
 def test_a_file_that_is_not_there_is_named(project: Path) -> None:
@@ -191,6 +340,38 @@ def test_times_without_a_zone_are_of_the_zone_of_the_source(project: Path) -> No
     with session(in_directory(project), test) as data, data.looking_at(day(1)):
         # Half past midnight in Berlin is half an hour before midnight in UTC.
         assert data.snapshot().exposures.units == {"control": 1, "test": 0}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-02 00:30:00",
+        "2026-01-02T00:30",
+        "2026/01/02 00:30:00.000",
+        "2026-01-01T23:30:00Z",
+        "2026-01-01 23:30:00 UTC",
+        "2026-01-01 18:30:00 America/New_York",
+        "2026-01-02T00:30:00+01:00",
+        "2026-01-02T00:30:00+01 ",
+    ],
+)
+@pytest.mark.parametrize("file", ["exposures.csv", "exposures.jsonl"])
+def test_a_time_is_of_the_zone_that_it_names(file: str, text: str, project: Path) -> None:
+    row = {"unit": "a", "time": text, "variant": "test"}
+    lines = [",".join(row), ",".join(row.values())] if file.endswith("csv") else [json.dumps(row)]
+    (project / file).write_text("\n".join(lines) + "\n")
+    test = ab_test(METRIC, data={"exposures": {"file": file, "timezone": "Europe/Berlin"}})
+    for end, total in ((day(1 - 31 / 1440), 0), (day(1 - 29 / 1440), 1)):
+        with session(in_directory(project), test) as data, data.looking_at(end):
+            assert data.snapshot().exposures.total == total
+
+
+@pytest.mark.parametrize("text", ["infinity", "now", "epoch", "00:30:00", "1767312000"])
+def test_words_and_numbers_are_no_moments(text: str, project: Path) -> None:
+    (project / "exposures.csv").write_text(f"unit,time,variant\na,{text},test\n")
+    with pytest.raises(InvalidInput) as caught:
+        look(project, ab_test(METRIC))
+    assert str(caught.value).endswith(f"holds {text!r}, which is no moment")
 
 
 def test_numbers_with_a_point_identify_no_unit(project: Path) -> None:
