@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from gitexp.abtests.sources import Source
+from gitexp.experiments.permissions import get_visible
 from gitexp.project.workspace import Workspace
 from gitexp.runs.run import Run
 from gitexp.runs.searching import RunQuery, search
@@ -20,9 +21,14 @@ def runs_table(workspace: Workspace, experiment: str, source: Source) -> pd.Data
     Its columns are `unit` (the run's id), `time` (when it began), `status`, `version`, `name`,
     `duration_seconds`, `metrics.NAME` (the latest value), `params.NAME`, `parameters.NAME` and
     `tags.NAME`.
+
+    Raises:
+        NotFound: it names an experiment that is not there, or that others alone may read.
     """
     import pandas as pd
 
+    for name in source.experiments:
+        get_visible(workspace, name, tolerate_shallow=True)
     query = RunQuery(
         filter=source.filter, limit=None, experiments=source.experiments or (experiment,)
     )
