@@ -10,6 +10,8 @@ from gitexp.abtests.data.relations import Relation, span
 from gitexp.abtests.metrics import Aggregation, Metric, Rows
 from gitexp.errors import InvalidInput
 
+_ROUNDING = 1e-9
+
 
 @dataclass(frozen=True, kw_only=True)
 class Total:
@@ -218,7 +220,9 @@ class MetricPlan:
             return part.value(empty=empty)
         if self.metric.threshold is None:
             return f"CAST({part.value(empty=True)} > 0 AS DOUBLE)"
-        reached = f"{part.value(empty=False)} >= {float(self.metric.threshold)!r}"
+        # Ten times 0.1 is a little less than 1 to a computer, which must not decide.
+        least = self.metric.threshold - _ROUNDING * abs(self.metric.threshold)
+        reached = f"{part.value(empty=False)} >= {least!r}"
         return f"CAST(coalesce({reached}, FALSE) AS DOUBLE)"
 
 

@@ -227,3 +227,15 @@ def test_a_test_without_exposures_says_what_is_missing() -> None:
     assert str(caught.value) == (
         "the data of 'exposures' has no column 'variant'; it has 'unit', 'time'"
     )
+
+
+def test_rounding_does_not_decide_whether_a_sum_reaches_a_threshold() -> None:
+    times = pd.to_datetime(["2026-01-02"] * 20, utc=True)
+    exposures = pd.DataFrame({"unit": ["a", "b"], "time": times[:2], "variant": "test"})
+    # Ten times 0.1 add up to 0.9999999999999999.
+    values = [0.1] * 10 + [0.1] * 9 + [0.09999]
+    events = pd.DataFrame({"unit": ["a"] * 10 + ["b"] * 10, "time": times, "value": values})
+    test = ab_test({"key": "m", "type": "proportion", "aggregation": "sum", "threshold": 1})
+    access = Access(tables={"exposures": exposures, "events": events})
+    with session(in_memory(), test, access=access) as data, data.looking_at(day(3)):
+        assert data.snapshot().sums["m"].totals["test"].successes == 1
