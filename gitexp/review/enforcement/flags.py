@@ -1,18 +1,22 @@
-"""What a push may do to the flags of an environment: publish right ones, and nothing by the way."""
+"""What a push may do to flags of an environment: publish shared ones, and nothing by the way."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from gitexp.documents import layout
+from gitexp.documents.canonical import digest_of
 from gitexp.documents.parsed import ParsedDocument
 from gitexp.environments.binding import Snapshot
 from gitexp.environments.history import flags_before
 from gitexp.environments.published import changes_text, digests_of, flag_changes
-from gitexp.errors import InvalidDocuments, NotAllowed
+from gitexp.errors import InvalidDocuments, InvalidInput, NotAllowed
 from gitexp.flags.problems import problems_of
 from gitexp.ids import Digest, Name, ObjectId
+from gitexp.project.file_history import file_history
+from gitexp.project.reading import read_document
 from gitexp.review.enforcement.pushes import Push
+from gitexp.store.history import History
 from gitexp.store.trees import entry_at, list_dir, tree_of
 
 
@@ -29,7 +33,7 @@ def check_flags(
 
     Raises:
         NotAllowed: a promotion, a rollback or taking out of use changes flags by the way, or
-            publishing flags changes what is live.
+            publishing flags changes what is live, or a flag is not shared.
         InvalidDocuments: a flag that it publishes is not right.
     """
     _check_files(push, after)
@@ -52,7 +56,7 @@ def check_flags(
         )
     for key, digest in changes.items():
         if digest is not None:
-            _check_flag(key, after)
+            _check_flag(push, Name(key), digest, after)
 
 
 def _digests_before(push: Push, name: Name, at: ObjectId | None) -> Mapping[str, Digest]:
@@ -72,8 +76,40 @@ def _check_files(push: Push, after: Snapshot) -> None:
         )
 
 
-def _check_flag(key: str, after: Snapshot) -> None:
-    file = f"{after.commit[:10]}:{layout.flag_path('', Name(key))}"
+def _check_flag(push: Push, key: Name, digest: Digest, after: Snapshot) -> None:
+    file = f"{after.commit[:10]}:{layout.flag_path('', key)}"
     problems = problems_of(ParsedDocument(value=after.flags[key]), file)
     if problems:
         raise InvalidDocuments(problems, hint="Correct the flag, and publish it again.")
+    if all(_digest_at(push, commit, key) != digest for commit in _holders(push, key)):
+        raise NotAllowed(
+            f"flag {key!r} as commit {after.commit[:10]} publishes it never stood on "
+            f"{push.workspace.trunk}, nor does a shared experiment have it",
+            hint="Push the flag there first, and publish it with `gitexp flag publish`.",
+        )
+
+
+def _holders(push: Push, key: Name) -> Iterator[ObjectId]:
+    """Yield the shared commits that may hold a flag in a state of its own, likely ones first."""
+    trunk, store = push.trunk(), push.store
+    start = layout.experiment_branches(Name(push.workspace.project_id))
+    refs = {*store.refs(start), *(ref for ref in push.moves if ref.startswith(start))}
+    experiments = [tip for ref in sorted(refs) if (tip := push.after(ref)) is not None]
+    yield from [trunk] if trunk is not None else []
+    yield from experiments
+    for tip in experiments:
+        yield from History(store).ids_between(tip, [trunk] if trunk is not None else [])
+    if trunk is not None:
+        path = layout.flag_path(push.workspace.root, key)
+        history = file_history(push.workspace, trunk, [path], reader=store)
+        yield from (change.commit for change in history.changes)
+
+
+def _digest_at(push: Push, commit: ObjectId, key: Name) -> Digest | None:
+    """Return the digest of a flag in a commit; None where there is none, or no valid one."""
+    path = layout.flag_path(push.workspace.root, key)
+    try:
+        document = read_document(push.workspace, tree_of(push.store, commit), path, "flag")
+    except InvalidInput:
+        return None
+    return digest_of(document) if document is not None else None

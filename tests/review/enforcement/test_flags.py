@@ -122,6 +122,41 @@ def test_a_flag_that_is_not_right_is_refused(alice: Person) -> None:
     assert "the weights add up to 110, not to 100" in alice.refused(f"mine:{STAGING}")
 
 
+def test_a_flag_that_stands_nowhere_is_refused(alice: Person) -> None:
+    on(alice, STAGING)
+    with_flag(alice, rollout=99)
+    forged(alice, STAGING, action="flags", flags={"checkout": digest_of({**FLAG, "rollout": 99})})
+    said = alice.refused(f"mine:{STAGING}")
+    assert "never stood on main, nor does a shared experiment have it" in said
+
+
+def test_an_earlier_state_of_a_flag_and_one_with_other_words_is_taken(alice: Person) -> None:
+    alice.git.commit({"flags/checkout.yaml": "active: false\n"}, "off")
+    alice.takes("main")
+    on(alice, STAGING)
+    with_flag(alice)
+    (alice.git.path / "flags" / "checkout.yaml").write_text("rollout: 50\nactive: true # on\n")
+    alice.git("add", "flags")
+    forged(alice, STAGING, action="flags", flags={"checkout": digest_of(FLAG)})
+    alice.takes(f"mine:{STAGING}")
+
+
+def test_a_flag_of_a_shared_experiment_is_taken(alice: Person) -> None:
+    flag = {"active": True, "rollout": 7}
+    branch = "exp/bot/tone"
+    alice.git("checkout", "--quiet", "-B", "own", f"origin/{branch}")
+    for document in (flag, {**flag, "rollout": 8}):
+        alice.git.commit({"flags/own.yaml": dump_yaml(document, schema="flag").decode()}, "own")
+    on(alice, STAGING)
+    (alice.git.path / "flags").mkdir(exist_ok=True)
+    (alice.git.path / "flags" / "own.yaml").write_bytes(dump_yaml(flag, schema="flag"))
+    alice.git("add", "flags")
+    forged(alice, STAGING, action="flags", flags={"own": digest_of(flag)})
+    assert "never stood on main" in alice.refused(f"mine:{STAGING}")
+    alice.takes(f"own:{branch}")
+    alice.takes(f"mine:{STAGING}")
+
+
 def test_anything_else_in_the_directory_of_flags_is_refused(alice: Person) -> None:
     on(alice, STAGING)
     with_flag(alice)
