@@ -2,7 +2,8 @@
 
 The files are on the branch `analyses/PROJECT/EXPERIMENT`, under the metric and the fingerprint of
 its settings. A file is written once. Two machines that computed the same day have computed the
-same thing: of two files the one that was computed first stays.
+same thing: of two files the one that was shared first stays. Where that says that it failed, and
+the other that it was computed, the other is the next attempt.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from gitexp.experiments.sharing import RefChange
 from gitexp.ids import Name, ObjectId
 from gitexp.project.workspace import Workspace
 from gitexp.store.history import merge_base
-from gitexp.store.model import PushUpdate, TreeEntry
+from gitexp.store.model import PushUpdate, TreeEntry, TreeId
 from gitexp.store.protocol import Store
 from gitexp.store.races import Refusals, back_off
 from gitexp.store.transaction import Transaction, transact
@@ -310,32 +311,49 @@ def _holds(store: Store, ours: ObjectId, theirs: ObjectId) -> bool:
 
 
 def _union(workspace: Workspace, tx: Transaction, ours: ObjectId, theirs: ObjectId) -> ObjectId:
+    """Return a commit with the days of both; it changes nothing of what is shared."""
     base = merge_base(tx, ours, theirs)
     if base == ours:
         return theirs
+    attempts: dict[str, bytes] = {}
+
+    def shared_first(
+        path: str, base: bytes | None, ours: bytes | None, theirs: bytes | None
+    ) -> bytes | None:
+        if theirs is None:
+            return ours
+        if ours is not None and _is_completed(ours) and not _is_completed(theirs):
+            attempts[path] = ours
+        return theirs
+
     sides = tree_of(tx, base) if base else None, tree_of(tx, ours), tree_of(tx, theirs)
-    merged = merge_trees(tx, *sides, combine=_first_computed)
+    merged = merge_trees(tx, *sides, combine=shared_first)
     if merged.tree is None:
         raise StoreError(f"days cannot be joined at {', '.join(merged.conflicts)}")
+    tree = merged.tree
+    for path, content in attempts.items():
+        tree = tx.tree(tree, {_next_attempt(tx, tree, path): content})
     return tx.commit(
-        tree=merged.tree,
-        parents=[ours, theirs],
+        tree=tree,
+        parents=[theirs, ours],
         message="join days of an A/B test",
         author=workspace.signature(),
     )
 
 
-def _first_computed(
-    path: str, base: bytes | None, ours: bytes | None, theirs: bytes | None
-) -> bytes | None:
-    """Return what was computed first; what succeeded goes before what failed."""
-    present = [data for data in (ours, theirs) if data is not None]
-    return min(present, key=_rank, default=None)
-
-
-def _rank(data: bytes) -> tuple[bool, str, bytes]:
+def _is_completed(data: bytes) -> bool:
     try:
-        found = json.loads(data)
-        return found["status"] != "completed", str(found["computed_at"]), data
+        return bool(json.loads(data)["status"] == "completed")
     except (ValueError, KeyError, TypeError):
-        return True, "~", data
+        return False
+
+
+def _next_attempt(store: Store, tree: TreeId, path: str) -> str:
+    """Return the path of another attempt at the day of a file, after all that there are."""
+    directory, _, name = path.rpartition("/")
+    attempts = [
+        int(match[2] or 1)
+        for entry in list_dir(store, tree, directory)
+        if (match := _FILE.match(entry.name)) and match[1] == name[:10]
+    ]
+    return f"{directory}/{name[:10]}.{max(attempts) + 1}.json"

@@ -35,9 +35,9 @@ def verify_command(
 ) -> None:
     """Check that a repository is whole and agrees with itself
 
-    WHAT is any of objects, documents, versions, environments, runs, changes and signatures;
-    without it, everything but signatures is looked at. Nothing is fetched or changed. Exits with
-    3 when something is wrong; `gitexp doctor` says what can be mended.
+    WHAT is any of objects, documents, versions, environments, runs, analyses, changes and
+    signatures; without it, everything but signatures is looked at. Nothing is fetched or changed.
+    Exits with 3 when something is wrong; `gitexp doctor` says what can be mended.
     """
     session = output.session
     found = session.repository.verify(*what, signatures=signatures, full=full)

@@ -8,7 +8,16 @@ from typing import Any, Literal, get_args
 
 from gitexp.ids import ObjectId
 
-Check = Literal["objects", "documents", "versions", "environments", "runs", "changes", "signatures"]
+Check = Literal[
+    "objects",
+    "documents",
+    "versions",
+    "environments",
+    "runs",
+    "analyses",
+    "changes",
+    "signatures",
+]
 """What is looked at: `objects` whether all of it can be read, `documents` whether files are valid,
 the others whether things say the same as what they are about."""
 

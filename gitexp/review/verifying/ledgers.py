@@ -1,4 +1,4 @@
-"""Branches to which files are only ever added: those of runs, and that of change requests.
+"""Branches to which files are only ever added: of runs, of analyses, and of change requests.
 
 What is recorded there is written once, and lines of such a branch join by union. So in every
 commit each file of every parent is there, unchanged; a file that is not was changed by hand.
@@ -13,7 +13,8 @@ from gitexp.documents.problems import shell_word
 from gitexp.ids import RUN_ID_PATTERN, ObjectId
 from gitexp.review.verifying.examination import Branch, Examination
 from gitexp.review.verifying.findings import Check
-from gitexp.store.trees import changed_paths, read_commit, tree_of
+from gitexp.store.model import TreeId
+from gitexp.store.trees import changed_paths, entry_at, read_commit, tree_of
 
 _GIT_FILES = (".gitattributes", ".github", ".gitlab", "CODEOWNERS")
 """What people and forges put beside the files of a branch."""
@@ -22,21 +23,38 @@ _RUN = re.compile(RUN_ID_PATTERN.strip("^$"))
 
 
 def check_unchanged(
-    look: Examination, check: Check, branch: Branch, since: ObjectId | None
+    look: Examination,
+    check: Check,
+    branch: Branch,
+    since: ObjectId | None,
+    *,
+    joined: bool = False,
 ) -> None:
-    """Note the files that a commit of a ledger changed or removed."""
+    """Note the files that a commit of a ledger changed or removed.
+
+    Args:
+        joined: whether a join may take the first parent's file where another has one of its own.
+    """
     with look.reading(check, branch=branch.name):
         for commit in look.commits(branch, since):
             with look.reading(check, branch=branch.name, commit=commit):
-                _check_commit(look, check, branch, commit)
+                _check_commit(look, check, branch, commit, joined=joined)
 
 
-def _check_commit(look: Examination, check: Check, branch: Branch, commit: ObjectId) -> None:
+def _check_commit(
+    look: Examination, check: Check, branch: Branch, commit: ObjectId, *, joined: bool
+) -> None:
     tree = tree_of(look.store, commit)
+    first: TreeId | None = None
     for parent in look.history.parents(commit):
-        for path, old, new in changed_paths(look.store, tree_of(look.store, parent), tree):
-            if old is not None and path.split("/")[0] not in _GIT_FILES:
-                _note(look, check, branch, commit, parent, path, gone=new is None)
+        before = tree_of(look.store, parent)
+        first = first or before
+        for path, old, new in changed_paths(look.store, before, tree):
+            if old is None or path.split("/")[0] in _GIT_FILES:
+                continue
+            if joined and new is not None and entry_at(look.store, first, path) == new:
+                continue
+            _note(look, check, branch, commit, parent, path, gone=new is None)
 
 
 def _note(

@@ -8,6 +8,7 @@ from gitexp.documents import layout
 from gitexp.errors import InvalidInput
 from gitexp.ids import Name
 from gitexp.project.workspace import Workspace
+from gitexp.review.verifying.analyses import check_analyses
 from gitexp.review.verifying.changes import check_changes
 from gitexp.review.verifying.documents import check_documents, check_versions
 from gitexp.review.verifying.environments import check_environments
@@ -23,6 +24,7 @@ _LOOKS: Mapping[Check, Callable[[Examination], None]] = {
     "versions": check_versions,
     "environments": check_environments,
     "runs": check_runs,
+    "analyses": check_analyses,
     "changes": check_changes,
     "signatures": check_signatures,
 }
@@ -85,6 +87,7 @@ def all_branches(look: Examination) -> list[Branch]:
         layout.experiment_branches(project),
         layout.environment_branches(project),
         layout.runs_branches(project),
+        layout.analyses_branches(project),
         layout.change_branches(project),
     )
     single = [look.workspace.trunk_ref, layout.changes_branch(project)]

@@ -1,4 +1,4 @@
-"""The store of days: shared by union, and of two files of a day the one that was first."""
+"""The store of days: shared by union, and of two files of a day the one that was shared first."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from gitexp.abtests.results.days import DayRecord
 from gitexp.abtests.results.fingerprints import Fingerprint
 from gitexp.errors import StoreError
 from gitexp.experiments import lifecycle
+from gitexp.ids import ObjectId
 from gitexp.project.workspace import Workspace
 from gitexp.store.memory import MemoryStore
+from gitexp.store.trees import changed_paths, tree_of
 from tests.abtests.data.making import ab_test
 from tests.builders import commit_files
 from tests.experiments.conftest import DEFINITION
@@ -101,25 +103,41 @@ def test_days_of_two_machines_join_by_union(
     assert store.push(bob) == ()
 
 
+def changed_on(shared: MemoryStore, before: ObjectId | None) -> list[str]:
+    """Return the files of the shared branch that are not what they were."""
+    assert before is not None
+    now = shared.ref(BRANCH)
+    assert now is not None
+    changes = changed_paths(shared, tree_of(shared, before), tree_of(shared, now))
+    return [path for path, old, _ in changes if old is not None]
+
+
 @pytest.mark.parametrize("first", ["ada", "bob"])
-def test_of_a_day_that_both_computed_the_earlier_file_stays(
-    first: str, ada: Workspace, bob: Workspace
+def test_of_a_day_that_both_computed_the_file_that_was_shared_stays(
+    first: str, ada: Workspace, bob: Workspace, shared: MemoryStore
 ) -> None:
     early, late = "2026-02-01T00:00:00Z", "2026-02-02T00:00:00Z"
     write(ada, record("2026-01-01", at=early if first == "ada" else late))
     write(bob, record("2026-01-01", at=early if first == "bob" else late))
     store.push(ada, pause=lambda _: None)
+    was = shared.ref(BRANCH)
     store.push(bob, pause=lambda _: None)
-    assert read(bob)["2026-01-01"].computed_at == early
+    assert read(bob) == read(ada)
+    assert changed_on(shared, was) == []
 
 
-def test_what_succeeded_goes_before_what_failed(ada: Workspace, bob: Workspace) -> None:
+def test_what_succeeded_is_the_attempt_after_what_failed(
+    ada: Workspace, bob: Workspace, shared: MemoryStore
+) -> None:
     failed = record("2026-01-01", sums=None, exposures=None, error="no rows")
+    computed = record("2026-01-01", at="2026-05-01T00:00:00Z")
     write(ada, failed)
-    write(bob, record("2026-01-01", at="2026-05-01T00:00:00Z"))
+    write(bob, computed)
     store.push(ada, pause=lambda _: None)
+    was = shared.ref(BRANCH)
     store.push(bob, pause=lambda _: None)
-    assert read(bob)["2026-01-01"].error is None
+    assert read(bob) == {"2026-01-01": replace(computed, attempt=2)}
+    assert changed_on(shared, was) == []
 
 
 def test_shared_days_are_seen_without_a_branch_of_ones_own(ada: Workspace, bob: Workspace) -> None:
