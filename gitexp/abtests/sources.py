@@ -14,7 +14,7 @@ Conditions = Mapping[str, tuple[Cell, ...]]
 
 SourceKind = Literal["file", "url", "sql", "table", "runs"]
 Format = Literal["csv", "parquet", "jsonl"]
-Column = Literal["unit", "time", "variant", "event", "value", "denominator", "covariate", "stratum"]
+Column = Literal["unit", "time", "variant", "event", "value", "covariate", "stratum"]
 
 _KINDS: tuple[SourceKind, ...] = ("file", "url", "sql", "table", "runs")
 

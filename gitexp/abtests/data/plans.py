@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 
 from gitexp.abtests.data.quoting import fits, identifier, literal
 from gitexp.abtests.data.relations import Relation, span
-from gitexp.abtests.metrics import Aggregation, Metric, Rows
+from gitexp.abtests.metrics import Aggregation, Metric, MetricType, Rows
 from gitexp.errors import InvalidInput
+
+ADJUSTED: tuple[MetricType, ...] = ("mean", "proportion", "ratio")
+"""The types of metrics that covariates take variance away from."""
 
 _ROUNDING = 1e-9
 
@@ -145,17 +148,17 @@ class MetricPlan:
 
     Attributes:
         parts: the rows of each unit; of a ratio, numerator and denominator.
-        given: the column of a covariate that the rows bring along; empty for none.
+        known: whether the exposures bring a covariate along.
     """
 
     metric: Metric
     name: str
     relation: Relation
     parts: tuple[Part, ...]
-    given: str = ""
+    known: bool = False
 
     @classmethod
-    def of(cls, name: str, metric: Metric, relation: Relation) -> MetricPlan:
+    def of(cls, name: str, metric: Metric, relation: Relation, exposures: Relation) -> MetricPlan:
         """Return the plan of a metric over a source.
 
         Raises:
@@ -163,14 +166,13 @@ class MetricPlan:
         """
         relation.column("unit")
         relation.time()
-        given = relation.column("covariate") if "covariate" in relation.source.columns else ""
-        _check(metric, given)
+        _check(metric, relation)
         return cls(
             metric=metric,
             name=name,
             relation=relation,
             parts=tuple(_parts(name, metric, relation)),
-            given=given,
+            known="covariate" in exposures.source.columns and metric.type in ADJUSTED,
         )
 
     @property
@@ -190,10 +192,6 @@ class MetricPlan:
         """Yield what is kept for each unit of the time after its exposure."""
         for part in self.parts:
             yield from part.totals(self.moment)
-        if self.given:
-            number = self.relation.number(self.given)
-            wanted = f"FILTER (WHERE {self.parts[0].wanted} AND {self.moment})"
-            yield Total(name=f"{self.name}_given", made=f"max({number}) {wanted}", merge="max")
 
     def totals_before(self) -> Iterator[Total]:
         """Yield what is kept for each unit of the time before its exposure."""
@@ -207,8 +205,9 @@ class MetricPlan:
     def columns(self) -> list[str]:
         """Return the numbers of a unit in SQL: its value, of a ratio two, then its covariates."""
         covariates = [self._number(part, empty=True) for part in self._covariates()]
-        if self.given:
-            covariates.append(f"coalesce({self.name}_given, 0.0)")
+        if self.known:
+            # Of a unit of which nothing was known, what is known of all: it shifts no estimate.
+            covariates.append("coalesce(known, (SELECT avg(known) FROM gx_units), 0.0)")
         empty = self.metric.type in ("ratio", "proportion")
         return [*(self._number(part, empty=empty) for part in self.parts), *covariates]
 
@@ -232,21 +231,19 @@ def _parts(name: str, metric: Metric, relation: Relation) -> Iterator[Part]:
         yield Part.of(f"{name}_a", relation, replace(metric.rows, value="", aggregation="count"))
         return
     yield Part.of(f"{name}_a", relation, metric.rows, usual=usual)
-    if metric.type == "ratio":
-        divided = metric.denominator or Rows(
-            event=metric.rows.event,
-            where=metric.rows.where,
-            value=relation.column("denominator"),
-        )
-        yield Part.of(f"{name}_b", relation, divided)
+    if metric.type == "ratio" and metric.denominator is not None:
+        yield Part.of(f"{name}_b", relation, metric.denominator)
 
 
-def _check(metric: Metric, given: str) -> None:
-    if metric.lookback is not None and given:
+def _check(metric: Metric, relation: Relation) -> None:
+    if "covariate" in relation.source.columns:
+        # A unit has rows or not by what it was shown, and so would have a covariate or not.
         raise InvalidInput(
-            f"metric {metric.key!r} has a covariate in a column and looks back for another one",
-            hint="Leave out `covariate` of the metric, or that of the columns of its source.",
+            f"{relation.title} names a covariate, which every unit has to have",
+            hint="Name its column below `exposures`, of which every unit has a row.",
         )
+    if metric.type == "ratio" and metric.denominator is None:
+        raise InvalidInput(f"metric {metric.key!r} is a ratio without a denominator")
     if metric.type in ("retention", "quantile") and (metric.lookback is not None):
         raise InvalidInput(f"metric {metric.key!r} is a {metric.type}, which takes no covariate")
     if metric.type == "quantile" and metric.level is None:

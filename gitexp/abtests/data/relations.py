@@ -163,6 +163,10 @@ class Relation:
             return None
         return f"({identifier(column)} IS NOT NULL AND ({self.number(column)}) IS NULL)"
 
+    def no_number(self, column: str, cell: str) -> str:
+        """Return what is wrong with such a cell."""
+        return f"column {column!r} of {self.title} holds {cell!r}, which is no finite number"
+
 
 def unit_type_of(relations: Iterable[Relation]) -> UnitType:
     """Return the type in which the units of several sources can be compared."""

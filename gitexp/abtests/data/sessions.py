@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from typing import Any
 from gitexp.abtests.data.engine import Engine, Limits
 from gitexp.abtests.data.opening import Access, Sources, described
 from gitexp.abtests.data.plans import MetricPlan
-from gitexp.abtests.data.relations import unit_type_of
+from gitexp.abtests.data.relations import Relation, unit_type_of
 from gitexp.abtests.data.snapshots import exposures_of, sums_of
-from gitexp.abtests.data.state import State, checked_times
+from gitexp.abtests.data.state import State
 from gitexp.abtests.data.sums import Exposures, MetricSums
 from gitexp.abtests.definition import AbTest
+from gitexp.abtests.metrics import Metric
 from gitexp.abtests.sources import Column
 from gitexp.clock import iso
 from gitexp.documents.canonical import digest_of
@@ -142,15 +143,15 @@ def _prepared(workspace: Workspace, test: AbTest, access: Access, engine: Engine
     needs: tuple[Column, ...] = ("unit", "time", "variant")
     for needed in needs:
         exposures.column(needed)
-    checked_times(engine, exposures)
+    _check_times(engine, exposures)
     plans: list[MetricPlan] = []
     faults: dict[str, str] = {}
     for place, metric in enumerate(test.metrics):
         try:
             relation = sources.open(engine, names[metric.key])
-            plans.append(MetricPlan.of(f"m{place}", metric, relation))
+            plans.append(MetricPlan.of(f"m{place}", metric, relation, exposures))
             relation.unit_type  # noqa: B018  it says what is wrong with it
-            checked_times(engine, relation)
+            _check_times(engine, relation)
         except GitexpError as exc:
             faults[metric.key] = exc.message
     plans = [plan for plan in plans if plan.metric.key not in faults]
@@ -158,6 +159,21 @@ def _prepared(workspace: Workspace, test: AbTest, access: Access, engine: Engine
     state = State(engine, test, exposures, plans, unit_type=unit_type_of(relations))
     identity = {each.name: dict(each.identity) for each in relations}
     return Session(state, faults, identity)
+
+
+def _check_times(engine: Engine, relation: Relation) -> None:
+    """Check that every moment of some rows can be read.
+
+    Raises:
+        InvalidInput: one cannot.
+    """
+    query = relation.unreadable_time()
+    for (cell,) in engine.rows(query) if query else ():
+        raise InvalidInput(
+            f"column {relation.column('time')!r} of {relation.title} holds {cell!r}, "
+            "which is no moment",
+            hint="Write moments as ISO-8601, such as 2026-11-21T13:15:02Z.",
+        )
 
 
 # --- where the state is -----------------------------------------------------------------------
@@ -192,11 +208,18 @@ def _key(test: AbTest) -> str:
         "frozen_at": iso(test.frozen_at) if test.frozen_at else None,
         "variants": [variant.key for variant in test.variants],
         "exposure": [rule.event, {k: list(v) for k, v in rule.where.items()}],
-        "metrics": [repr(metric) for metric in test.metrics],
+        "metrics": [repr(_counted(metric)) for metric in test.metrics],
         "sources": {name: described(each) for name, each in sources.items() if each},
         "timezone": data.timezone,
     }
     return str(digest_of(made)).removeprefix("sha256:")[:16]
+
+
+def _counted(metric: Metric) -> Metric:
+    """Return a metric without what is looked at when its totals are there."""
+    words = replace(metric, name="", description="", role="primary")
+    judged = replace(words, goal="increase", guardrail=None)
+    return replace(judged, outliers=None, level=None, threshold=None)
 
 
 def _clear(directory: Path, path: Path) -> None:

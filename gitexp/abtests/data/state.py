@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any
 
 from gitexp.abtests.data.engine import Engine
 from gitexp.abtests.data.facts import Facts
@@ -23,7 +22,7 @@ from gitexp.abtests.definition import AbTest
 from gitexp.documents.canonical import digest_of
 from gitexp.errors import InvalidInput
 
-_VERSION = 1
+_VERSION = 2
 
 _VARIANTS = 32
 """Variants that fit beside a moment into one number, which sorts by the moment."""
@@ -77,7 +76,7 @@ class State:
             self.engine.run(f"INSERT INTO gx_facts VALUES ({literal(facts.to_json())})")
             self.engine.run(
                 f"CREATE TABLE gx_units (unit {self._unit_type}, key BIGINT, low UTINYINT, "
-                "high UTINYINT, stratum VARCHAR)"
+                "high UTINYINT, stratum VARCHAR, known DOUBLE)"
             )
 
     @property
@@ -161,14 +160,15 @@ class State:
         end = min(until, self.test.frozen_at) if self.test.frozen_at else until
         if end <= since:
             return 0, 0, 0
+        self._check_covariate(since, end)
         self.engine.run(f"CREATE OR REPLACE TEMP TABLE gx_fresh AS {self._exposed(since, end)}")
         counts = self.engine.row(
             "SELECT coalesce(sum(rows), 0), coalesce(sum(unknown), 0), "
             "coalesce(sum(rows) FILTER (WHERE unit IS NULL), 0) FROM gx_fresh"
         )
-        known = "SELECT unit, key, low, high, stratum FROM gx_fresh"
+        known = "SELECT unit, key, low, high, stratum, known FROM gx_fresh"
         rows = f"{known} WHERE unit IS NOT NULL AND key IS NOT NULL"
-        # Rows come in the order of time, so a unit that is there keeps its moment and stratum.
+        # Rows come in the order of time, so a unit that is there keeps what it came with.
         self._merge("gx_units", rows, {"low": "min", "high": "max"})
         return counts[0], counts[1], counts[2]
 
@@ -181,15 +181,16 @@ class State:
             chosen += fits(event, source.types, title=source.title)
         rows = (
             f"SELECT {source.unit(self._unit_type)} AS gx_unit, {source.time()} AS gx_time, "
-            f"{self._variant()} AS gx_variant, {self._stratum()} AS gx_stratum "
-            f"FROM {source.name} WHERE {_all(chosen)}"
+            f"{self._variant()} AS gx_variant, {self._stratum()} AS gx_stratum, "
+            f"{self._covariate()} AS gx_known FROM {source.name} WHERE {_all(chosen)}"
         )
         key = f"gx_time * {_VARIANTS} + gx_variant"
-        known = "stratum" in source.source.columns
-        stratum = f"arg_min(gx_stratum, {key})" if known else "CAST(NULL AS VARCHAR)"
+        has = source.source.columns
+        stratum = f"arg_min(gx_stratum, {key})" if "stratum" in has else "CAST(NULL AS VARCHAR)"
+        known = f"arg_min(gx_known, {key})" if "covariate" in has else "CAST(NULL AS DOUBLE)"
         return (
             f"SELECT gx_unit AS unit, min({key}) AS key, min(gx_variant) AS low, "
-            f"max(gx_variant) AS high, {stratum} AS stratum, count(*) AS rows, "
+            f"max(gx_variant) AS high, {stratum} AS stratum, {known} AS known, count(*) AS rows, "
             "count(*) FILTER (WHERE gx_variant IS NULL) AS unknown "
             f"FROM ({rows}) GROUP BY gx_unit"
         )
@@ -207,6 +208,20 @@ class State:
         if "stratum" not in self.exposures.source.columns:
             return "CAST(NULL AS VARCHAR)"
         return f"CAST({identifier(self.exposures.column('stratum'))} AS VARCHAR)"
+
+    def _covariate(self) -> str:
+        if "covariate" not in self.exposures.source.columns:
+            return "CAST(NULL AS DOUBLE)"
+        return self.exposures.number(self.exposures.column("covariate"))
+
+    def _check_covariate(self, since: datetime, until: datetime) -> None:
+        source, column = self.exposures, self.exposures.source.columns.get("covariate")
+        if column is None or (wrong := source.wrong_number(column)) is None:
+            return
+        chosen = _all([*source.between(since, until), wrong])
+        cell = f"SELECT CAST({identifier(column)} AS VARCHAR) FROM {source.name} WHERE {chosen}"
+        for (found,) in self.engine.rows(f"{cell} LIMIT 1"):
+            raise InvalidInput(source.no_number(column, found))
 
     def _merge(self, table: str, rows: str, merged: Mapping[str, str]) -> None:
         """Put rows of units, one for each, into a table that has a row for each unit.
@@ -242,14 +257,15 @@ class State:
         self, relation: Relation, plans: Sequence[MetricPlan], since: datetime, until: datetime
     ) -> dict[str, str]:
         faults = self._faults(plans, since, until)
+        if since == self.test.started_at:
+            for plan in plans:
+                faults |= self._faults([plan], since - _longest([plan]), since)
         after = [total for plan in plans for total in plan.totals()]
         self._add(f"gx_totals_{relation.name}", relation, after, since, until)
         before = [total for plan in plans for total in plan.totals_before()]
         if before:
-            back = max(p.metric.lookback for p in plans if p.metric.lookback is not None)
-            self._add(
-                f"gx_before_{relation.name}", relation, before, since - back, until, new=since
-            )
+            begin = since - _longest(plans)
+            self._add(f"gx_before_{relation.name}", relation, before, begin, until, new=since)
         for plan in plans:
             for part in plan.parts:
                 if part.distinct is not None:
@@ -306,8 +322,7 @@ class State:
             f"WHERE {_all(relation.between(since, until))}"
         )
         return {
-            plan.metric.key: f"column {part.column!r} of {relation.title} holds {cell!r}, "
-            "which is no finite number"
+            plan.metric.key: relation.no_number(part.column, cell)
             for (plan, part), cell in zip(parts, cells, strict=True)
             if cell is not None
         }
@@ -360,6 +375,10 @@ class State:
         )
 
 
+def _longest(plans: Sequence[MetricPlan]) -> timedelta:
+    return max((p.metric.lookback for p in plans if p.metric.lookback), default=timedelta())
+
+
 def _merged(how: str, old: str, new: str) -> str:
     """Return what two numbers of a unit become, of which either may be missing."""
     if how == "sum":
@@ -378,19 +397,3 @@ _FIRST = f"(SELECT unit AS gx_who, key // {_VARIANTS} AS gx_first FROM gx_units)
 
 def _all(conditions: Sequence[str]) -> str:
     return " AND ".join(conditions) or "TRUE"
-
-
-def checked_times(engine: Engine, relation: Relation) -> None:
-    """Return nothing when every moment of some rows can be read.
-
-    Raises:
-        InvalidInput: one cannot.
-    """
-    query = relation.unreadable_time()
-    rows: list[tuple[Any, ...]] = engine.rows(query) if query else []
-    if rows:
-        raise InvalidInput(
-            f"column {relation.column('time')!r} of {relation.title} holds {rows[0][0]!r}, "
-            "which is no moment",
-            hint="Write moments as ISO-8601, such as 2026-11-21T13:15:02Z.",
-        )

@@ -239,3 +239,59 @@ def test_rounding_does_not_decide_whether_a_sum_reaches_a_threshold() -> None:
     access = Access(tables={"exposures": exposures, "events": events})
     with session(in_memory(), test, access=access) as data, data.looking_at(day(3)):
         assert data.snapshot().sums["m"].totals["test"].successes == 1
+
+
+def known_before(covariate: Any = None) -> Snapshot:
+    """Return the sums of units of which every second has rows, and nearly all a covariate."""
+    times = pd.to_datetime(["2026-01-02"] * 8, utc=True)
+    units = pd.DataFrame({"unit": range(8), "time": times, "variant": ["control", "test"] * 4})
+    units["before"] = covariate or [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, None]
+    events = pd.DataFrame({"unit": range(0, 8, 2), "time": times[:4], "value": 1.0})
+    source = {"file": "exposures.csv", "columns": {"covariate": "before"}}
+    metrics = [{"key": "m", "type": "mean"}, {"key": "q", "type": "quantile", "level": 0.5}]
+    test = ab_test(*metrics, data={"exposures": source})
+    access = Access(tables={"exposures": units, "events": events})
+    with session(in_memory(), test, access=access) as data, data.looking_at(day(3)):
+        return data.snapshot()
+
+
+def test_a_covariate_of_the_exposures_is_known_of_units_without_rows_too() -> None:
+    found = known_before().sums["m"].totals
+    assert [cell.means for cell in found.values()] == [(1.0, 4.0), (0.0, 4.0)]
+
+
+def test_a_covariate_that_is_no_number_is_named() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        known_before(["1", "2", "3", "x", "5", "6", "7", "8"])
+    assert str(caught.value) == (
+        "column 'before' of the data of 'exposures' holds 'x', which is no finite number"
+    )
+
+
+def test_a_covariate_of_events_is_refused(access: Access) -> None:
+    source = {"file": "events.csv", "columns": {"covariate": "value"}}
+    test = ab_test({"key": "m", "type": "mean"}, data={"events": source})
+    with session(in_memory(), test, access=access) as data, data.looking_at(END):
+        assert data.snapshot().faults == {
+            "m": "the data of 'events' names a covariate, which every unit has to have"
+        }
+
+
+def test_a_cell_of_the_time_that_is_looked_back_to_has_to_be_a_number(
+    rows: tuple[pd.DataFrame, pd.DataFrame],
+) -> None:
+    events = rows[1].astype({"value": str})
+    events.loc[len(events)] = {
+        "unit": 1,
+        "time": pd.Timestamp(day(-6)),
+        "event": "buy",
+        "value": "x",
+    }
+    test = ab_test(
+        {"key": "revenue", **METRICS["revenue"]},
+        {"key": "capped", **METRICS["capped"]},
+        {"key": "short", **METRICS["revenue"], "covariate": {"lookback": "2d"}},
+    )
+    access = Access(tables={"exposures": rows[0], "events": events})
+    with session(in_memory(), test, access=access) as data, data.looking_at(END):
+        assert list(data.snapshot().faults) == ["revenue"]

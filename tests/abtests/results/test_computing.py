@@ -70,6 +70,20 @@ def test_a_daily_update_asks_for_the_new_day_alone(
     assert asked == [(day(4), day(5))]
 
 
+def test_words_and_judgement_of_a_metric_are_changed_without_reading_a_row_again(
+    launched: Launched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = launched()
+    compute(at(workspace, day(4.5)))
+    outliers = {"upper_percentile": 90}
+    changed = {**SALES, "name": "Sales", "goal": "decrease", "outliers": outliers}
+    edit(workspace, metrics={"primary": [changed], "secondary": [{**BOUGHT, "threshold": 2}]})
+    began: list[Any] = []
+    monkeypatch.setattr(State, "reset", lambda self: began.append(self.facts))
+    results(at(workspace, day(5.5)), "warm")
+    assert began == []
+
+
 def test_days_from_updates_are_those_of_one_calculation(
     launched: Launched, project: Workspace
 ) -> None:
