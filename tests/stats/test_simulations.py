@@ -89,6 +89,16 @@ def holds(interval: Interval, value: float) -> bool:
     return interval.low <= value <= interval.high
 
 
+@pytest.mark.parametrize("mean_count", [0.7, 20.0, 160.0])
+def test_medians_of_counts_differ_no_more_often_than_they_should(mean_count: float) -> None:
+    rng = np.random.default_rng(29)
+    found = 0
+    for _ in range(TIMES):
+        groups = [quantile(rng.poisson(mean_count, 300), 0.5) for _ in range(2)]
+        found += t_test(effect(*groups, scale="absolute")).significant
+    assert found / TIMES < 0.07
+
+
 def nothing(rng: np.random.Generator, size: int = 12) -> Effect:
     return effect(
         Mean.from_values(rng.normal(0, 1, size)),

@@ -13,14 +13,13 @@ from gitexp.abtests.data.relations import microseconds, span
 from gitexp.abtests.data.state import State
 from gitexp.abtests.data.sums import Cell, Exposures, MetricSums
 from gitexp.abtests.metrics import Metric
+from gitexp.stats.quantiles import SPREAD
 
 MOST_STRATA = 20
 """Strata that are told apart; the units of smaller ones are together in one more."""
 
 OTHERS = "(others)"
 NO_STRATUM = "(none)"
-
-_SPREAD = 1.959963984540054
 
 
 def exposures_of(state: State) -> Exposures:
@@ -194,13 +193,22 @@ class _Snapshot:
         )
         if not every:
             return None
-        margin = _SPREAD * math.sqrt(level * (1 - level) / count) if count else 1.0
+        margin = SPREAD * math.sqrt(level * (1 - level) / count) if count else 1.0
         if (level - margin) * count < 1 or (1 - level - margin) * count < 1:
             return Cell(count=count, left_out=every - count)
         levels = [level, level - margin, level + margin]
-        asked = ", ".join(f"quantile_cont({value}, {each!r})" for each in levels)
-        point, low, high = self._engine.row(f"SELECT {asked} FROM {rows} WHERE {chosen}")
-        found = {"level": level, "point": point, "low": low, "high": high}
+        asked = ", ".join(
+            f"quantile_cont({value}, {each!r}) AS {name}"
+            for name, each in zip(("point", "low", "high"), levels, strict=True)
+        )
+        point, low, high, step = self._engine.row(
+            f"WITH found AS (SELECT {asked} FROM {rows} WHERE {chosen}) "
+            "SELECT any_value(point), any_value(low), any_value(high), "
+            f"coalesce(min({value}) FILTER ({value} > point), any_value(point)) - "
+            f"coalesce(max({value}) FILTER ({value} < point), any_value(point)) "
+            f"FROM {rows}, found WHERE {chosen}"
+        )
+        found = {"level": level, "point": point, "low": low, "high": high, "step": step}
         return Cell(count=count, left_out=every - count, quantile=found)
 
 

@@ -25,7 +25,7 @@ class Cell:
         left_out: the units that have none, and so are no part of the statistic.
         successes: of a proportion without covariates.
         means, products: of the values of a unit, then of its covariates; see `Moments`.
-        point, low, high, level: of a quantile, and of the bounds of its interval.
+        quantile: level, point, low, high and step, from which a quantile is made.
     """
 
     count: int
@@ -191,12 +191,10 @@ def _added(cells: Iterable[Cell]) -> Cell:
 
 
 def _quantile(count: int, found: Mapping[str, float]) -> Quantile:
-    from gitexp.stats.distributions import normal_quantile
-
-    z = normal_quantile(0.975)
-    return Quantile(
+    return Quantile.of(
         level=found["level"],
         count=count,
         point=found["point"],
-        error=((found["high"] - found["low"]) / (2 * z)) ** 2,
+        bounds=(found["low"], found["high"]),
+        step=found["step"],
     )
