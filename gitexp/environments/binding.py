@@ -257,7 +257,7 @@ def snapshot_at(
     key = f"environment-commit/{_READING}/{commit}"
     known = cache.get(key) if cache else None
     if known is None:
-        known = _load(store, commit)
+        known = _load(store, commit, cache)
         if known is None:
             return None
         _verify(commit, known)
@@ -311,7 +311,7 @@ def values_at(
     return snapshot.values if snapshot else None
 
 
-def _load(store: Store, commit: ObjectId) -> dict[str, Any] | None:
+def _load(store: Store, commit: ObjectId, cache: DerivedCache | None) -> dict[str, Any] | None:
     from gitexp.documents import schemas
     from gitexp.store.trees import blob_at, tree_of
 
@@ -328,7 +328,7 @@ def _load(store: Store, commit: ObjectId) -> dict[str, Any] | None:
         "binding": document,
         "values": schemas.load("parameters", values, file=_file(commit, layout.PARAMETERS_FILE))
         or {},
-        "flags": load_flags(store, tree, lambda path: _file(commit, path)),
+        "flags": load_flags(store, tree, lambda path: _file(commit, path), cache=cache),
     }
 
 

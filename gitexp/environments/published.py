@@ -13,9 +13,10 @@ from gitexp.documents import layout
 from gitexp.documents.canonical import digest_of
 from gitexp.errors import InvalidDocuments
 from gitexp.ids import Digest, Name, name_fault
+from gitexp.store.cache import DerivedCache
 from gitexp.store.model import TreeId
 from gitexp.store.protocol import Store
-from gitexp.store.trees import blob_at, entry_at, list_dir
+from gitexp.store.trees import entry_at, list_dir
 
 FlagDocuments = Mapping[str, Mapping[str, Any]]
 """What is published, by key."""
@@ -30,8 +31,12 @@ Fault = tuple[str, str, str]
 """A file, a place in it, and what is wrong there."""
 
 
-def load_flags(store: Store, tree: TreeId, named: Callable[[str], str]) -> dict[str, Any]:
+def load_flags(
+    store: Store, tree: TreeId, named: Callable[[str], str], *, cache: DerivedCache | None
+) -> dict[str, Any]:
     """Return the documents of the flags in the tree of an environment's branch.
+
+    Each distinct content is parsed once, however often something else is published.
 
     Args:
         named: tells how a message names a file.
@@ -39,23 +44,20 @@ def load_flags(store: Store, tree: TreeId, named: Callable[[str], str]) -> dict[
     Raises:
         InvalidDocuments: a file breaks the schema of flags, or is none.
     """
+    from gitexp.project.reading import document_of
+
     if entry_at(store, tree, layout.FLAGS_DIR) is None:
         return {}
-    entries = list_dir(store, tree, layout.FLAGS_DIR)
-    return {
-        entry.name.removesuffix(".yaml"): _load(store, tree, entry.name, named)
-        for entry in sorted(entries, key=lambda entry: entry.name)
-    }
+    found = {}
+    for entry in sorted(list_dir(store, tree, layout.FLAGS_DIR), key=lambda entry: entry.name):
+        file = named(f"{layout.FLAGS_DIR}/{entry.name}")
+        key = entry.name.removesuffix(".yaml")
+        if key == entry.name or name_fault(key):
+            from gitexp.documents.problems import Problem
 
-
-def _load(store: Store, tree: TreeId, file: str, named: Callable[[str], str]) -> Any:
-    from gitexp.documents import schemas
-    from gitexp.documents.problems import Problem
-
-    path = f"{layout.FLAGS_DIR}/{file}"
-    if not file.endswith(".yaml") or name_fault(file.removesuffix(".yaml")):
-        raise InvalidDocuments([Problem(file=named(path), message="this is no file of a flag")])
-    return schemas.load("flag", blob_at(store, tree, path) or b"", file=named(path))
+            raise InvalidDocuments([Problem(file=file, message="this is no file of a flag")])
+        found[key] = document_of(store, entry, file, "flag", cache=cache)
+    return found
 
 
 def faults(digests: Mapping[str, str], flags: FlagDocuments) -> Iterator[Fault]:

@@ -14,10 +14,10 @@ from gitexp.errors import InvalidDocuments, InvalidInput, NotFound
 from gitexp.flags.documents import Flag
 from gitexp.flags.problems import problems_of
 from gitexp.ids import Name, ObjectId, name_fault
-from gitexp.project.reading import read_document
+from gitexp.project.reading import document_of, read_document
 from gitexp.project.workspace import Workspace
 from gitexp.store.history import History
-from gitexp.store.model import TreeId
+from gitexp.store.model import TreeEntry, TreeId
 from gitexp.store.objects import CommitLinks, tree_and_parents
 from gitexp.store.protocol import Store
 from gitexp.store.trees import entry_at, list_dir, read_commit, tree_of
@@ -70,10 +70,13 @@ class FlagEntry:
 
 def flag_keys(workspace: Workspace, tree: TreeId | None, *, reader: Store) -> list[str]:
     """Return the keys of the flags in a tree, sorted."""
-    if tree is None:
-        return []
+    return sorted(_entries(workspace, tree, reader=reader)) if tree is not None else []
+
+
+def _entries(workspace: Workspace, tree: TreeId, *, reader: Store) -> dict[str, TreeEntry]:
     folder = layout.join(workspace.root, layout.FLAGS_DIR)
-    return sorted(_keys_in(e.name for e in list_dir(reader, tree, folder) if e.is_file))
+    files = {entry.name: entry for entry in list_dir(reader, tree, folder) if entry.is_file}
+    return {key: files[f"{key}.yaml"] for key in _keys_in(iter(files))}
 
 
 def _keys_in(files: Iterator[str]) -> Names:
@@ -138,16 +141,17 @@ def list_flags(workspace: Workspace) -> list[FlagEntry]:
     tip = workspace.trunk_tip(store)
     if tip is None:
         return []
-    tree, made = tree_of(store, tip), makings(workspace, tip)
-    keys = flag_keys(workspace, tree, reader=store)
-    return [_entry(workspace, tree, key, made.get(key)) for key in keys]
+    files, made = _entries(workspace, tree_of(store, tip), reader=store), makings(workspace, tip)
+    return [_entry(workspace, key, files[key], made.get(key)) for key in sorted(files)]
 
 
-def _entry(workspace: Workspace, tree: TreeId, key: str, made: Making | None) -> FlagEntry:
+def _entry(workspace: Workspace, key: str, file: TreeEntry, made: Making | None) -> FlagEntry:
     flag, problem = None, None
+    path = layout.flag_path(workspace.root, Name(key))
     try:
-        document = find_document(workspace, tree, key, reader=workspace.store)
-        flag = Flag.from_dict(key, document) if document is not None else None
+        document = document_of(workspace.store, file, path, "flag", cache=workspace.cache)
+        refuse_wrong(document, path)
+        flag = Flag.from_dict(key, document)
     except InvalidInput as exc:
         problem = exc.message.splitlines()[0]
     said = flag.created_by if flag else ""
@@ -177,16 +181,14 @@ def makings(workspace: Workspace, tip: ObjectId) -> dict[str, Making]:
     History is walked once, and from then on only what is new of it. Of a flag that was deleted
     and made again it is the second time.
     """
-    cache, start = workspace.cache, f"flag-makings/1/{workspace.root}"
-    known = cache.get(f"{start}/{tip}")
-    if known is None:
-        last = cache.get(f"{start}/last")
-        base = cache.get(f"{start}/{last}") if last else None
-        known = _walked(workspace, tip, last if base is not None else None, base or {})
+    cache, key = workspace.cache, f"flag-makings/2/{workspace.root}"
+    last = cache.get(key) or {"tip": None, "made": {}}
+    if last["tip"] != tip:
+        last = {"tip": tip, "made": _walked(workspace, tip, last["tip"], last["made"])}
         if not workspace.store.is_shallow():
-            cache.put(f"{start}/{tip}", known)
-            cache.put(f"{start}/last", tip)
-    return {key: Making(commit=c, by=by, at=parse_iso(at)) for key, (c, by, at) in known.items()}
+            cache.put(key, last)
+    made = last["made"].items()
+    return {key: Making(commit=c, by=by, at=parse_iso(at)) for key, (c, by, at) in made}
 
 
 def _walked(

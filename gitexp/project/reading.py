@@ -8,9 +8,10 @@ from gitexp.documents import layout
 from gitexp.errors import NotFound
 from gitexp.project.definition import Project
 from gitexp.project.workspace import Workspace
+from gitexp.store.cache import DerivedCache
 from gitexp.store.model import TreeEntry, TreeId
-from gitexp.store.protocol import MAX_DOCUMENT_BYTES, Store
-from gitexp.store.trees import blob_at, entry_at, tree_of
+from gitexp.store.protocol import Store
+from gitexp.store.trees import blob_of, entry_at, tree_of
 
 _READING = "2"
 """Changes when the same bytes may be read as something else, and so makes old entries unused."""
@@ -29,11 +30,25 @@ def read_document(
     entry = entry_at(store, tree, path)
     if entry is None:
         return None
-    key = _key(kind, entry)
-    known = workspace.cache.get(key) if entry.is_file else None
+    return document_of(store, entry, path, kind, cache=workspace.cache)
+
+
+def document_of(
+    store: Store, entry: TreeEntry, path: str, kind: str, *, cache: DerivedCache | None
+) -> Any:
+    """Return the checked value of the document that an entry, which stands at a path, names.
+
+    Raises:
+        InvalidDocuments: it breaks its schema; the message names the path.
+        InvalidInput: the entry is a symbolic link, a directory or a submodule.
+    """
+    known = cache.get(_key(kind, entry)) if cache and entry.is_file else None
     if known is None:
-        known = _parse(store, tree, path, kind)
-        workspace.cache.put(key, known)
+        from gitexp.documents import schemas
+
+        known = schemas.load(kind, blob_of(store, entry, path), file=path)  # type: ignore[arg-type]
+        if cache:
+            cache.put(_key(kind, entry), known)
     return known
 
 
@@ -48,13 +63,6 @@ def remember_document(
 
 def _key(kind: str, entry: TreeEntry) -> str:
     return f"{kind}/{_READING}/{entry.id}"
-
-
-def _parse(store: Store, tree: TreeId, path: str, kind: str) -> Any:
-    from gitexp.documents import schemas
-
-    data = blob_at(store, tree, path, limit=MAX_DOCUMENT_BYTES)
-    return schemas.load(kind, data or b"", file=path)  # type: ignore[arg-type]
 
 
 def project_at(workspace: Workspace, tree: TreeId, *, reader: Store | None = None) -> Project:

@@ -146,15 +146,21 @@ def blob_at(
     reached, entry = _follow(store, tree_id, path)
     if entry is None or (reached != path and entry.is_file):
         return None
+    return blob_of(store, entry, reached, limit=limit)
+
+
+def blob_of(store: Store, entry: TreeEntry, path: str, *, limit: int = MAX_DOCUMENT_BYTES) -> bytes:
+    """Return the content of the file that an entry, which stands at a path, names.
+
+    Raises:
+        InvalidInput: it names no file, or one that is larger than `limit` bytes.
+        MissingObject, DamagedObject: it cannot be read.
+    """
     if not entry.is_file:
         raise InvalidInput(
-            f"{reached or 'the root'} is a {_kind_of(entry)}, not a file",
+            f"{path or 'the root'} is a {_kind_of(entry)}, not a file",
             hint="Put a regular file there; links and submodules are never followed.",
         )
-    return _blob(store, path, entry, limit)
-
-
-def _blob(store: Store, path: str, entry: TreeEntry, limit: int) -> bytes:
     try:
         raw = store.read(entry.id, limit=limit)
     except InvalidInput as exc:
@@ -377,7 +383,7 @@ class _Merge:
         return self._tx.blob(answer) if isinstance(answer, bytes) else answer
 
     def _bytes(self, path: str, side: TreeEntry | None) -> bytes | None:
-        return None if side is None else _blob(self._tx, path, side, MAX_DOCUMENT_BYTES)
+        return None if side is None else blob_of(self._tx, side, path, limit=MAX_DOCUMENT_BYTES)
 
 
 def _mode(entry: TreeEntry | None) -> int | None:

@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 
 from gitexp.errors import AlreadyExists, InvalidDocuments, InvalidInput, NotFound
+from gitexp.flags.catalog import FlagEntry
 from gitexp.flags.collection import Flags
 from gitexp.flags.selecting import eligible_flags
 from gitexp.project.workspace import Workspace
 from gitexp.store.memory import MemoryStore
-from tests.builders import commit_files
+from gitexp.store.transaction import Transaction, transact
+from tests.builders import commit_files, signature
 from tests.experiments.conftest import CONFIG, DEFINITION, workspace_on
+from tests.store.test_history import CountingStore
 
 TWO = (
     b"active: %s\ndescription: %s\nvariants:\n  - {key: %s, weight: 50}\n  - {key: b, weight: 50}\n"
@@ -60,6 +63,36 @@ def test_what_was_walked_is_not_walked_again(workspace: Workspace) -> None:
     after = {entry.key: entry.created_at for entry in Flags(workspace).list()}
     assert {key: after[key] for key in before} == before
     assert set(after) - set(before) == {"late"}
+
+
+def test_history_that_was_rewritten_is_walked_anew(workspace: Workspace) -> None:
+    store, begun = workspace.store, commit_files(workspace.store, {"x": b"1"})
+    commit_files(store, {"flags/late.yaml": b"active: true\n"}, at=5000)
+    assert _entry(workspace, "late").created_at == signature(5000).when
+
+    def back(tx: Transaction) -> None:
+        tx.set_ref("refs/heads/main", old=tx.ref("refs/heads/main"), new=begun, message="back")
+
+    transact(store, back)
+    commit_files(store, {"flags/late.yaml": b"active: true\n"}, at=6000)
+    assert _entry(workspace, "late").created_at == signature(6000).when
+
+
+def _entry(workspace: Workspace, key: str) -> FlagEntry:
+    return next(entry for entry in Flags(workspace).list() if entry.key == key)
+
+
+def test_a_list_reads_each_file_once_and_their_directory_not_for_each() -> None:
+    reads = []
+    for count in (20, 60):
+        store = CountingStore()
+        flags = {f"flags/f{n}.yaml": b"active: true\nrollout: %d\n" % n for n in range(count)}
+        commit_files(store, {"gitexp.yaml": DEFINITION, **flags})
+        listed = Flags(workspace_on(store, None, seed=1))
+        store.reads = 0
+        assert len(listed.list()) == count
+        reads.append(store.reads)
+    assert reads[1] - reads[0] == 40
 
 
 def test_a_test_may_use_flags_whose_first_variant_is_control(workspace: Workspace) -> None:
