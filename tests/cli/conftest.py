@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -37,14 +38,18 @@ class Result:
 Run = Callable[..., Result]
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home directory of its own, with a Git identity, and an environment without surprises."""
-    home = tmp_path / "home"
+def _make_home(directory: Path) -> Path:
+    """Return a new home directory with a Git identity."""
+    home = directory / "home"
     home.mkdir()
     (home / ".gitconfig").write_text(
         "[user]\n\tname = Ada Example\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"
     )
+    return home
+
+
+def _set_up(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process have a home, and an environment without surprises."""
     for name in list(os.environ):
         if name.startswith(("GIT_", "GITEXP_", "OTEL_", "XDG_")) or name in _CLEARED:
             monkeypatch.delenv(name)
@@ -52,6 +57,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("GITEXP_CACHE", str(home / "cache"))
     monkeypatch.setenv("TERM", "xterm")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home directory of its own, with a Git identity, and an environment without surprises."""
+    home = _make_home(tmp_path)
+    _set_up(home, monkeypatch)
     return home
 
 
@@ -173,24 +185,58 @@ def git(*arguments: str, directory: Path | None = None) -> str:
     return done.stdout
 
 
-@pytest.fixture
-def project(directory: Path) -> Path:
-    """A project with slots, two environments and an empty shared remote."""
-    git("init", "--quiet", "--initial-branch=main")
+@pytest.fixture(scope="session")
+def made_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a project and its remote, which are only ever copied."""
+    place = tmp_path_factory.mktemp("project")
+    directory, remote = place / "work", place / "remote.git"
+    directory.mkdir()
     (directory / "gitexp.yaml").write_text(DEFINITION)
-    git("add", "gitexp.yaml")
-    git("commit", "--quiet", "--message=project")
-    remote = directory.parent / "remote.git"
-    git("init", "--quiet", "--bare", "--initial-branch=main", str(remote))
-    git("remote", "add", "origin", str(remote))
-    git("push", "--quiet", "origin", "main")
+    with pytest.MonkeyPatch.context() as patch:
+        _set_up(_make_home(place), patch)
+        git("init", "--quiet", "--initial-branch=main", directory=directory)
+        git("add", "gitexp.yaml", directory=directory)
+        git("commit", "--quiet", "--message=project", directory=directory)
+        git("init", "--quiet", "--bare", "--initial-branch=main", str(remote))
+        git("remote", "add", "origin", str(remote), directory=directory)
+        git("push", "--quiet", "origin", "main", directory=directory)
+    return place
+
+
+@pytest.fixture(scope="session")
+def made_tone(made_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with the experiment `tone`."""
+    place = tmp_path_factory.mktemp("tone")
+    _copy(made_project, place)
+    with pytest.MonkeyPatch.context() as patch:
+        _set_up(_make_home(place), patch)
+        patch.chdir(place / "work")
+        for arguments in (
+            ("experiment", "create", "tone", "--description", "How it sounds", "-q"),
+            ("commit", "tone", "--set", "temperature=0.7", "-m", "Warmer", "-q"),
+            ("commit", "tone", "--set", "temperature=0.9", "-m", "Hot", "-q"),
+        ):
+            subprocess.run([sys.executable, "-m", "gitexp", *arguments], check=True, timeout=60)
+    return place
+
+
+def _copy(made: Path, place: Path) -> None:
+    """Put a copy of a project and its remote into another directory."""
+    for name in ("work", "remote.git"):
+        shutil.copytree(made / name, place / name, symlinks=True, dirs_exist_ok=True)
+    config = place / "work" / ".git" / "config"
+    config.write_text(config.read_text().replace(str(made), str(place)))
+
+
+@pytest.fixture
+def project(made_project: Path, directory: Path) -> Path:
+    """A project with slots, two environments and an empty shared remote."""
+    _copy(made_project, directory.parent)
     return directory
 
 
 @pytest.fixture
-def tone(project: Path, gitexp: Run) -> list[str]:
+def tone(made_tone: Path, project: Path) -> list[str]:
     """An experiment with two versions; their ids, oldest first."""
-    gitexp("experiment", "create", "tone", "--description", "How it sounds").ok()
-    first = gitexp("commit", "tone", "--set", "temperature=0.7", "-m", "Warmer", "-q").ok()
-    second = gitexp("commit", "tone", "--set", "temperature=0.9", "-m", "Hot", "-q").ok()
-    return [first.out.strip(), second.out.strip()]
+    _copy(made_tone, project.parent)
+    return git("rev-parse", "exp/bot/tone~1", "exp/bot/tone").split()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +43,10 @@ environments:
 @pytest.fixture
 def surroundings(tmp_path: Path) -> Surroundings:
     """Surroundings with an identity, a fixed clock and nothing of the user's configuration."""
+    return _surroundings(tmp_path)
+
+
+def _surroundings(tmp_path: Path) -> Surroundings:
     home = tmp_path / "home"
     home.mkdir()
     environ = {
@@ -65,7 +70,10 @@ def surroundings(tmp_path: Path) -> Surroundings:
 @pytest.fixture
 def git(surroundings: Surroundings) -> Callable[..., str]:
     """Runs the git program: `git(directory, "status", "--short")` returns what it says."""
+    return _git(surroundings)
 
+
+def _git(surroundings: Surroundings) -> Callable[..., str]:
     def run(directory: Path, *arguments: str) -> str:
         done = subprocess.run(
             ["git", *arguments],
@@ -82,17 +90,27 @@ def git(surroundings: Surroundings) -> Callable[..., str]:
     return run
 
 
-@pytest.fixture
-def project(tmp_path: Path, surroundings: Surroundings, git: Callable[..., str]) -> Path:
-    """The directory of a project whose trunk is on the shared remote `shared.git`."""
-    git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", "shared.git")
-    directory = tmp_path / "bot"
+@pytest.fixture(scope="session")
+def made_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a project and its remote, which are only ever copied."""
+    place = tmp_path_factory.mktemp("project")
+    surroundings = _surroundings(place)
+    git, directory = _git(surroundings), place / "bot"
+    git(place, "init", "--quiet", "--bare", "--initial-branch=main", "shared.git")
     Repository.init(directory, surroundings=surroundings).close()
     (directory / "gitexp.yaml").write_text(DEFINITION, encoding="utf-8")
     git(directory, "commit", "--quiet", "--all", "--message=slots")
     git(directory, "remote", "add", "origin", "../shared.git")
     git(directory, "push", "--quiet", "origin", "main")
-    return directory
+    return place
+
+
+@pytest.fixture
+def project(made_project: Path, tmp_path: Path, surroundings: Surroundings) -> Path:
+    """The directory of a project whose trunk is on the shared remote `shared.git`."""
+    for name in ("bot", "shared.git"):
+        shutil.copytree(made_project / name, tmp_path / name, symlinks=True)
+    return tmp_path / "bot"
 
 
 @pytest.fixture

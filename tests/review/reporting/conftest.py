@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -178,9 +179,21 @@ class World:
         return where
 
 
+@pytest.fixture(scope="session")
+def made_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a world that is only ever copied."""
+    return _made(_empty(tmp_path_factory.mktemp("world"), seed=8)).path
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def world(made_world: Path, tmp_path: Path) -> World:
     """The project with the experiment `tone` on its trunk, live in production."""
+    for name in ("bot", "shared.git"):
+        shutil.copytree(made_world / name, tmp_path / name, symlinks=True)
+    return _empty(tmp_path, seed=7)
+
+
+def _empty(tmp_path: Path, *, seed: int) -> World:
     home = tmp_path / "home"
     home.mkdir()
     environ = {
@@ -197,11 +210,16 @@ def world(tmp_path: Path) -> World:
         directory=tmp_path,
         cache_root=tmp_path / "cache",
         clock=FixedClock(),
-        random_bits=seeded_bits(7),
+        random_bits=seeded_bits(seed),
     )
-    made = World(path=tmp_path, surroundings=surroundings)
-    made.git("init", "--quiet", "--bare", "--initial-branch=main", "shared.git", directory=tmp_path)
-    Repository.init(made.clone, surroundings=surroundings).close()
+    return World(path=tmp_path, surroundings=surroundings)
+
+
+def _made(made: World) -> World:
+    made.git(
+        *("init", "--quiet", "--bare", "--initial-branch=main", "shared.git"), directory=made.path
+    )
+    Repository.init(made.clone, surroundings=made.surroundings).close()
     without = DEFINITION.partition("    policies:")[0].replace("production:", "production: {}")
     (made.clone / "gitexp.yaml").write_text(without, encoding="utf-8")
     (made.clone / "groups").mkdir()
