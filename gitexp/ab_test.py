@@ -96,11 +96,19 @@ class ExperimentAbTest:
     # --- its life -----------------------------------------------------------------------------
 
     def create(
-        self, *, flag: str = "", variants: Any = (), description: str = "", **settings: Any
+        self,
+        definition: Mapping[str, Any] | None = None,
+        /,
+        *,
+        flag: str = "",
+        variants: Any = (),
+        description: str = "",
+        **settings: Any,
     ) -> Outcome:
         """Make the experiment an A/B test, a draft; the experiment is made where there is none.
 
         Args:
+            definition: keys of `ab-test.yaml`, which the other arguments come before.
             flag: the key of its flag, which is made, off, where there is none; the experiment's
                 name by default.
             variants: the control first, as mappings with `key`, and `split` where they do not
@@ -114,31 +122,55 @@ class ExperimentAbTest:
         """
         from gitexp.abtests.making import NewTest, create
 
+        given = {**(definition or {}), **settings}
+        stated, named = given.pop("variants", ()), given.pop("flag", "")
         new = NewTest(
             experiment=self._name,
-            flag=flag,
-            variants=variants,
-            settings=settings,
+            flag=flag or named,
+            variants=variants or stated,
+            settings=given,
             description=description,
         )
         return create(self._workspace, new)
 
-    def update(self, **changes: Any) -> Outcome:
-        """Change keys of its `ab-test.yaml`; None removes one.
+    def update(
+        self,
+        values: Mapping[str, Any] | None = None,
+        /,
+        *,
+        patch: Mapping[str, Any] | None = None,
+        unset: Sequence[str] = (),
+        **changes: Any,
+    ) -> Outcome:
+        """Change its `ab-test.yaml`, in one commit.
+
+        Args:
+            values, changes: new values of whole keys of the file; None removes one.
+            patch: new values by place, such as `statistics.method`, or, by the key of a part of a
+                list, `metrics.primary.paid.window`; a part that is not there is added.
+            unset: places that are to go.
 
         Raises:
             NotAllowed: it is launched, and the change is of variants, splits, flag or exposure.
-            InvalidInput: a key is one that the steps of its life write.
+            InvalidInput: a key is one that the steps of its life write, or there is no such place.
+            InvalidDocuments: the definition would not be right.
+        """
+        from gitexp.abtests.editing import Edits, update
+
+        keys = {**(values or {}), **changes}
+        edits = Edits(keys=keys, places=patch or {}, removed=tuple(unset))
+        return update(self._workspace, self._name, edits)
+
+    def launch(self, *, fit_flag: bool = False) -> Outcome:
+        """Launch a draft: its clock starts, its variants lock, and its flag is on.
+
+        Args:
+            fit_flag: whether the flag gets the variants and the splits of the test, where it has
+                others.
         """
         from gitexp.abtests import lifecycle
 
-        return lifecycle.update(self._workspace, self._name, changes)
-
-    def launch(self) -> Outcome:
-        """Launch a draft: its clock starts, its variants lock, and its flag is on."""
-        from gitexp.abtests import lifecycle
-
-        return lifecycle.launch(self._workspace, self._name)
+        return lifecycle.launch(self._workspace, self._name, fit_flag=fit_flag)
 
     def pause(self) -> Outcome:
         """Pause it: its flag is off until it is resumed."""

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import NewType
+from typing import Any, NewType
 
 from gitexp.errors import InvalidInput
 
@@ -63,9 +63,9 @@ def parse_name(text: str, what: str = "name") -> Name:
     return Name(text)
 
 
-def name_fault(text: str) -> str | None:
-    """Return why a text cannot be a name, or None when it can."""
-    if not _NAME.match(text):
+def name_fault(text: Any) -> str | None:
+    """Return why something that was read or given cannot be a name, or None when it can."""
+    if not isinstance(text, str) or not _NAME.match(text):
         return "it must match [a-z0-9][a-z0-9._-]{0,62}"
     if text.endswith((".", ".lock")):
         return "it must not end with '.' or '.lock'"

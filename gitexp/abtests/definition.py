@@ -26,6 +26,12 @@ CONTROL = "control"
 
 CONCLUSIONS: tuple[Conclusion, ...] = ("won", "lost", "inconclusive", "stopped_early", "invalid")
 
+LAUNCHED_FACTS = (
+    "started_at", "ended_at", "conclusion", "note", "shipped", "archived", "exposure_frozen",
+    "frozen_at",
+)  # fmt: skip
+"""What a draft has not, and a reset takes away."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:

@@ -7,15 +7,16 @@ the state that it is in and the one that it would have to be in.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from gitexp.abtests.definition import CONCLUSIONS, AbTest, Conclusion, Status
+from gitexp.abtests.definition import CONCLUSIONS, LAUNCHED_FACTS, AbTest, Conclusion, Status
+from gitexp.abtests.fitting import fit_hint, fitting_flag, gap_notes
 from gitexp.abtests.readiness import data_notes, flag_notes, launch_faults
 from gitexp.abtests.reading import all_tests
 from gitexp.abtests.steps import Document, Outcome, Plan, Standing, Step, take
-from gitexp.abtests.switches import overrides, shipped, switched
+from gitexp.abtests.switches import is_for_everybody, mismatches, overrides, shipped, switched
 from gitexp.clock import iso
-from gitexp.documents.problems import shown
 from gitexp.errors import InvalidInput, NotAllowed
 from gitexp.project.definition import Project
 from gitexp.project.reading import project_at
@@ -28,17 +29,6 @@ _SO_FAR: Mapping[Status, str] = {
     "paused": "is paused",
     "stopped": "has ended: it is stopped",
 }
-_LAUNCHED_FACTS = (
-    "started_at",
-    "ended_at",
-    "conclusion",
-    "note",
-    "shipped",
-    "archived",
-    "exposure_frozen",
-    "frozen_at",
-)
-"""What a draft has not, and a reset takes away."""
 
 
 def require_status(test: AbTest, *statuses: Status, to: str) -> None:
@@ -60,8 +50,12 @@ def require_status(test: AbTest, *statuses: Status, to: str) -> None:
         )
 
 
-def launch(workspace: Workspace, name: str) -> Outcome:
+def launch(workspace: Workspace, name: str, *, fit_flag: bool = False) -> Outcome:
     """Launch a draft: its clock starts, its variants lock, and its flag is on.
+
+    Args:
+        fit_flag: whether the flag gets the variants and splits of the test, where it has others,
+            or is made where there is none.
 
     Raises:
         NotAllowed: it is no draft, or not ready: without a flag that gives its variants, without
@@ -71,24 +65,31 @@ def launch(workspace: Workspace, name: str) -> Outcome:
     others = list(all_tests(workspace))  # before anything is locked
 
     def step(standing: Standing) -> Plan:
-        test = standing.test
-        require_status(test, "draft", to="be launched")
-        faults = list(launch_faults(standing))
+        require_status(standing.test, "draft", to="be launched")
+        ready = replace(standing, flag=fitting_flag(standing)) if fit_flag else standing
+        faults = list(launch_faults(ready))
         if faults:
             raise NotAllowed(
                 f"the A/B test of {name!r} is not ready to be launched: {'; '.join(faults)}",
-                hint="Correct that in its ab-test.yaml and in the flag, then launch it again.",
+                hint=_what_to_do(standing, faults),
             )
         begun = {**standing.document, "status": "running", "started_at": _now(standing)}
-        flag = switched(standing.flag, active=True) if standing.flag else None
+        flag = switched(ready.flag, active=True) if ready.flag else None
         notes = (
             *data_notes(standing),
-            *flag_notes(standing, others),
+            *flag_notes(ready, others),
             *publication(standing, flag),
         )
         return Plan(document=begun, flag=flag, notes=notes)
 
     return take(workspace, name, step, doing="launch")
+
+
+def _what_to_do(standing: Standing, faults: list[str]) -> str:
+    fit = fit_hint(standing.test, standing.flag)
+    if fit and faults == list(mismatches(standing.flag, standing.test)):
+        return fit
+    return f"Correct that in its ab-test.yaml and in the flag, then launch it again. {fit}".strip()
 
 
 def pause(workspace: Workspace, name: str) -> Outcome:
@@ -199,7 +200,7 @@ def conclude(
     def step(standing: Standing) -> Plan:
         require_status(standing.test, "stopped", to="have a conclusion")
         noted = {} if note is None else {"note": note}
-        return Plan(document=_filled(standing.document | concluded | noted))
+        return Plan(document=standing.document | concluded | noted)
 
     return take(workspace, name, step, doing="conclude")
 
@@ -253,9 +254,8 @@ def ship(
 
 def _held_back(flag: Document, variant: str) -> tuple[str, ...]:
     """Return who does not get the variant that was shipped: those whom conditions give another."""
-    reaches_all = flag.get("conditions", ({},))[0] == {"rollout": 100}
     others = [given for given in overrides(flag) if given != variant]
-    if reaches_all or not others:
+    if is_for_everybody(flag) or not others:
         return ()
     return (f"Conditions of the flag still give {', '.join(others)} to all who fit them.",)
 
@@ -279,11 +279,12 @@ def reset(workspace: Workspace, name: str) -> Outcome:
     def step(standing: Standing) -> Plan:
         test = standing.test
         require_status(test, "running", "paused", "stopped", to="be reset")
-        document = {**_without(standing.document, *_LAUNCHED_FACTS), "status": "draft"}
+        document = {**_without(standing.document, *LAUNCHED_FACTS), "status": "draft"}
         notes = []
         if standing.flag and standing.flag.get("active"):
             notes = [f"The flag {test.flag} is still on, as a reset leaves it."]
-        return Plan(document=document, notes=tuple(notes))
+        after = AbTest.from_dict(name, document)
+        return Plan(document=document, notes=(*notes, *gap_notes(after, standing.flag)))
 
     return take(workspace, name, step, doing="reset")
 
@@ -326,27 +327,6 @@ def unarchive(workspace: Workspace, name: str) -> Outcome:
     return take(workspace, name, step, doing="unarchive")
 
 
-def update(workspace: Workspace, name: str, changes: Mapping[str, Any]) -> Outcome:
-    """Change the definition of a test: keys of its file and their new values, None to remove one.
-
-    Raises:
-        NotAllowed: the test is launched, and the change is of what locks then.
-        InvalidInput: a key is one that the steps of its life write.
-        InvalidDocuments: the definition would not be right.
-    """
-    own = [key for key in changes if key in ("status", *_LAUNCHED_FACTS) and key != "note"]
-    if own:
-        raise InvalidInput(
-            f"cannot change {', '.join(map(shown, own))} directly",
-            hint="Take the step that does: launch, pause, resume, end, ship, reset, archive ...",
-        )
-
-    def step(standing: Standing) -> Plan:
-        return Plan(document=_filled(standing.document | dict(changes)))
-
-    return take(workspace, name, step, doing="change")
-
-
 def publication(standing: Standing, flag: Document | None) -> tuple[str, ...]:
     """Return how what became of a flag reaches applications; nothing where it stayed the same."""
     if flag is None or flag == standing.flag:
@@ -359,7 +339,7 @@ def publication(standing: Standing, flag: Document | None) -> tuple[str, ...]:
 
 
 def _project(standing: Standing) -> Project:
-    return project_at(standing.workspace, standing.tree)
+    return project_at(standing.workspace, standing.tree, reader=standing.reader)
 
 
 def _ended(standing: Standing) -> dict[str, Any]:
@@ -372,7 +352,3 @@ def _now(standing: Standing) -> str:
 
 def _without(document: Document, *keys: str) -> dict[str, Any]:
     return {key: value for key, value in document.items() if key not in keys}
-
-
-def _filled(document: Document) -> dict[str, Any]:
-    return {key: value for key, value in document.items() if value is not None}

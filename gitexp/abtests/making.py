@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitexp.abtests.definition import CONTROL, AbTest, variants_of
+from gitexp.abtests.definition import CONTROL, LAUNCHED_FACTS, AbTest, variants_of
+from gitexp.abtests.launches import launch_of
 from gitexp.abtests.reading import document_at
-from gitexp.abtests.steps import Document, Outcome, checked, encoded, standing_at
-from gitexp.abtests.switches import flag_in, new_flag
+from gitexp.abtests.steps import Document, Outcome, checked, encoded, refuse_malformed, standing_at
+from gitexp.abtests.switches import fitted, flag_in, new_flag
 from gitexp.documents import layout
 from gitexp.errors import AlreadyExists, InvalidInput
 from gitexp.experiments.bases import base_of
@@ -19,21 +20,15 @@ from gitexp.experiments.lifecycle import NewExperiment, create_in
 from gitexp.experiments.permissions import require_role
 from gitexp.experiments.refusals import refuse_deleted, refuse_former_name
 from gitexp.experiments.saving import move_branch
+from gitexp.flags.catalog import refuse_wrong
 from gitexp.ids import Name, parse_name
 from gitexp.project.workspace import Workspace
 from gitexp.store.model import Signature, TreeId
 from gitexp.store.transaction import Transaction, transact
 from gitexp.store.trees import blob_at, tree_of
 
-_FRESH = frozenset(
-    [
-        "status", "archived", "exposure_frozen", "frozen_at", "started_at", "ended_at",
-        "conclusion", "note", "shipped",
-    ]
-)  # fmt: skip
+_FRESH = frozenset(["status", *LAUNCHED_FACTS])
 """What a copy does not take over."""
-
-_MOST_VARIANTS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,13 +142,12 @@ def _files(
     """Return the files of a new test: its own, and that of its flag where there is none."""
     _refuse_begun(new.settings)
     there = flag_in(workspace, tree, flag, reader=tx)
-    given = [_normalised(one) for one in new.variants] or _variants_of_flag(there, flag)
-    variants = _weighted(given, there)
-    document = checked(
-        workspace,
-        new.experiment,
-        {"status": "draft", **new.settings, "flag": flag, "variants": _split(variants)},
-    )
+    given = list(new.variants) if isinstance(new.variants, tuple) else new.variants
+    given = _variants_of_flag(there, flag) if given in (None, []) else given
+    document: Document = {"status": "draft", **new.settings, "flag": flag, "variants": given}
+    refuse_malformed(workspace, new.experiment, document)
+    variants = _split(_weighted([_normalised(one) for one in given], there))
+    document = checked(workspace, new.experiment, {**document, "variants": variants})
     path = layout.ab_test_path(workspace.root, Name(new.experiment))
     files = {path: encoded(tx, tree, path, _ordered(document), "ab-test")}
     if there is not None:
@@ -194,8 +188,7 @@ def _ordered(document: Document) -> dict[str, Any]:
 
 def _normalised(variant: Mapping[str, Any]) -> dict[str, Any]:
     """Return a variant; `Control`, however it is written, is the control."""
-    key = variant.get("key")
-    is_control = isinstance(key, str) and key.lower() == CONTROL
+    is_control = variant["key"].lower() == CONTROL
     return {**variant, **({"key": CONTROL} if is_control else {})}
 
 
@@ -204,16 +197,14 @@ def _weighted(
 ) -> list[dict[str, Any]]:
     """Return variants that share as a flag does, where it has them and nobody says otherwise."""
     weights = {one["key"]: one["weight"] for one in (flag or {}).get("variants", ())}
-    if any("split" in one for one in variants) or {one.get("key") for one in variants} != set(
-        weights
-    ):
+    if any("split" in one for one in variants) or {one["key"] for one in variants} != set(weights):
         return variants
     return [{**one, "split": weights[one["key"]]} for one in variants]
 
 
 def _split(variants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return variants with a split each, where none has one: what was meant stays in the file."""
-    if any("split" in one for one in variants) or not 2 <= len(variants) <= _MOST_VARIANTS:
+    if any("split" in one for one in variants):
         return [dict(one) for one in variants]
     from gitexp.abtests.splits import equal_splits
 
@@ -296,6 +287,8 @@ def duplicate(workspace: Workspace, name: str, copy: Copy) -> Outcome:
             hypothesis=header.hypothesis,
             tags=header.tags,
             artifact_location=header.artifact_location,
+            entrypoints=header.entrypoints,
+            evaluators=header.evaluators,
             metrics=header.metrics,
             files=files,
         )
@@ -363,10 +356,24 @@ def _copied_flag(
     flag: Name,
     signature: Signature,
 ) -> dict[str, Any]:
-    """Return the flag of a copy: the one of the test as it was before anything was shipped, off."""
-    found = flag_in(workspace, tree, test.flag, reader=tx)
+    """Return the flag of a copy, off: that of the test, as it was before anything was shipped.
+
+    Raises:
+        InvalidDocuments: the flag of the test is not right beside its variants.
+        MissingObject: something was shipped, and the launch is not in a shallow clone.
+    """
+    found = flag_in(workspace, _before_shipping(tx, workspace, tree, test), test.flag, reader=tx)
     if found is None:
         return new_flag(test.variants, description="", by=signature.email, payloads={})
-    splits = {variant.key: variant.split for variant in test.variants}
-    variants = [{**one, "weight": splits.get(one["key"], 0)} for one in found["variants"]]
-    return {**found, "active": False, "variants": variants, "created_by": signature.email}
+    made = {**fitted(found, test), "active": False, "created_by": signature.email}
+    refuse_wrong(made, layout.flag_path(workspace.root, flag))
+    return made
+
+
+def _before_shipping(tx: Transaction, workspace: Workspace, tree: TreeId, test: AbTest) -> TreeId:
+    """Return the tree that has the flag of a test as it was before a variant was shipped."""
+    if not test.shipped:
+        return tree
+    home = get_home(workspace, test.experiment, reader=tx)
+    launched = launch_of(workspace, test.experiment, home.tip, reader=tx)
+    return tree_of(tx, launched.commit) if launched else tree

@@ -23,10 +23,13 @@ from gitexp.experiments.saving import move_branch
 from gitexp.ids import Name, ObjectId
 from gitexp.project.workspace import Workspace
 from gitexp.store.model import Signature, TreeId
+from gitexp.store.protocol import Store
 from gitexp.store.transaction import Transaction, transact
 from gitexp.store.trees import blob_at
 
 Document = Mapping[str, Any]
+
+_CORRECT = "Correct what is named, then do it again."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +41,7 @@ class Standing:
         flag: the document of its flag; None where there is none.
         signature: who takes the step, and when.
         tree: the tree that the step changes.
+        reader: what the tree is read from; it may be staged and nowhere else yet.
     """
 
     workspace: Workspace
@@ -45,6 +49,7 @@ class Standing:
     flag: Document | None
     signature: Signature
     tree: TreeId
+    reader: Store
 
     @property
     def document(self) -> dict[str, Any]:
@@ -158,6 +163,7 @@ def standing_at(
         flag=flag_in(workspace, tree, test.flag, reader=tx),
         signature=signature,
         tree=tree,
+        reader=tx,
     )
 
 
@@ -167,12 +173,20 @@ def checked(workspace: Workspace, name: str, document: Document) -> dict[str, An
     Raises:
         InvalidDocuments: everything that is wrong with it.
     """
+    refuse_malformed(workspace, name, document)
     file = layout.ab_test_path(workspace.root, Name(name))
-    parsed = ParsedDocument(value=dict(document))
-    problems = schemas.check("ab-test", parsed, file=file) or problems_of(parsed, file)
+    problems = problems_of(ParsedDocument(value=dict(document)), file)
     if problems:
-        raise InvalidDocuments(problems, hint="Correct what is named, then do it again.")
+        raise InvalidDocuments(problems, hint=_CORRECT)
     return dict(document)
+
+
+def refuse_malformed(workspace: Workspace, name: str, document: Document) -> None:
+    """Raise InvalidDocuments when a document of an A/B test breaks its schema."""
+    file = layout.ab_test_path(workspace.root, Name(name))
+    problems = schemas.check("ab-test", ParsedDocument(value=dict(document)), file=file)
+    if problems:
+        raise InvalidDocuments(problems, hint=_CORRECT)
 
 
 def refuse_locked(before: AbTest, after: AbTest) -> None:

@@ -19,6 +19,8 @@ from gitexp.store.protocol import Store
 FlagDocument = Mapping[str, Any]
 
 _ROUNDING = 1e-9
+_EVERYBODY = {"rollout": 100}
+"""The condition that reaches everybody."""
 
 
 def flag_in(
@@ -39,14 +41,29 @@ def new_flag(
 ) -> dict[str, Any]:
     """Return the document of a flag that is off and shares everybody between some variants."""
     made = [
-        {"key": variant.key}
-        | ({"name": variant.name} if variant.name != variant.key else {})
+        _named(variant)
         | {"weight": variant.split}
         | ({"payload": payloads[variant.key]} if variant.key in payloads else {})
         for variant in variants
     ]
     described = {"description": description} if description else {}
     return {**described, "active": False, "variants": made, "rollout": 100, "created_by": by}
+
+
+def fitted(flag: FlagDocument, test: AbTest) -> dict[str, Any]:
+    """Return a flag that has the variants of a test and shares by its splits.
+
+    What the flag hands out with a variant stays, and so does the order of those that it has.
+    """
+    splits = {variant.key: variant.split for variant in test.variants}
+    kept = [one for one in flag.get("variants", ()) if one["key"] in splits]
+    known = {one["key"] for one in kept}
+    new = [_named(variant) for variant in test.variants if variant.key not in known]
+    return {**flag, "variants": [{**one, "weight": splits[one["key"]]} for one in [*kept, *new]]}
+
+
+def _named(variant: Variant) -> dict[str, Any]:
+    return {"key": variant.key} | ({"name": variant.name} if variant.name != variant.key else {})
 
 
 def mismatches(flag: FlagDocument | None, test: AbTest) -> Iterator[str]:
@@ -80,6 +97,11 @@ def reaches_anybody(key: str, flag: FlagDocument) -> bool:
     return any(condition.rollout > 0 for condition in Flag.from_dict(key, flag).asked)
 
 
+def is_for_everybody(flag: FlagDocument) -> bool:
+    """Return whether no condition stands between a flag and anybody."""
+    return bool(flag.get("conditions", (_EVERYBODY,))[0] == _EVERYBODY)
+
+
 def overrides(flag: FlagDocument) -> tuple[str, ...]:
     """Return the variants that conditions give to all who fit, whatever the weights say."""
     given = (condition.get("variant") for condition in flag.get("conditions", ()))
@@ -103,8 +125,8 @@ def shipped(flag: FlagDocument, variant: str, *, to_everyone: bool) -> dict[str,
     if not to_everyone:
         return found
     found["rollout"] = 100
-    if flag.get("conditions"):
-        found["conditions"] = [{"rollout": 100}, *flag["conditions"]]
+    if not is_for_everybody(flag):
+        found["conditions"] = [dict(_EVERYBODY), *flag["conditions"]]
     found.pop("holdout", None)
     hashing = found.get("hashing")
     if isinstance(hashing, Mapping) and "namespace" in hashing:

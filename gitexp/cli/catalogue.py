@@ -139,6 +139,7 @@ CHANGE_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
 AB_COMMANDS: Mapping[str, Mapping[str, Entry]] = {
     "Define": {
         **entries("ab", create="Make an experiment an A/B test"),
+        **entries("ab_update", update="Change the definition of an A/B test"),
         **entries("ab", list="List A/B tests", show="Show an A/B test"),
         **entries("ab_copy", duplicate="Copy an A/B test as a new draft"),
     },

@@ -43,6 +43,8 @@ class NewExperiment:
     Attributes:
         group: the group that is to own it; empty leaves it to the project's.
         artifact_location: where its runs keep their artifacts; empty keeps them in Git.
+        entrypoints: those through which jobs may be created.
+        evaluators: the evaluators of a run that names none.
         metrics: the direction in which each metric is better.
         files: what its first commit writes besides, by path in the repository.
     """
@@ -53,6 +55,8 @@ class NewExperiment:
     hypothesis: str = ""
     tags: Mapping[str, str] | None = None
     artifact_location: str = ""
+    entrypoints: tuple[str, ...] = ()
+    evaluators: tuple[str, ...] = ()
     metrics: Mapping[str, Direction] | None = None
     files: Mapping[str, bytes] = field(default_factory=dict)
 
@@ -92,6 +96,8 @@ def create_in(
         hypothesis=new.hypothesis,
         tags=dict(new.tags or {}),
         artifact_location=new.artifact_location,
+        entrypoints=new.entrypoints,
+        evaluators=new.evaluators,
         metrics=dict(new.metrics or {}),
     )
     trunk = workspace.trunk_tip(tx)

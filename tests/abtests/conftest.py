@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from gitexp.abtests import editing
+from gitexp.abtests.editing import Edits
 from gitexp.abtests.making import NewTest, create
+from gitexp.abtests.steps import Outcome
 from gitexp.documents import schemas
 from gitexp.documents.yaml_writer import dump_yaml
 from gitexp.project.workspace import Workspace
@@ -58,6 +61,11 @@ def file_at(workspace: Workspace, path: str, *, branch: str = "exp/bot/warm") ->
     assert tip is not None
     data = blob_at(workspace.store, tree_of(workspace.store, tip), path)
     return None if data is None else schemas.parse(data, file=path).value
+
+
+def update(workspace: Workspace, name: str, changes: Mapping[str, Any]) -> Outcome:
+    """Change whole keys of the file of a test."""
+    return editing.update(workspace, name, Edits(keys=changes))
 
 
 def edit_by_hand(

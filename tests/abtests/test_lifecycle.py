@@ -22,11 +22,16 @@ from gitexp.ids import ObjectId
 from gitexp.project.workspace import Workspace
 from gitexp.store.memory import MemoryStore
 from gitexp.store.trees import read_commit
-from tests.abtests.conftest import Draft, edit_by_hand, file_at
+from tests.abtests.conftest import Draft, edit_by_hand, file_at, update
 from tests.builders import commit_files
+from tests.experiments.conftest import DEFINITION
 
 TEST = "experiments/warm/ab-test.yaml"
 FLAG = "flags/words.yaml"
+FIT = (
+    "`gitexp ab launch warm --fit-flag` makes flag words fit: it gets the variants and the splits "
+    "of the test."
+)
 PUBLISH = (
     "Applications see flag words as it is shared and then published: "
     "`gitexp flag publish words ENVIRONMENT --experiment warm`."
@@ -205,6 +210,96 @@ def test_a_reset_forgets_the_launch_and_leaves_the_flag(draft: Draft) -> None:
     assert done.notes == ("The flag words is still on, as a reset leaves it.",)
 
 
+def test_a_reset_says_what_keeps_a_shipped_test_from_being_launched_again(draft: Draft) -> None:
+    workspace = draft()
+    lifecycle.launch(workspace, "warm")
+    lifecycle.ship(workspace, "warm", "test")
+    assert lifecycle.reset(workspace, "warm").notes == (
+        "The flag words is still on, as a reset leaves it.",
+        "It cannot be launched like this: flag 'words' shares by 0/100, and the test by 50/50.",
+        FIT,
+    )
+
+
+def test_a_launch_refused_for_its_flag_says_how_that_is_made_to_fit(draft: Draft) -> None:
+    workspace = draft()
+    lifecycle.launch(workspace, "warm")
+    lifecycle.ship(workspace, "warm", "test")
+    lifecycle.reset(workspace, "warm")
+    with pytest.raises(NotAllowed) as caught:
+        lifecycle.launch(workspace, "warm")
+    assert caught.value.hint == FIT
+    done = lifecycle.launch(workspace, "warm", fit_flag=True)
+    assert done.commit == get_home(workspace, "warm").tip
+    assert weights(workspace) == [50, 50]
+    assert done.notes[-1] == PUBLISH
+
+
+def test_a_flag_that_is_made_to_fit_keeps_what_it_hands_out(draft: Draft) -> None:
+    workspace = draft()
+    flag = file_at(workspace, FLAG)
+    payloads = [
+        {"key": "test", "weight": 60, "payload": {"tone": "warm"}},
+        {"key": "other", "weight": 40},
+    ]
+    edit_flag(workspace, {**flag, "rollout": 20, "variants": payloads})
+    lifecycle.launch(workspace, "warm", fit_flag=True)
+    after = file_at(workspace, FLAG)
+    assert (after["active"], after["rollout"]) == (True, 20)
+    assert after["variants"] == [
+        {"key": "test", "weight": 50, "payload": {"tone": "warm"}},
+        {"key": "control", "weight": 50},
+    ]
+
+
+def test_a_flag_that_is_not_there_is_made_or_taken_from_the_trunk(draft: Draft) -> None:
+    workspace = draft()
+    update(workspace, "warm", {"flag": "new"})
+    draft("cold", flag="cold-words")
+    text = b"active: false\nrollout: 10\nvariants:\n- {key: test, weight: 100}\n"
+    commit_files(workspace.store, {"flags/there.yaml": text}, at=450)
+    update(workspace, "cold", {"flag": "there"})
+    lifecycle.launch(workspace, "warm", fit_flag=True)
+    lifecycle.launch(workspace, "cold", fit_flag=True)
+    made = file_at(workspace, "flags/new.yaml")
+    assert (made["active"], [one["weight"] for one in made["variants"]]) == (True, [50, 50])
+    taken = file_at(workspace, "flags/there.yaml", branch="exp/bot/cold")
+    assert (taken["rollout"], len(taken["variants"])) == (10, 2)
+
+
+def test_what_does_not_lie_in_the_flag_is_not_mended_by_fitting_it(draft: Draft) -> None:
+    workspace = draft(metrics={})
+    edit_flag(workspace, {**file_at(workspace, FLAG), "rollout": 0})
+    with pytest.raises(NotAllowed) as caught:
+        lifecycle.launch(workspace, "warm", fit_flag=True)
+    assert caught.value.message.endswith(
+        "flag 'words' is rolled out to nobody; it has no primary metric"
+    )
+    assert caught.value.hint == (
+        "Correct that in its ab-test.yaml and in the flag, then launch it again."
+    )
+
+
+def test_a_step_brings_in_a_trunk_whose_definition_has_moved_on(draft: Draft) -> None:
+    workspace = draft()
+    before = get_home(workspace, "warm").tip
+    moved = DEFINITION.replace(b"  staging: {}\n", b"")
+    trunk = commit_files(workspace.store, {"gitexp.yaml": moved}, at=450)
+    done = lifecycle.launch(workspace, "warm")
+    assert done.commit is not None
+    assert read_commit(workspace.store, done.commit).parents == (before, trunk)
+    assert done.notes[-1] == PUBLISH.replace("ENVIRONMENT", "production")
+
+
+def test_shipping_again_to_everyone_adds_no_second_condition(draft: Draft) -> None:
+    workspace = draft()
+    edit_flag(workspace, {**file_at(workspace, FLAG), "conditions": [{"rollout": 10}]})
+    lifecycle.launch(workspace, "warm")
+    for variant in ("test", "control"):
+        lifecycle.ship(workspace, "warm", variant, to_everyone=True)
+    assert file_at(workspace, FLAG)["conditions"] == [{"rollout": 100}, {"rollout": 10}]
+
+
 def test_a_test_is_archived_and_shown_again(draft: Draft) -> None:
     workspace = draft()
     lifecycle.launch(workspace, "warm")
@@ -373,20 +468,20 @@ def test_what_locks_at_launch_cannot_be_changed_later(
     workspace = draft()
     lifecycle.launch(workspace, "warm")
     with pytest.raises(NotAllowed) as caught:
-        lifecycle.update(workspace, "warm", changes)
+        update(workspace, "warm", changes)
     assert caught.value.message == (
         "the A/B test of 'warm' is running, and its variants, splits, flag and exposure are "
         f"locked since its launch: {message}"
     )
     lifecycle.reset(workspace, "warm")
-    assert lifecycle.update(workspace, "warm", changes).commit is not None
+    assert update(workspace, "warm", changes).commit is not None
 
 
 def test_metrics_words_and_statistics_change_at_any_time(draft: Draft) -> None:
     workspace = draft()
     lifecycle.launch(workspace, "warm")
     named = [{"key": "control", "name": "Old"}, {"key": "test", "name": "New", "description": "x"}]
-    after = lifecycle.update(
+    after = update(
         workspace,
         "warm",
         {"variants": named, "statistics": {"method": "bayesian"}, "title": "Warm words"},
@@ -398,19 +493,19 @@ def test_metrics_words_and_statistics_change_at_any_time(draft: Draft) -> None:
 def test_what_a_step_writes_is_not_changed_directly(draft: Draft) -> None:
     workspace = draft()
     with pytest.raises(InvalidInput, match='cannot change "status", "shipped" directly'):
-        lifecycle.update(workspace, "warm", {"status": "stopped", "shipped": "test"})
+        update(workspace, "warm", {"status": "stopped", "shipped": "test"})
 
 
 def test_a_change_that_is_not_right_is_refused(draft: Draft) -> None:
     workspace = draft()
     with pytest.raises(InvalidDocuments) as caught:
-        lifecycle.update(workspace, "warm", {"statistics": {"confidence": 2}, "colour": "red"})
+        update(workspace, "warm", {"statistics": {"confidence": 2}, "colour": "red"})
     assert len(caught.value.problems) == 2
 
 
 def test_a_change_to_what_stands_already_makes_no_commit(draft: Draft) -> None:
     workspace = draft(title="Warm")
-    assert lifecycle.update(workspace, "warm", {"title": "Warm"}).commit is None
+    assert update(workspace, "warm", {"title": "Warm"}).commit is None
 
 
 # --- what history proves ----------------------------------------------------------------------
@@ -426,7 +521,7 @@ def test_a_metric_that_was_added_after_the_launch_is_marked(draft: Draft) -> Non
     workspace = draft(metrics={"primary": [{"key": "sales", "type": "mean"}]})
     lifecycle.launch(workspace, "warm")
     assert marks(workspace) == {}
-    lifecycle.update(
+    update(
         workspace,
         "warm",
         {
@@ -454,7 +549,7 @@ def test_a_launch_after_a_reset_is_the_one_that_counts(draft: Draft) -> None:
     lifecycle.launch(workspace, "warm")
     lifecycle.reset(workspace, "warm")
     assert launch_of(workspace, "warm", get_home(workspace, "warm").tip) is None
-    lifecycle.update(workspace, "warm", {"metrics": {"primary": [{"key": "b", "type": "mean"}]}})
+    update(workspace, "warm", {"metrics": {"primary": [{"key": "b", "type": "mean"}]}})
     second = lifecycle.launch(workspace, "warm").commit
     launched = launch_of(workspace, "warm", get_home(workspace, "warm").tip)
     assert launched is not None

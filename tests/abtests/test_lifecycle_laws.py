@@ -20,7 +20,7 @@ from gitexp.project.workspace import Workspace
 from gitexp.review.validating import validate
 from gitexp.store.history import first_parent
 from gitexp.store.memory import MemoryStore
-from tests.abtests.conftest import METRICS, file_at
+from tests.abtests.conftest import METRICS, file_at, update
 from tests.builders import commit_files
 from tests.experiments.conftest import CONFIG, DEFINITION, workspace_on
 
@@ -37,9 +37,9 @@ STEPS: dict[str, Step] = {
     "reset": lambda w: lifecycle.reset(w, "warm"),
     "archive": lambda w: lifecycle.archive(w, "warm"),
     "unarchive": lambda w: lifecycle.unarchive(w, "warm"),
-    "more": lambda w: lifecycle.update(w, "warm", {"metrics": MORE}),
-    "fewer": lambda w: lifecycle.update(w, "warm", {"metrics": METRICS}),
-    "split": lambda w: lifecycle.update(
+    "more": lambda w: update(w, "warm", {"metrics": MORE}),
+    "fewer": lambda w: update(w, "warm", {"metrics": METRICS}),
+    "split": lambda w: update(
         w, "warm", {"variants": [{"key": "control", "split": 60}, {"key": "test", "split": 40}]}
     ),
 }

@@ -9,10 +9,11 @@ import pytest
 from gitexp.abtests import lifecycle
 from gitexp.abtests.making import Copy, NewTest, create, duplicate
 from gitexp.abtests.reading import read_test
+from gitexp.documents.yaml_writer import dump_yaml
 from gitexp.errors import AlreadyExists, InvalidDocuments, InvalidInput
 from gitexp.experiments.headers import read_header
 from gitexp.experiments.homes import get_home
-from gitexp.experiments.lifecycle import NewExperiment
+from gitexp.experiments.lifecycle import NewExperiment, change_header
 from gitexp.experiments.lifecycle import create as create_experiment
 from gitexp.experiments.saving import Edit, save
 from gitexp.experiments.versions import latest_version
@@ -138,9 +139,30 @@ def test_a_definition_that_is_not_right_makes_nothing(
     assert workspace.store.refs("refs/") == before
 
 
-def test_a_name_that_cannot_be_used_is_refused(workspace: Workspace) -> None:
-    with pytest.raises(InvalidInput, match="'A b' is not a usable flag key"):
-        create(workspace, new(flag="A b"))
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"variants": 5}, "variants: expected a list, found 5"),
+        ({"variants": {}}, "variants: expected a list, found {}"),
+        ({"variants": ("control", "b")}, "variants[0]: expected a mapping"),
+        ({"variants": [{"key": ["control"]}, {"key": "b"}]}, "variants[0].key: expected text"),
+        ({"variants": [{}, {}]}, 'variants[0]: the key "key" is missing'),
+        ({"settings": {"metrics": [1]}}, "metrics: expected a mapping"),
+        ({"settings": {"metrics": {"other": []}}}, 'metrics.other: unknown key "other"'),
+    ],
+)
+def test_a_definition_of_another_form_is_refused_with_its_place(
+    workspace: Workspace, given: Any, message: str
+) -> None:
+    with pytest.raises(InvalidDocuments) as caught:
+        create(workspace, new(**given))
+    assert str(caught.value.problems[0]).startswith(f"experiments/warm/ab-test.yaml: {message}")
+
+
+@pytest.mark.parametrize("key", ["A b", 5])
+def test_a_name_that_cannot_be_used_is_refused(workspace: Workspace, key: Any) -> None:
+    with pytest.raises(InvalidInput, match=f"{key!r} is not a usable flag key"):
+        create(workspace, new(flag=key))
 
 
 def test_a_copy_is_a_fresh_draft_that_keeps_what_was_defined(draft: Draft) -> None:
@@ -161,6 +183,60 @@ def test_a_copy_is_a_fresh_draft_that_keeps_what_was_defined(draft: Draft) -> No
     flag = file_at(workspace, FLAG, branch="exp/bot/warm-copy")
     assert (flag["active"], [v["weight"] for v in flag["variants"]]) == (False, [50, 50])
     assert lifecycle.launch(workspace, "warm-copy").test.status == "running"
+
+
+def test_a_copy_has_the_flag_as_it_was_before_it_was_shipped_to_everyone(draft: Draft) -> None:
+    workspace = draft()
+    narrow = {
+        **file_at(workspace, FLAG),
+        "rollout": 20,
+        "conditions": [{"rollout": 10}],
+        "holdout": {"id": "autumn", "percent": 5},
+    }
+    commit_files(workspace.store, {FLAG: dump_yaml(narrow)}, branch="exp/bot/warm", at=400)
+    lifecycle.launch(workspace, "warm")
+    lifecycle.ship(workspace, "warm", "test", to_everyone=True)
+    duplicate(workspace, "warm", Copy())
+    assert file_at(workspace, FLAG, branch="exp/bot/warm-copy") == narrow
+
+
+def test_a_copy_of_a_test_whose_flag_lacks_its_variants_gets_them(draft: Draft) -> None:
+    workspace = draft()
+    commit_files(workspace.store, {FLAG: b"active: true\n"}, branch="exp/bot/warm", at=400)
+    duplicate(workspace, "warm", Copy())
+    flag = file_at(workspace, FLAG, branch="exp/bot/warm-copy")
+    assert [(one["key"], one["weight"]) for one in flag["variants"]] == [
+        ("control", 50),
+        ("test", 50),
+    ]
+
+
+def test_a_flag_that_cannot_be_copied_is_refused_with_its_place(draft: Draft) -> None:
+    workspace = draft()
+    more = (
+        b"active: true\nvariants:\n- {key: control, weight: 50}\n- {key: test, weight: 40}\n"
+        b"- {key: third, weight: 10}\nconditions:\n- {variant: third}\n"
+    )
+    commit_files(workspace.store, {FLAG: more}, branch="exp/bot/warm", at=400)
+    with pytest.raises(InvalidDocuments) as caught:
+        duplicate(workspace, "warm", Copy())
+    assert str(caught.value.problems[0]) == (
+        'flags/words.yaml: conditions[0].variant: "third" is no variant of the flag; there are: '
+        "control, test"
+    )
+
+
+def test_a_copy_is_judged_and_started_like_the_first(draft: Draft) -> None:
+    workspace = draft()
+    change_header(
+        workspace,
+        "warm",
+        lambda header: header.having(evaluators=("kind",), entrypoints=("nightly",)),
+        message="more",
+    )
+    duplicate(workspace, "warm", Copy())
+    header = read_header(workspace, "warm-copy")
+    assert (header.evaluators, header.entrypoints) == (("kind",), ("nightly",))
 
 
 def test_copies_are_numbered(draft: Draft) -> None:

@@ -15,6 +15,7 @@ from gitexp.experiments.homes import get_home
 from gitexp.experiments.joining import pull
 from gitexp.experiments.sharing import fetch_project, share
 from gitexp.project.workspace import Workspace
+from tests.abtests.conftest import update
 from tests.experiments.conftest import another_clone as another_clone
 from tests.experiments.conftest import remote_store as remote_store
 from tests.experiments.conftest import workspace as workspace
@@ -59,7 +60,7 @@ def test_a_pause_here_and_a_new_metric_there_come_together(
     lifecycle.pause(workspace, "warm")
     share(workspace, "warm")
     more = {"primary": [*METRICS["primary"], {"key": "visits", "type": "mean"}]}
-    lifecycle.update(other, "warm", {"metrics": more})
+    update(other, "warm", {"metrics": more})
     fetch_project(other)
     pull(other, "warm")
     test = read_test(other, "warm")

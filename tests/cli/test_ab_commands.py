@@ -81,6 +81,82 @@ def test_an_option_that_makes_no_sense_is_a_usage_error(
     assert f"error: {message}\n" in result.err
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("description: x", 'description: unknown key "description"'),
+        ("self: x", 'self: unknown key "self"'),
+        ("metrics: 5", "metrics: expected a mapping, found 5"),
+        ("metrics: {primary: 5}", "metrics.primary: expected a list, found 5"),
+        ("metrics: {other: []}", 'metrics.other: unknown key "other"'),
+        ("variants: [5]", "variants[0]: expected a mapping, found 5"),
+    ],
+)
+def test_a_file_that_is_no_definition_is_refused_with_its_place(
+    project: Path, gitexp: Run, text: str, message: str
+) -> None:
+    options = ("--from", "-", "--primary", "sales:mean") if "metrics" in text else ("--from", "-")
+    result = gitexp("ab", "create", "warm", *options, stdin=text)
+    assert (result.code, result.out) == (1, "")
+    assert f"error: experiments/warm/ab-test.yaml: {message}" in result.err
+
+
+def test_places_of_a_definition_are_changed(warm: str, gitexp: Run, project: Path) -> None:
+    (project / "query.sql").write_text("SELECT 1\n")
+    changed = gitexp(
+        "ab", "update", warm, "--set", "title=Warm words", "--set", "statistics.method=bayesian",
+        "--set", "metrics.primary.sales.window=14d", "--set-file", "data.events.sql=query.sql",
+        "--from", "-", stdin="minimum: {sample_size: 200}\nflag: words\n",
+    ).ok()  # fmt: skip
+    assert (changed.out, changed.err) == ("warm: draft\n", "")
+    found = shown(gitexp)
+    assert (found["title"], found["statistics"]) == ("Warm words", {"method": "bayesian"})
+    assert found["metrics"]["primary"] == [
+        {"key": "sales", "type": "mean", "goal": "increase", "window": "14d"}
+    ]
+    assert (found["minimum"], found["data"]) == (
+        {"sample_size": 200},
+        {"events": {"sql": "SELECT 1\n"}},
+    )
+    gitexp("ab", "update", warm, "--unset", "title", "--unset", "data.events").ok()
+    assert "title" not in shown(gitexp)
+    again = gitexp("ab", "update", warm, "--set", "statistics.method=bayesian").ok()
+    assert again.err == "nothing was to be changed\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ((), 2, "nothing to change"),
+        (("--set", "title"), 2, "--set 'title' has no '='"),
+        (("--set", "title=1", "--set", "title=2"), 2, "--set names 'title' twice"),
+        (("--set", "title=5"), 1, "experiments/warm/ab-test.yaml: title: expected text, found 5"),
+        (("--set", "title=a: b: c"), 1, "--set title:1: not YAML: mapping values are not allowed"),
+        (("--set", "status=running"), 1, 'cannot change "status" directly'),
+        (("--unset", "title"), 1, 'there is nothing in "title" to remove'),
+        (("--from", "nowhere.yaml"), 1, "nowhere.yaml cannot be read"),
+    ],
+)
+def test_a_change_that_makes_no_sense_is_refused(
+    warm: str, gitexp: Run, words: tuple[str, ...], code: int, message: str
+) -> None:
+    result = gitexp("ab", "update", warm, *words)
+    assert result.code == code
+    assert f"error: {message}" in result.err
+
+
+def test_a_test_that_was_shipped_is_launched_again(warm: str, gitexp: Run) -> None:
+    gitexp("ab", "launch", warm).ok()
+    gitexp("ab", "ship", warm, "test").ok()
+    said = gitexp("ab", "reset", warm).ok().err
+    assert "note: `gitexp ab launch warm --fit-flag` makes flag words fit" in said
+    refused = gitexp("ab", "launch", warm)
+    assert refused.code == 1
+    assert "hint: `gitexp ab launch warm --fit-flag` makes flag words fit" in refused.err
+    gitexp("ab", "launch", warm, "--fit-flag").ok()
+    assert git("show", "exp/bot/warm:flags/words.yaml").count("weight: 50") == 2
+
+
 def test_a_test_goes_through_its_life(warm: str, gitexp: Run) -> None:
     launched = gitexp("ab", "launch", warm).ok()
     assert launched.out == "warm: running\n"

@@ -162,31 +162,30 @@ def create_command(
     Metrics are of the type mean, proportion, ratio, retention or quantile; what they count, and
     where the data is, stands in ab-test.yaml.
     """
-    given = values_from(output.session, source) if source else {}
-    settings = _settings(given, title, {"primary": primary, "secondary": secondary})
-    stated = [_variant(text) for text in variants] or settings.pop("variants", ())
-    settings.pop("variants", None)
+    definition = values_from(output.session, source) if source else {}
+    added = {
+        "primary": [_metric(text, "primary") for text in primary],
+        "secondary": [_metric(text, "secondary") for text in secondary],
+    }
+    if primary or secondary:
+        definition["metrics"] = _joined(definition.get("metrics", {}), added)
+    if title:
+        definition["title"] = title
     from gitexp.experiment import Experiment
 
     made = Experiment(experiment, repository=output.session.repository)
-    named = settings.pop("flag", "")
-    show_step(
-        output,
-        made.ab_test.create(
-            flag=flag or named, variants=stated, description=description, **settings
-        ),
-    )
+    shares = [_variant(text) for text in variants]
+    done = made.ab_test.create(definition, flag=flag, variants=shares, description=description)
+    show_step(output, done)
 
 
-def _settings(
-    given: dict[str, Any], title: str | None, metrics: dict[str, tuple[str, ...]]
-) -> dict[str, Any]:
-    """Return a definition with what options add to it."""
-    added = {role: [_metric(text, role) for text in texts] for role, texts in metrics.items()}
-    there = given.get("metrics") or {}
-    joined = {role: [*there.get(role, ()), *added[role]] for role in metrics}
-    found = {**given, "metrics": {role: listed for role, listed in joined.items() if listed}}
-    return found | ({"title": title} if title else {})
+def _joined(metrics: Any, added: dict[str, list[Any]]) -> Any:
+    """Return the metrics of a definition with more; what is no such thing as it is."""
+    lists = metrics.values() if isinstance(metrics, dict) else [None]
+    if not all(isinstance(one, list) for one in lists):
+        return metrics
+    joined = {role: [*metrics.get(role, ()), *more] for role, more in added.items()}
+    return {**metrics, **{role: listed for role, listed in joined.items() if listed}}
 
 
 def _variant(text: str) -> dict[str, Any]:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import click
+
 from gitexp.cli.ab_views import show_step
 from gitexp.cli.arguments import experiment_argument
 from gitexp.cli.groups import command
 from gitexp.cli.output import Output, output_options
 
 
-@command("launch", examples=["gitexp ab launch tone"])
+@command("launch", examples=["gitexp ab launch tone", "gitexp ab launch tone --fit-flag"])
 @experiment_argument()
+@click.option(
+    "--fit-flag",
+    is_flag=True,
+    help="Give the flag the variants and splits of the test, and make it where there is none",
+)
 @output_options
-def launch_command(output: Output, experiment: str) -> None:
+def launch_command(output: Output, experiment: str, fit_flag: bool) -> None:
     """Launch a draft, which locks its variants
 
     The flag is turned on in the same commit. Applications see it once it is published to their
     environment, which is a step of its own: `gitexp flag publish`.
     """
-    show_step(output, output.session.experiment(experiment).ab_test.launch())
+    show_step(output, output.session.experiment(experiment).ab_test.launch(fit_flag=fit_flag))
 
 
 @command("pause", examples=["gitexp ab pause tone"])
