@@ -18,7 +18,8 @@ _WHOLE = frozenset(
 )
 _EXACT = _WHOLE | {"UBIGINT", "HUGEINT", "UHUGEINT", "BOOLEAN"}
 _FLOATS = frozenset(["FLOAT", "DOUBLE"])
-_AWARE = "TIMESTAMP WITH TIME ZONE"
+# pandas before 3 writes nanoseconds; DuckDB compares them with nothing but nanoseconds.
+_AWARE = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ", "TIMESTAMPTZ_NS": "TIMESTAMPTZ_NS"}
 _NAIVE = frozenset(["TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "DATE"])
 _DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -95,8 +96,8 @@ class Relation:
         """
         column = self.column("time")
         name, kind = identifier(column), self.types[column]
-        if kind == _AWARE:
-            return f"epoch_us({name})"
+        if kind in _AWARE:
+            return f"epoch_us(CAST({name} AS TIMESTAMPTZ))"
         if kind in _NAIVE:
             return self._of_naive(f"CAST({name} AS TIMESTAMP)")
         if kind == "VARCHAR":
@@ -121,8 +122,8 @@ class Relation:
         column = self.column("time")
         name, kind = identifier(column), self.types[column]
         exact = _bounds(self.time(), low, high, lambda m: str(microseconds(m)))
-        if kind == _AWARE:
-            return _bounds(name, low, high, lambda m: f"TIMESTAMPTZ '{_text(m)}+00'")
+        if kind in _AWARE:
+            return _bounds(name, low, high, lambda m: f"{_AWARE[kind]} '{_text(m)}+00'")
         if kind not in _NAIVE:
             return exact
         if self.zone == "UTC" and kind != "DATE":

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
+import pandas as pd
 import pytest
 
 from gitexp.abtests.data.engine import Limits, translated
@@ -364,6 +365,23 @@ def test_a_time_is_of_the_zone_that_it_names(file: str, text: str, project: Path
     for end, total in ((day(1 - 31 / 1440), 0), (day(1 - 29 / 1440), 1)):
         with session(in_directory(project), test) as data, data.looking_at(end):
             assert data.snapshot().exposures.total == total
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", None])
+def test_a_time_is_the_same_however_finely_it_is_kept(
+    zone: str | None, unit: Literal["s", "ms", "us", "ns"], project: Path
+) -> None:
+    times = pd.Series(pd.DatetimeIndex(["2026-01-02T00:30"], tz="UTC")).dt.as_unit(unit)
+    times = times.dt.tz_localize(None) if zone is None else times.dt.tz_convert(zone)
+    frame = pd.DataFrame({"unit": ["a"], "time": times, "variant": ["test"]})
+    frame.to_parquet(project / "exposures.parquet")
+    test = ab_test(METRIC, data={"exposures": {"file": "exposures.parquet"}})
+    for tables in ({}, {"exposures": frame}):
+        for end, total in ((day(1 + 29 / 1440), 0), (day(1 + 31 / 1440), 1)):
+            found = session(in_directory(project), test, access=Access(tables=tables))
+            with found as data, data.looking_at(end):
+                assert data.snapshot().exposures.total == total
 
 
 @pytest.mark.parametrize("text", ["infinity", "now", "epoch", "00:30:00", "1767312000"])
