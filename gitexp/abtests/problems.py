@@ -7,6 +7,7 @@ from typing import Any
 
 from gitexp.abtests.amounts import Size, duration
 from gitexp.abtests.definition import CONTROL
+from gitexp.abtests.sources import listed
 from gitexp.clock import parse_iso
 from gitexp.documents.parsed import ParsedDocument
 from gitexp.documents.problems import Problem, shown
@@ -30,6 +31,7 @@ _NEEDED = {"ratio": "denominator", "retention": "retention", "quantile": "level"
 _MOMENTS = ("started_at", "ended_at", "frozen_at")
 _ANY_MOMENT = "2000-01-01T00:00:00Z"
 _SOME_TIME = "1d"
+_LONGEST_PART = 255
 _WITHOUT_COVARIATE = ("retention", "quantile")
 
 
@@ -159,6 +161,19 @@ def _source_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
             yield (*place, "attach"), "only a query or a table is of an attached database"
         if "table" in source and "attach" not in source:
             yield (*place, "table"), 'a table is of a database in "attach"'
+        yield from (((*place, *inner), fault) for inner, fault in _path_faults(source))
+
+
+def _path_faults(source: Mapping[str, Any]) -> Iterator[Fault]:
+    named: dict[Place, Any] = {("file",): source.get("file", ())}
+    for key in ("files", "attach"):
+        named |= {(key, name): paths for name, paths in source.get(key, {}).items()}
+    for place, paths in named.items():
+        parts = [p for path in listed(paths) if "://" not in path for p in path.split("/")]
+        if any("**" in part and part != "**" for part in parts):
+            yield place, 'in a path, "**" stands alone between slashes'
+        if any(len(part.encode()) > _LONGEST_PART for part in parts):
+            yield place, f"no file has a name of more than {_LONGEST_PART} bytes"
 
 
 def _sources(data: Mapping[str, Any]) -> Iterator[tuple[Place, Mapping[str, Any]]]:
