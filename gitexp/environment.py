@@ -200,7 +200,7 @@ class Environments:
         return found
 
     def lock(self, *names: str) -> Path:
-        """Pin what is live in environments (all bound ones by default) in `gitexp.lock`."""
+        """Pin what is live in environments (all where anything is, by default) in `gitexp.lock`."""
         from gitexp.environments.locking import lock
 
         return lock(self._workspace, names)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gitexp.documents import layout
+from gitexp.documents.canonical import digest_of
 from gitexp.documents.problems import Problem
 from gitexp.environments.binding import Snapshot
 from gitexp.errors import InvalidDocuments, InvalidInput, NotFound, StoreError
@@ -25,42 +26,43 @@ class LockEntry:
 
     Attributes:
         commit: the commit of the environment's branch.
-        experiment: the name of the experiment that was live in it.
+        experiment: the name of the experiment that was live in it; None where nothing was, and
+            then there is no version and no digest either.
+        digest: of the values that were live.
+        flags: what tells the flags that were published from any others; None where none were.
     """
 
     commit: ObjectId
-    experiment: str
-    version: VersionId
-    digest: Digest
+    experiment: str | None = None
+    version: VersionId | None = None
+    digest: Digest | None = None
+    flags: Digest | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> LockEntry:
         """Return the entry that a checked mapping describes."""
-        return cls(
-            commit=data["commit"],
-            experiment=data["experiment"],
-            version=data["version"],
-            digest=data["digest"],
-        )
+        return cls(**data)
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> LockEntry:
         """Return the entry that pins what a snapshot says.
 
         Raises:
-            NotBound: nothing was bound in it.
+            NotBound: nothing was bound in it, and no flag was published.
         """
-        subject = snapshot.subject
+        published = snapshot.binding.flags
+        subject = snapshot.binding.subject if published else snapshot.subject
         return cls(
             commit=snapshot.commit,
-            experiment=subject.experiment,
-            version=subject.version,
-            digest=subject.digest,
+            experiment=subject.experiment if subject else None,
+            version=subject.version if subject else None,
+            digest=subject.digest if subject else None,
+            flags=digest_of(dict(published)) if published else None,
         )
 
     def to_dict(self) -> dict[str, str]:
-        """Return the mapping that `from_dict` reads."""
-        return dict(vars(self))
+        """Return the mapping that `from_dict` reads; what there is none of is left out."""
+        return {key: text for key, text in vars(self).items() if text is not None}
 
 
 def read_lock(workspace: Workspace, *, committed: bool = True) -> dict[str, LockEntry]:

@@ -37,7 +37,7 @@ def pinned_snapshot(workspace: Workspace, name: Name, pin: Pin) -> Snapshot | No
 
     Raises:
         NotFound: the commit is not there, or the lock file does not name the environment.
-        NotBound: nothing was bound in the commit that the lock file names.
+        NotBound: nothing was bound or published in the commit that the lock file names.
         InvalidInput: the commit is not of this environment, or both ways of pinning were given.
         InvalidDocuments: the lock file is not valid, or says otherwise than the commit.
         RemoteUnavailable: the commit is not here and the remote cannot be reached.
@@ -61,15 +61,16 @@ def _locked(workspace: Workspace, name: Name, offline: bool) -> Snapshot:
 
 
 def _contradiction(name: Name, locked: LockEntry, found: LockEntry) -> InvalidDocuments:
-    real = found.to_dict()
+    pinned, real = locked.to_dict(), found.to_dict()
     problems = [
         Problem(
             file=layout.LOCK_FILE,
             place=f"environments.{name}.{key}",
-            message=f"{text} is locked, but commit {locked.commit[:10]} says {real[key]}",
+            message=f"{pinned.get(key, 'nothing')} is locked, but commit {locked.commit[:10]} says "
+            f"{real.get(key, 'nothing')}",
         )
-        for key, text in locked.to_dict().items()
-        if text != real[key]
+        for key in vars(found)
+        if pinned.get(key) != real.get(key)
     ]
     return InvalidDocuments(
         problems, hint=f"If the commit is right, lock it anew: `gitexp env lock {name}`."

@@ -97,7 +97,8 @@ def test_with_nothing_bound_there_is_nothing_to_lock(on_disk: Workspace, tmp_pat
     with pytest.raises(NotBound) as caught:
         lock(on_disk)
     assert caught.value.message == (
-        "no environment of project 'bot' can be pinned: no version is bound to any"
+        "no environment of project 'bot' can be pinned: no version is bound to any, "
+        "and no flag published"
     )
     assert caught.value.hint == (
         "Bind one with `gitexp promote EXPERIMENT ENVIRONMENT`, or bring over what others bound "

@@ -17,6 +17,7 @@ from gitexp.errors import (
     ApprovalRequired,
     InvalidDocuments,
     NotAllowed,
+    NotBound,
     NotFound,
     Refused,
 )
@@ -131,6 +132,35 @@ def test_flags_are_read_as_locked_and_at_a_commit(team: Team) -> None:
     assert list(ada.flags.of("production", locked=True)) == ["checkout"]
     assert list(ada.flags.of("production", at=first)) == ["checkout"]
     assert len(ada.flags.of("production")) == 2
+
+
+def test_an_environment_with_flags_alone_is_locked(team: Team) -> None:
+    ada = team.person("Ada")
+    binding = ada.flags.publish("checkout", environment="staging")
+    path = ada.environments.lock()
+    entries = read_lock(ada.workspace)
+    assert list(entries) == ["production", "staging"]
+    assert entries["staging"].to_dict() == {
+        "commit": binding.commit,
+        "flags": digest_of(dict(binding.flags)),
+    }
+    ada.flags.publish("search", environment="staging")
+    assert list(ada.flags.of("staging", locked=True)) == ["checkout"]
+    with pytest.raises(NotBound, match="no version is bound to environment 'staging'"):
+        gitexp.parameters("staging", repository=ada, locked=True)
+    newer = team.tip("env/bot/staging")
+    path.write_text(path.read_text().replace(str(binding.commit), newer))
+    with pytest.raises(InvalidDocuments, match=r"staging\.flags: .* is locked, but commit"):
+        ada.flags.of("staging", locked=True)
+
+
+def test_a_lock_tells_flags_apart_beside_the_same_values(team: Team) -> None:
+    ada, bound = team.person("Ada"), team.tip()
+    path = ada.environments.lock("production")
+    published = publish(team).commit
+    path.write_text(path.read_text().replace(bound, published))
+    with pytest.raises(InvalidDocuments, match=r"flags: nothing is locked, but commit .* says sha"):
+        ada.flags.of("production", locked=True)
 
 
 def test_flags_that_were_changed_by_hand_are_never_served(team: Team) -> None:

@@ -160,9 +160,9 @@ def unbind_command(
 def lock_command(context: click.Context, environments: tuple[str, ...]) -> None:
     """Pin environments in gitexp.lock
 
-    The file names commit, version and digest of each environment, so that
-    `gitexp env get --locked` reads exactly these values. Without ENVIRONMENT, all bound ones are
-    pinned. Commit the file.
+    The file names commit, version and digests of each environment, so that
+    `gitexp env get --locked` reads exactly these values, and `gitexp flag evaluate --locked` these
+    flags. Without ENVIRONMENT, all are pinned where anything is live. Commit the file.
     """
     found = context.obj.repository.environments
     path = found.lock(*environments)

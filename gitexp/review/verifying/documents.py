@@ -11,7 +11,7 @@ from functools import partial
 from gitexp.documents import layout
 from gitexp.environments.binding import snapshot_at
 from gitexp.environments.lockfile import LockEntry
-from gitexp.errors import InvalidDocuments
+from gitexp.errors import InvalidDocuments, NotBound
 from gitexp.experiments.homes import all_homes
 from gitexp.experiments.versions import list_versions
 from gitexp.ids import Name, ObjectId, name_fault
@@ -81,8 +81,8 @@ def _check_lock(look: Examination, branch: Branch) -> None:
 def _is_pinned_truly(look: Examination, entry: LockEntry) -> bool:
     try:
         snapshot = snapshot_at(look.store, entry.commit, cache=look.workspace.cache)
-        return snapshot is not None and snapshot.binding.bound and LockEntry.of(snapshot) == entry
-    except InvalidDocuments:
+        return snapshot is not None and LockEntry.of(snapshot) == entry
+    except (InvalidDocuments, NotBound):
         return False
 
 
