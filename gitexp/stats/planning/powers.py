@@ -19,6 +19,7 @@ from gitexp.stats.planning.peeking import (
     Look,
     always_valid_edge,
     course,
+    expected_share,
     shares_seen,
 )
 from gitexp.stats.planning.regions import Region
@@ -47,10 +48,11 @@ class Plan:
             raise InvalidInput("the baseline is 0, so no effect is a share of it")
         if not self.outcome.spread:
             raise InvalidInput("the metric does not vary at its baseline, so nothing can be sized")
-        if self.outcome.metric_type == "funnel" and not 0 <= self.treated <= 1:
+        if self.outcome.metric_type == "funnel" and not 0 < self.treated < 1:
+            reason = "where no unit differs" if self.treated in (0, 1) else "which is no share"
             raise InvalidInput(
                 f"an effect of {self.lift * 100:.6g} % takes the baseline of "
-                f"{self.control:.6g} to {self.treated:.6g}, which is no share"
+                f"{self.control:.6g} to {self.treated:.6g}, {reason}"
             )
 
     @property
@@ -123,7 +125,7 @@ class Plan:
     def _fixed(self, shown: Effect, sizes: tuple[int, int]) -> float:
         """Return the power of the t-test: the noncentral t beyond the critical values."""
         design = self.design
-        critical = student_quantile(1 - design.level / design.sides, shown.degrees)
+        critical = -student_quantile(design.level / design.sides, shown.degrees)
         good, bad = self.region(sizes).distances(critical, _distance(shown))
         power = noncentral_lower(-critical, shown.degrees, -critical - good)
         if design.sides == 2:
@@ -142,9 +144,27 @@ class Plan:
             binomial=outcome.metric_type == "funnel",
         )
 
-    def course(self, sizes: Sequence[int]) -> Course | None:
-        """Return what comes of looking at the smallest treatment; None without peeking."""
-        return self._course((sizes[0], min(sizes[1:])))
+    def expected_share(self, sizes: Sequence[int]) -> float | None:
+        """Return the share of these units used on average until all treatments are found.
+
+        None without peeking, and where results would refuse to be judged.
+        """
+        pairs = [(sizes[0], size) for size in sizes[1:]]
+        made = {pair: self._course(pair) for pair in set(pairs)}
+        courses = [course for pair in pairs if (course := made[pair]) is not None]
+        if len(courses) < len(pairs):
+            return None
+        return expected_share(courses, [self._of_control(pair) for pair in pairs])
+
+    def _of_control(self, sizes: tuple[int, int]) -> float:
+        """Return the control's share of the variance of an effect."""
+        own, other = (
+            self.outcome.spread_at(value) / size
+            for value, size in zip((self.control, self.treated), sizes, strict=True)
+        )
+        if self.design.scale == "relative":
+            own *= (self.treated / self.control) ** 2
+        return own / (own + other)
 
     def _course(self, sizes: tuple[int, int]) -> Course | None:
         peeking, whole = self.design.peeking, self.effect(sizes)

@@ -3,6 +3,7 @@
 A test divides by the standard error that the results themselves show: a lift's grows with the
 lift, and a share's with the share. Where results are just found, that is not the standard error of
 the effect planned for, which the usual formula takes, and the power differs by up to some points.
+Results that refuse to be judged find nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from gitexp.stats.checks import Scale
 from gitexp.stats.distributions import normal_density, normal_quantile, special
+from gitexp.stats.effects import FARTHEST_FROM_ZERO, FEWEST_OUTCOMES
 
 if TYPE_CHECKING:
     from gitexp.stats.checks import Array
@@ -73,11 +75,34 @@ class Region:
         places = np.arange(-math.ceil(_FAR / step), math.ceil(_FAR / step) + 1) * step
         weights = step * normal_density(0) * np.exp(-places * places / 2)
         controls: Array = (sign * self.control + own * places).astype(np.float64)
+        least, most = self._control_judged()
+        # What is next to a bound counts by the part of its step that is within.
+        within = np.minimum(controls - least, most - controls) / (own * step)
+        weights = weights * np.clip(within + 0.5, 0.0, 1.0)
         low, high = self._edges(controls, critical)
-        treated = sign * self.treated
-        above = float(weights @ special().ndtr((treated - high) / other))
-        below = float(weights @ special().ndtr((low - treated) / other))
+        least, most = self._judged(self.sizes[1])
+        bounds = (least, np.clip(low, least, most), np.clip(high, least, most), most)
+        shares = [special().ndtr((bound - sign * self.treated) / other) for bound in bounds]
+        below = float(weights @ (shares[1] - shares[0]))
+        above = float(weights @ (shares[3] - shares[2]))
         return (above, below) if sign > 0 else (below, above)
+
+    def _judged(self, size: int) -> tuple[float, float]:
+        """Return between which estimates results judge a group of so many units."""
+        if not self.binomial:
+            return -math.inf, math.inf
+        least = (FEWEST_OUTCOMES - 0.5) / size  # half a unit, as counts are whole
+        return least, 1 - least
+
+    def _control_judged(self) -> tuple[float, float]:
+        """Return between which estimates results judge the control, and divide by it."""
+        size, square = self.sizes[0], FARTHEST_FROM_ZERO**2
+        least, most = self._judged(size)
+        if self.scale == "relative" and self.binomial:
+            least = max(least, square / (size + square))
+        elif self.scale == "relative":
+            least = math.sqrt(square * self.spreads[0] / size)
+        return least, most
 
     def _edges(self, controls: Array, critical: float) -> tuple[Array, Array]:
         """Return between which treatments nothing is found, for each estimate of the control.

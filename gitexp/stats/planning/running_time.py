@@ -47,8 +47,8 @@ class RunningTime:
         sample_sizes: the units of each variant, the control first.
         minimum_detectable_effect: what was planned for, in per cent of the baseline.
         achieved_power: of the variant that has the least, with these sizes, as results are judged.
-        expected_sample_size: of a sequential plan, the units used on average where the effect is
-            the one planned for, since it may end as soon as it is found.
+        expected_sample_size: of a sequential plan, the units used on average where the effects are
+            those planned for, since it may end as soon as they are found in all treatments.
         variance_source: `given`, `measured`, `assumed` (a rule of thumb) or `binomial`.
         note: why there is no answer, or what was left out of account; empty otherwise.
     """
@@ -293,11 +293,11 @@ class _Request:
 
 def _powered(known: RunningTime, plan: Plan) -> RunningTime:
     """Return the answer with the power of its sizes, and what looking early spares."""
-    course, total = plan.course(known.sample_sizes), sum(known.sample_sizes)
+    share, total = plan.expected_share(known.sample_sizes), sum(known.sample_sizes)
     return replace(
         known,
         achieved_power=plan.power(known.sample_sizes),
-        expected_sample_size=None if course is None else course.expected_share * total,
+        expected_sample_size=None if share is None else share * total,
     )
 
 

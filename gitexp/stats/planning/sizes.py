@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 
@@ -93,16 +93,26 @@ def detectable_lift(outcome: Outcome, design: Design, sizes: tuple[int, ...]) ->
     def too_small(lift: float) -> bool:
         return replace(plan, lift=lift).power(sizes) < design.power
 
-    largest = _largest(plan, min(sizes[1:]))
-    high = min(1e-6, largest)
-    while high <= 0 or too_small(high):
-        if high >= largest:
-            raise InvalidInput(
-                f"no effect is found with a power of {design.power:g} by {sum(sizes)} units",
-                hint="Plan for more units.",
-            )
-        high = min(2 * high, largest)
-    return crossing(too_small, 0.0, high)
+    for high in _rising(_largest(plan, min(sizes[1:]))):
+        if not too_small(high):
+            return crossing(too_small, 0.0, high)
+    raise InvalidInput(
+        f"no effect is found with a power of {design.power:g} by {sum(sizes)} units",
+        hint="Plan for more units.",
+    )
+
+
+def _rising(largest: float) -> Iterator[float]:
+    """Return effects up to the largest, each twice the one before and the last ones nearer.
+
+    Near the end of a share the power falls, as more and more results refuse to be judged.
+    """
+    lift = 1e-6
+    while lift < largest / 2:
+        yield lift
+        lift *= 2
+    if largest > 0:
+        yield from (largest * place / 64 for place in range(32, 65))
 
 
 def _largest(plan: Plan, fewest: int) -> float:

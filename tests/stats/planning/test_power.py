@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -16,7 +19,13 @@ from gitexp.stats.frequentist import t_test
 from gitexp.stats.planning.curves import power_over_effects, power_over_sizes
 from gitexp.stats.planning.designs import Design
 from gitexp.stats.planning.outcomes import Known, Outcome, measured_outcome
-from gitexp.stats.planning.peeking import Look, always_valid_edge, course, shares_seen
+from gitexp.stats.planning.peeking import (
+    Look,
+    always_valid_edge,
+    course,
+    expected_share,
+    shares_seen,
+)
 from gitexp.stats.planning.powers import Plan
 from gitexp.stats.planning.running_time import Sized, design_of
 from gitexp.stats.planning.sizes import detectable_lift, smallest_sizes, whole_sizes
@@ -79,12 +88,44 @@ def test_the_smallest_effect_has_just_the_power(
     assert sum(smallest_sizes(plan)) == pytest.approx(size, abs=3)
 
 
+def test_the_strictest_alpha_is_planned_for_too() -> None:
+    plan = Plan(outcome=share_of(0.1), design=design_of(alpha=1e-40), lift=0.05)
+    size = smallest_sizes(plan)[0]
+    textbook = (NormalDist().inv_cdf(1 - 0.2) + 13.3626) ** 2 * 0.1947 / 0.005**2
+    assert size == pytest.approx(textbook, rel=0.06)
+
+
 def test_a_size_that_can_find_nothing_is_refused() -> None:
     with pytest.raises(InvalidInput) as refused:
         Sized.of(share_of(0.5), design_of(), 20).with_smallest_effect()
     assert refused.value.message == "no effect is found with a power of 0.8 by 20 units"
     with pytest.raises(InvalidInput, match="no effect is found"):
         Sized.of(share_of(0.5), design_of(), 1).with_smallest_effect()
+
+
+@pytest.mark.parametrize("kind, lift", [("share", 0.8), ("mean", 1.0)])
+def test_results_that_refuse_to_be_judged_find_nothing(kind: str, lift: float) -> None:
+    """A fall to few successes, and a control that is not far from 0, as often as they come."""
+    outcome = share_of(0.2) if kind == "share" else mean_of(10, 400)
+    design = design_of(direction="decrease")
+    sizes = smallest_sizes(Plan(outcome=outcome, design=design, lift=lift))
+    rng = np.random.default_rng(34)
+    found = 0
+    for _ in range(2000):
+        with suppress(InvalidInput):
+            found += t_test(draws(rng, kind, sizes[0], -lift, "relative", 20)).significant
+    assert found / 2000 == pytest.approx(0.8, abs=0.03)
+
+
+def test_an_effect_is_found_short_of_where_results_refuse() -> None:
+    outcome, design = share_of(0.3), design_of(direction="decrease")
+    lift = detectable_lift(outcome, design, (200, 200))
+    assert Plan(outcome=outcome, design=design, lift=lift).power((200, 200)) == pytest.approx(0.8)
+    # With fewer units there is a window of effects alone, between too small and too few left.
+    lift = detectable_lift(outcome, design, (95, 95))
+    plan = Plan(outcome=outcome, design=design, lift=lift)
+    assert plan.power((95, 95)) == pytest.approx(0.8)
+    assert replace(plan, lift=0.8).power((95, 95)) < 0.8
 
 
 def test_a_size_is_split_without_losing_a_unit() -> None:
@@ -132,12 +173,14 @@ def test_the_curve_over_effects_ends_where_shares_do() -> None:
     assert points[6].power > 0.9
 
 
-def draws(rng: np.random.Generator, kind: str, size: int, lift: float, scale: Any) -> Effect:
+def draws(
+    rng: np.random.Generator, kind: str, size: int, lift: float, scale: Any, deviation: float = 5
+) -> Effect:
     if kind == "share":
         counts = rng.binomial(size, [0.2, 0.2 * (1 + lift)])
         groups = [Proportion(count=size, successes=int(count)) for count in counts]
         return effect(*groups, scale=scale)
-    values = [rng.normal(10, 5, size), rng.normal(10 * (1 + lift), 5, size)]
+    values = [rng.normal(10, deviation, size), rng.normal(10 * (1 + lift), deviation, size)]
     return effect(*(Mean.from_values(each) for each in values), scale=scale)
 
 
@@ -175,7 +218,7 @@ def test_looks_find_the_effect_as_often_and_as_early_as_was_planned(
     found = [stop for stop in stops if stop]
     assert len(found) / 1500 == pytest.approx(planned.power, abs=0.035)
     used = sum((stop or looks) / looks for stop in stops) / 1500
-    assert used == pytest.approx(planned.expected_share, abs=0.02)
+    assert used == pytest.approx(expected_share([planned], [0.5]), abs=0.02)
 
 
 def even_looks(units: int, design: Design) -> list[Look]:
@@ -212,15 +255,46 @@ def test_results_that_are_looked_at_end_as_early_as_was_planned() -> None:
     design = design_of(sequential=True, looks=10, tuned_for=500)
     plan = Plan(outcome=outcome, design=design, lift=0.3)
     size = smallest_sizes(plan)[0]
-    planned = plan.course((size, size))
-    assert planned is not None
     rng, times = np.random.default_rng(32), 500
     stops = [_stop(rng, size, 0.3) for _ in range(times)]
-    assert sum(stop > 0 for stop in stops) / times == pytest.approx(planned.power, abs=0.055)
+    assert sum(stop > 0 for stop in stops) / times == pytest.approx(
+        plan.power((size, size)), abs=0.055
+    )
     used = sum((stop or 10) / 10 for stop in stops) / times
-    assert used == pytest.approx(planned.expected_share, abs=0.03)
+    assert used == pytest.approx(plan.expected_share((size, size)), abs=0.03)
     false = [_stop(rng, size, 0.0) for _ in range(times)]
     assert sum(stop > 0 for stop in false) / times <= 0.05
+
+
+def test_treatments_that_share_a_control_are_waited_for_together() -> None:
+    allocation, looks = (2, 1, 1, 2), 10
+    design = design_of(4, sequential=True, looks=looks, tuned_for=2000, allocation=allocation)
+    plan = Plan(outcome=mean_of(10, 100), design=design, lift=0.2)
+    sizes = smallest_sizes(plan)
+    rng = np.random.default_rng(33)
+    stops = [_last_stop(rng, sizes, looks) / looks for _ in range(800)]
+    found = plan.expected_share(sizes)
+    assert found is not None
+    assert sum(stops) / 800 == pytest.approx(found, abs=0.03)
+    alone = plan.expected_share((sizes[0], sizes[1]))
+    assert alone is not None
+    assert found > alone + 0.05
+
+
+def _last_stop(rng: np.random.Generator, sizes: tuple[int, ...], looks: int) -> int:
+    """Return the look at which the last treatment is found, the last one where one is not."""
+    control, *treated = (
+        rng.normal(mean, 10, size) for mean, size in zip((10, 12, 12, 12), sizes, strict=True)
+    )
+    stops = []
+    for values in treated:
+        for look in range(1, looks + 1):
+            groups = [each[: -(-each.size * look // looks)] for each in (control, values)]
+            shown = effect(*(Mean.from_values(group) for group in groups))
+            if always_valid(shown, tuned_for=2000).significant or look == looks:
+                stops.append(look)
+                break
+    return max(stops)
 
 
 def _stop(rng: np.random.Generator, size: int, lift: float) -> int:
@@ -243,4 +317,4 @@ def test_one_look_is_the_normal_test_at_its_boundary() -> None:
     from scipy import stats
 
     assert found.power == pytest.approx(stats.norm.sf(edge - 4) + stats.norm.cdf(-edge - 4))
-    assert found.expected_share == pytest.approx(1.0)
+    assert expected_share([found], [0.5]) == pytest.approx(1.0)

@@ -248,6 +248,11 @@ def test_an_effect_beyond_a_whole_share_is_refused() -> None:
     assert refused.value.message == (
         "an effect of 50 % takes the baseline of 0.8 to 1.2, which is no share"
     )
+    with pytest.raises(InvalidInput) as refused:
+        calculate_running_time("funnel", 100, baseline_value=0.02, direction="decrease")
+    assert refused.value.message == (
+        "an effect of 100 % takes the baseline of 0.02 to 0, where no unit differs"
+    )
 
 
 def test_sizes_too_small_for_results_are_not_recommended() -> None:
