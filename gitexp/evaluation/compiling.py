@@ -60,9 +60,9 @@ def compiled(source: str, names: frozenset[str] | None, address: bool) -> Compil
     """Return a template, compiled; see `Template` for what is given."""
     if not is_template(source):
         return Compiled(work_out=lambda variables: source)
+    sandbox = _sandbox()
     from jinja2 import TemplateError
 
-    sandbox = _sandbox()
     try:
         tree = sandbox.parse(source)
         fault = _fault(tree, names)
