@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: help demo test check lint types unit faults interop pressure bench wheel clean
+.PHONY: help demo test check lint types unit laws faults interop pressure bench wheel clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -13,7 +13,7 @@ help: ## Show what can be made
 demo: $(READY) ## Run the main job on a copy of example-repo
 	$(BIN)/python example-repo/demo.py
 
-test: check unit faults interop ## Run everything that CI runs
+test: check unit laws faults interop ## Run everything that CI runs
 
 check: lint types ## Lint and check types
 
@@ -26,6 +26,9 @@ types: $(READY)
 
 unit: $(READY) ## Run the everyday tests
 	$(BIN)/python -m pytest -n auto -m "not faults and not interop"
+
+laws: $(READY) ## Check the properties that hold for all input, with many more examples
+	$(BIN)/python -m pytest -n auto --hypothesis-profile=thorough tests/property
 
 faults: $(READY) ## Run the tests that kill, race and starve processes
 	$(BIN)/python -m pytest -n 2 -m faults

@@ -8,14 +8,16 @@ import signal
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
-    "fixed",
+    "everyday",
+    max_examples=25,
     database=None,
     deadline=None,
     derandomize=True,
     # The first draw on a machine builds Unicode tables, and is slow once.
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.load_profile("fixed")
+settings.register_profile("thorough", settings.get_profile("everyday"), max_examples=200)
+settings.load_profile("everyday")  # `--hypothesis-profile=thorough` takes the other
 
 # A shell starts what it puts in the background with Ctrl-C ignored, and programs inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

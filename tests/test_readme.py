@@ -70,6 +70,7 @@ def walk(directory: Path, environ: dict[str, str]) -> tuple[Path, list[tuple[str
     return directory, said
 
 
+@pytest.mark.interop
 def test_the_walk_through_runs_and_the_python_after_it(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:
@@ -146,6 +147,7 @@ def _headings() -> list[str]:
     return re.findall(r"^#+ (.+)$", outside, re.MULTILINE)
 
 
+@pytest.mark.interop
 def test_the_demo_runs(tmp_path: Path, environ: dict[str, str]) -> None:
     example = README.parent / "example-repo"
     copy = tmp_path / "example"

@@ -136,9 +136,7 @@ def recorded(made: list[Run]) -> Workspace:
     return workspace
 
 
-BUILDING = settings(
-    max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+BUILDING = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 @BUILDING
@@ -177,7 +175,6 @@ def test_pages_are_the_order_cut_into_pieces(made: list[Run], order: list[str], 
     assert shown == ordered([run.to_dict() for run in made], orders)
 
 
-@settings(max_examples=40)
 @given(st.lists(runs(), min_size=1, max_size=4))
 def test_following_the_branches_comes_to_what_building_anew_does(batches: list[list[Run]]) -> None:
     workspace = workspace_on(MemoryStore(config=IDENTITY))
@@ -191,7 +188,6 @@ def test_following_the_branches_comes_to_what_building_anew_does(batches: list[l
     assert verify(workspace).differences == ()
 
 
-@settings(max_examples=400)
 @given(
     st.one_of(
         st.text(max_size=40),

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gitexp.stats.adjustment import adjusted_effect
@@ -243,7 +243,6 @@ def test_adjusted_verdicts_and_intervals_never_contradict(
 counts = st.integers(1, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
 
-@settings(max_examples=40)
 @given(counts, counts, confidences)
 def test_exact_and_score_tests_mirror_and_agree_with_their_intervals(
     first: tuple[int, int], second: tuple[int, int], confidence: float

@@ -8,6 +8,8 @@ import pytest
 
 from tests.stats.references import REFERENCES, Reference, main
 
+pytestmark = pytest.mark.interop
+
 
 @pytest.mark.parametrize("reference", REFERENCES, ids=[r.method for r in REFERENCES])
 def test_the_largest_difference_is_rounding(reference: Reference) -> None:
