@@ -3,7 +3,8 @@
     from openfeature import api
     from gitexp.integrations.openfeature import GitexpProvider
 
-    api.set_provider(GitexpProvider("production", repository="https://example.org/team/bot.git"))
+    provider = GitexpProvider("production", repository="https://example.org/team/bot.git")
+    api.set_provider_and_wait(provider)
     api.get_client().get_boolean_value("checkout", False, EvaluationContext("user-1"))
 
 A boolean is whether somebody has the flag, also one with variants. A string is the key of their
@@ -13,10 +14,13 @@ has not the flag, a boolean is false and anything else what the caller gave as d
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
 
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.event import ProviderEventDetails
@@ -30,7 +34,7 @@ from openfeature.exception import (
 from openfeature.flag_evaluation import FlagResolutionDetails, FlagValueType, Reason
 from openfeature.provider import AbstractProvider, Metadata
 
-from gitexp.errors import GitexpError, NotFound
+from gitexp.errors import GitexpError, NotBound, NotFound
 from gitexp.flags.deciding import Evaluation
 from gitexp.flags.documents import Flag
 from gitexp.flags.serving import ServedFlags
@@ -42,6 +46,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _Objects = Sequence[FlagValueType] | Mapping[str, FlagValueType]
+
+_LAST_WAIT = 1.0
+"""How many seconds a shutdown waits for a read that is going on: a remote may be silent."""
 
 
 class GitexpProvider(AbstractProvider):
@@ -94,9 +101,11 @@ class GitexpProvider(AbstractProvider):
         self._read = read
         self._every = refresh
         self._flags: ServedFlags | None = None
+        self._is_fresh = False
         self._reading = Lock()
         self._ended = Event()
         self._thread: Thread | None = None
+        _PROVIDERS.add(self)
 
     # --- the life of a provider ---------------------------------------------------------------
 
@@ -107,55 +116,89 @@ class GitexpProvider(AbstractProvider):
     def initialize(self, evaluation_context: EvaluationContext) -> None:
         """Read the flags, and begin to look for newer ones where that was asked for.
 
+        What cannot be read now is looked for again and again too, and the client's handlers are
+        told when it is there.
+
         Raises:
             ProviderFatalError: there is no such repository, project or environment.
-            ProviderNotReadyError: it cannot be read now.
+            ProviderNotReadyError: it cannot be read now, or nothing was ever published there.
         """
+        self._ended = Event()
         try:
             self._flags = self._read()
-        except NotFound as exc:
-            raise ProviderFatalError(_told(exc)) from exc
         except GitexpError as exc:
+            if isinstance(exc, NotFound) and not isinstance(exc, NotBound):
+                raise ProviderFatalError(_told(exc)) from exc
+            self._begin_to_follow()
             raise ProviderNotReadyError(_told(exc)) from exc
-        if self._every is not None and self._thread is None:
-            self._ended.clear()
-            self._thread = Thread(target=self._follow, name="gitexp-flags", daemon=True)
-            self._thread.start()
+        self._is_fresh = True
+        self._begin_to_follow()
 
     def shutdown(self) -> None:
-        """Stop looking for newer flags."""
+        """Stop looking for newer flags; a read that is going on comes to nothing."""
         self._ended.set()
         thread, self._thread = self._thread, None
         if thread is not None:
-            thread.join()
+            thread.join(_LAST_WAIT)
 
     def refresh(self) -> bool:
         """Read the flags again, and return whether they are others than before.
 
         The client's handlers are told of a change. Where the flags cannot be read, those that
-        were read before stay, and handlers are told that they are stale.
+        were read before stay, and handlers are told that they are stale, and when they no longer
+        are.
         """
+        return self._refreshed(GitexpError)
+
+    def _refreshed(self, expected: type[Exception]) -> bool:
         with self._reading:
             before = self._flags
             try:
                 found = self._read()
-            except GitexpError as exc:
-                self.emit_provider_stale(ProviderEventDetails(message=_told(exc)))
+            except expected as exc:
+                self._tell_stale(_told(exc))
+                return False
+            if self._ended.is_set():
                 return False
             self._flags = found
-        if found.provenance.stale:
-            message = "the remote cannot be reached; these flags were read from it earlier"
-            self.emit_provider_stale(ProviderEventDetails(message=message))
-        changed = _changed(before, found)
-        if changed:
-            self.emit_provider_configuration_changed(ProviderEventDetails(flags_changed=changed))
-        elif not found.provenance.stale and before is not None and before.provenance.stale:
-            self.emit_provider_ready(ProviderEventDetails())
-        return bool(changed)
+            if found.provenance.stale:
+                self._tell_stale("the remote cannot be reached; these flags were read earlier")
+            elif not self._is_fresh:
+                self._is_fresh = True
+                self.emit_provider_ready(ProviderEventDetails())
+            changed = _changed(before, found)
+            if changed:
+                details = ProviderEventDetails(flags_changed=changed)
+                self.emit_provider_configuration_changed(details)
+            return bool(changed)
 
-    def _follow(self) -> None:
-        while not self._ended.wait(self._every):
-            self.refresh()
+    def _tell_stale(self, why: str) -> None:
+        if self._flags is None or self._ended.is_set():
+            return
+        self._flags.provenance = replace(self._flags.provenance, stale=True)
+        if self._is_fresh:
+            self._is_fresh = False
+            self.emit_provider_stale(ProviderEventDetails(message=why))
+
+    def _begin_to_follow(self) -> None:
+        if self._every is not None and self._thread is None and not self._ended.is_set():
+            self._thread = Thread(
+                target=self._follow, args=(self._ended,), name="gitexp-flags", daemon=True
+            )
+            self._thread.start()
+
+    def _follow(self, ended: Event) -> None:
+        while not ended.wait(self._every):
+            # A thread that ends would leave an application with old flags, and tell nobody.
+            self._refreshed(Exception)
+
+    def go_on_in_child(self) -> None:
+        """Look for newer flags in a forked process too, which has none of its parent's threads."""
+        was_following, self._thread = self._thread is not None, None
+        self._reading = Lock()  # a thread that is not here may have held it
+        if was_following:
+            self._ended = Event()
+            self._begin_to_follow()
 
     @property
     def flags(self) -> ServedFlags:
@@ -306,5 +349,19 @@ def _changed(before: ServedFlags | None, after: ServedFlags) -> list[str]:
     return [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
 
 
-def _told(error: GitexpError) -> str:
+def _told(error: Exception) -> str:
+    if not isinstance(error, GitexpError):
+        return f"{type(error).__name__}: {error}"
     return f"{error.message}. {error.hint}" if error.hint else error.message
+
+
+_PROVIDERS: WeakSet[GitexpProvider] = WeakSet()
+
+
+def _go_on_in_child() -> None:
+    for provider in list(_PROVIDERS):
+        provider.go_on_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_go_on_in_child)

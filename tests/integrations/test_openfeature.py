@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from threading import Event
 from typing import Any
 
@@ -11,7 +14,7 @@ from openfeature import api
 from openfeature.client import OpenFeatureClient
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.event import EventDetails, ProviderEvent
-from openfeature.exception import ErrorCode, ProviderFatalError
+from openfeature.exception import ErrorCode, ProviderFatalError, ProviderNotReadyError
 from openfeature.flag_evaluation import Reason
 from openfeature.provider import ProviderStatus
 
@@ -164,3 +167,141 @@ def test_newer_flags_are_looked_for_in_the_background(team: Team) -> None:
     team.person("Ada").flags.publish("limit", environment="production")
     assert changed.wait(60)
     assert client.get_integer_value("limit", 0, SOMEBODY) == 9
+
+
+def at_event(client: OpenFeatureClient, event: ProviderEvent) -> Event:
+    """Return what is set when the client's handlers are told of an event from now on."""
+    told = Event()
+    client.add_handler(event, lambda _: told.set())
+    return told
+
+
+def test_what_cannot_be_read_at_first_is_served_once_it_can(team: Team) -> None:
+    read = GitexpProvider("staging", repository=team.person("Bob"), refresh=0.05)
+    with pytest.raises(ProviderNotReadyError, match="no version is bound to environment"):
+        api.set_provider_and_wait(read)
+    client = api.get_client()
+    assert client.get_integer_details("limit", 3, SOMEBODY).value == 3
+    ready = at_event(client, ProviderEvent.PROVIDER_READY)
+    team.person("Ada").flags.publish("limit", environment="staging")
+    assert ready.wait(60)
+    assert client.get_provider_status() == ProviderStatus.READY
+    assert client.get_integer_value("limit", 3, SOMEBODY) == 7
+
+
+def test_flags_that_were_broken_for_a_while_are_no_longer_stale(team: Team) -> None:
+    read = provider(team)
+    api.set_provider_and_wait(read)
+    client = api.get_client()
+    before = team.tip()
+    team.git("Ada", "checkout", "-q", "--detach", before)
+    (team.directory / "ada" / "flags" / "limit.yaml").write_text("active: false\n")
+    team.git("Ada", "commit", "-qam", "by hand")
+    team.git("Ada", "push", "-q", "origin", "HEAD:env/bot/production")
+    assert read.refresh() is False
+    assert client.get_provider_status() == ProviderStatus.STALE
+    found = client.get_integer_details("limit", 3, SOMEBODY)
+    assert (found.value, found.flag_metadata["stale"]) == (7, True)
+    team.git("Ada", "push", "-qf", "origin", f"{before}:env/bot/production")
+    assert read.refresh() is False
+    assert client.get_provider_status() == ProviderStatus.READY
+    assert client.get_integer_details("limit", 3, SOMEBODY).flag_metadata["stale"] is False
+
+
+def test_handlers_are_told_once_that_flags_are_stale(team: Team) -> None:
+    read = provider(team)
+    api.set_provider_and_wait(read)
+    told: list[EventDetails] = []
+    api.get_client().add_handler(ProviderEvent.PROVIDER_STALE, told.append)
+    (team.directory / "shared.git").rename(team.directory / "gone.git")
+    read.refresh()
+    read.refresh()
+    (team.directory / "gone.git").rename(team.directory / "shared.git")
+    ready = at_event(api.get_client(), ProviderEvent.PROVIDER_READY)
+    read.refresh()
+    assert ready.wait(60)
+    assert len(told) == 1
+
+
+class Watched(Mapping[str, str]):
+    """Environment variables that call something before they are looked at."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self.at_look: Callable[[], None] = lambda: None
+
+    def __getitem__(self, name: str) -> str:
+        self.at_look()
+        return self._variables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)
+
+
+def watched_provider(team: Team, **options: Any) -> tuple[GitexpProvider, Watched]:
+    around = team.person("Bob").workspace.surroundings
+    variables = Watched(around.environ)
+    where, surroundings = team.directory / "bob", replace(around, environ=variables)
+    made = GitexpProvider("production", repository=where, surroundings=surroundings, **options)
+    return made, variables
+
+
+def test_no_error_ends_the_looking_for_newer_flags(team: Team) -> None:
+    read, variables = watched_provider(team, refresh=0.05)
+    api.set_provider_and_wait(read)
+    client = api.get_client()
+    stale = at_event(client, ProviderEvent.PROVIDER_STALE)
+
+    def fail() -> None:
+        raise RuntimeError("out of order")
+
+    variables.at_look = fail
+    assert stale.wait(60)
+    ready = at_event(client, ProviderEvent.PROVIDER_READY)
+    variables.at_look = lambda: None
+    assert ready.wait(60)
+
+
+def test_a_shutdown_waits_for_no_remote_that_is_silent(team: Team) -> None:
+    read, variables = watched_provider(team, refresh=0.05)
+    api.set_provider_and_wait(read)
+    thread = next(t for t in threading.enumerate() if t.name == "gitexp-flags")
+    looked, answered = Event(), Event()
+
+    def wait() -> None:
+        looked.set()
+        answered.wait(60)
+
+    variables.at_look = wait
+    assert looked.wait(60)
+    before = read.flags
+    api.shutdown()
+    answered.set()
+    thread.join(60)
+    assert read.flags is before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_looks_for_newer_flags_too(team: Team) -> None:
+    api.set_provider_and_wait(provider(team, refresh=0.05))
+    team.define(files={"flags/limit.yaml": "active: true\npayload: 9\n"})
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:  # pragma: no cover
+        os.close(writing)
+        os.read(reading, 1)
+        client = api.get_client()
+        pause = Event()
+        for _ in range(600):
+            if client.get_integer_value("limit", 0, SOMEBODY) == 9:
+                os._exit(0)
+            pause.wait(0.1)
+        os._exit(1)
+    os.close(reading)
+    team.person("Ada").flags.publish("limit", environment="production")
+    os.close(writing)
+    assert os.waitpid(child, 0)[1] == 0
