@@ -106,7 +106,11 @@ def _sections(change: Change) -> list[str]:
     approvers = change.judgement.approvers if change.judgement else ()
     who = [f"  {identity}" for identity in approvers]
     problems = [f"  {line}" for line in change.facts.problems]
+    stale = f"  `gitexp change renew {change.id}` puts it on top; votes are given anew"
     parts = {
+        "it is stale, since its environment or the policies have moved": [stale]
+        if change.state == "stale"
+        else [],
         "asked of it": asked,
         "who can give what is missing": who,
         "votes": votes,

@@ -219,6 +219,7 @@ def test_a_stale_one_is_renewed(
         f"error: change request {change} is stale: environment 'production' has moved"
     )
     assert gitexp("change", "list", "--format", "json").ok().out.count('"stale"') == 1
+    assert f"  `gitexp change renew {change}` puts it" in gitexp("change", "show", change).out
     renewed = gitexp("change", "renew", change).ok()
     assert renewed.err.startswith(f"change request {change} is pending: ")
     assert "renewed      once, last by Ada Example\n" in gitexp("change", "show", change).out

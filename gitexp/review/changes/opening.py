@@ -72,6 +72,12 @@ def raise_for(change: Change, required: ApprovalRequired | None = None) -> NoRet
         ApprovalRequired: always.
     """
     judgement = change.judgement
+    if change.state == "approved" and not change.missing:
+        raise ApprovalRequired(
+            f"{_asked(change)} is approved: change request {change.id} waits to be carried out",
+            change=change.id,
+            hint=f"Carry it out with `gitexp change apply {change.id}`.",
+        ) from required
     missing = [str(r) for r in judgement.missing] if judgement else []
     approvers = judgement.approvers if judgement else ()
     raise ApprovalRequired(

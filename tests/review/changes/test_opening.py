@@ -41,6 +41,16 @@ def test_a_promotion_that_takes_approval_becomes_a_change_request(team: Team) ->
     assert team.live() is None
 
 
+def test_asking_again_for_what_is_approved_says_how_it_is_carried_out(team: Team) -> None:
+    change = team.requested(temperature=0.2)
+    for name in ("Bob", "Cy"):
+        team.changes(name).approve(change.id, apply=False)
+    with pytest.raises(ApprovalRequired, match="is approved: change request") as caught:
+        ask_or_move(team.person("Ada"), order(team))
+    assert (caught.value.change, caught.value.missing) == (change.id, ())
+    assert caught.value.hint == f"Carry it out with `gitexp change apply {change.id}`."
+
+
 def test_the_branch_is_one_commit_ahead_and_holds_what_shall_be_live(team: Team) -> None:
     first = team.requested(temperature=0.1)
     team.approved(first.id)
