@@ -84,11 +84,15 @@ class ExperimentAbTest:
         return launched.marks(self.definition) if launched else {}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all that its file says as JSON data, with its launch and the marks of metrics."""
+        """Return what its file says as JSON data, and its origin, launch and marks by history."""
+        from gitexp.abtests.listing import origin
+
         test, launched = self.definition, self.launched
         return {
             "experiment": self._name,
+            "description": self._experiment.description,
             **test.document,
+            **origin(self._workspace, self._name, self._experiment.home.tip).to_dict(),
             "launched_in": launched.commit if launched else None,
             "marks": launched.marks(test) if launched else {},
         }

@@ -20,7 +20,7 @@ from gitexp.abtests.steps import Outcome
 from gitexp.abtests.switches import flag_in
 from gitexp.errors import AlreadyExists, InvalidInput, NotFound
 from gitexp.experiments.homes import experiment_names
-from gitexp.ids import parse_name
+from gitexp.ids import name_fault, parse_name
 from gitexp.project.workspace import Workspace
 from gitexp.prompts.versions import PromptVersion, prompt_versions
 from gitexp.store.protocol import Store
@@ -211,7 +211,11 @@ def _new_test(
             },
         },
         payloads={
-            key: {"prompt_name": asked.prompt, "prompt_version": version.number}
+            key: {
+                "prompt_name": asked.prompt,
+                "prompt_version": version.number,
+                "prompt_commit": version.version,
+            }
             for key, version in zip(keys, versions, strict=True)
         },
     )
@@ -270,8 +274,10 @@ def _found(
 
 def slug_of(text: str) -> str:
     """Return a name of lower-case letters, digits and hyphens that is made of a text."""
-    slug = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    return slug[:_LONGEST_NAME].strip("-") or "prompt"
+    slug = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:_LONGEST_NAME].strip("-")
+    if not slug:
+        return "prompt"
+    return f"prompt-{slug}" if name_fault(slug) else slug
 
 
 def _experiment_name(
@@ -289,7 +295,7 @@ def _flag_key(workspace: Workspace, asked: PromptExperiment, slug: str, reader: 
     trunk = workspace.trunk_tip(reader)
     tree = tree_of(reader, trunk) if trunk else None
     # A flag may be on the branch of its test alone.
-    used = {test.flag for test in all_tests(workspace, reader=reader)}
+    used = {test.flag for test in all_tests(workspace, deleted=True, reader=reader)}
 
     def is_taken(key: str) -> bool:
         if key in used:

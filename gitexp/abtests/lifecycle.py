@@ -16,7 +16,7 @@ from gitexp.abtests.readiness import data_notes, flag_notes, launch_faults
 from gitexp.abtests.reading import all_tests
 from gitexp.abtests.steps import Document, Outcome, Plan, Standing, Step, take
 from gitexp.abtests.switches import is_for_everybody, mismatches, overrides, shipped, switched
-from gitexp.clock import iso
+from gitexp.clock import SKEW, iso
 from gitexp.errors import InvalidInput, NotAllowed
 from gitexp.project.definition import Project
 from gitexp.project.reading import project_at
@@ -130,7 +130,7 @@ def freeze(workspace: Workspace, name: str) -> Outcome:
     def step(standing: Standing) -> Plan:
         require_status(standing.test, *_LIVE, to="be frozen")
         _refuse_if(standing.test.exposure_frozen, name, "is frozen already", "unfreeze")
-        frozen = {"exposure_frozen": True, "frozen_at": _now(standing)}
+        frozen = {"exposure_frozen": True, "frozen_at": _since_launch(standing)}
         return Plan(document=standing.document | frozen)
 
     return take(workspace, name, step, doing="freeze")
@@ -343,7 +343,25 @@ def _project(standing: Standing) -> Project:
 
 
 def _ended(standing: Standing) -> dict[str, Any]:
-    return standing.document | {"status": "stopped", "ended_at": _now(standing)}
+    return standing.document | {"status": "stopped", "ended_at": _since_launch(standing)}
+
+
+def _since_launch(standing: Standing) -> str:
+    """Return the moment of a step, and that of the launch where the clocks are a little apart.
+
+    Raises:
+        NotAllowed: the launch is still to come.
+    """
+    now, begun = standing.signature.when, standing.test.started_at
+    if begun is None or begun <= now:
+        return iso(now)
+    if begun - now > SKEW:
+        raise NotAllowed(
+            f"the A/B test of {standing.test.experiment!r} begins at {iso(begun)}, which is still "
+            "to come",
+            hint="Correct started_at in its ab-test.yaml, or the clock of this machine.",
+        )
+    return iso(begun)
 
 
 def _now(standing: Standing) -> str:

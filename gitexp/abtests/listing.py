@@ -48,6 +48,7 @@ class AbTestSummary:
 
     name: str
     title: str
+    description: str
     status: str
     archived: bool
     exposure_frozen: bool
@@ -178,7 +179,7 @@ def list_tests(workspace: Workspace, selection: AbTestSelection) -> AbTestPage:
                 continue
             item = _summary(workspace, home, header, test, now)
         else:
-            item = _broken(home, test)
+            item = _broken(home, header, test)
         if not selection.created_by or item.created_by in selection.created_by or item.problem:
             found.append(item)
     ordered = selection.ordered(found)
@@ -200,10 +201,11 @@ def _known(workspace: Workspace) -> Iterator[tuple[Home, Header, AbTest | str]]:
             yield home, header, test
 
 
-def _broken(home: Home, problem: str) -> AbTestSummary:
+def _broken(home: Home, header: Header, problem: str) -> AbTestSummary:
     return AbTestSummary(
         name=home.name,
         title=home.name,
+        description=header.description,
         status="unreadable",
         archived=False,
         exposure_frozen=False,
@@ -226,19 +228,20 @@ def _broken(home: Home, problem: str) -> AbTestSummary:
 def _summary(
     workspace: Workspace, home: Home, header: Header, test: AbTest, now: datetime
 ) -> AbTestSummary:
-    made, changed = origin(workspace, home.name, home.tip)
+    made = origin(workspace, home.name, home.tip)
     return AbTestSummary(
         name=home.name,
         title=test.title,
+        description=header.description,
         status=test.status,
         archived=is_archived(test, header),
         exposure_frozen=test.exposure_frozen,
         flag=test.flag,
         variants=tuple(variant.key for variant in test.variants),
         primary=tuple(metric.key for metric in test.primary),
-        created_by=made.by,
-        created_at=made.at,
-        updated_at=changed.at,
+        created_by=made.created_by,
+        created_at=made.created_at,
+        updated_at=made.updated_at,
         started_at=test.started_at,
         ended_at=test.ended_at,
         duration=seconds_of(test, now),
@@ -249,20 +252,34 @@ def _summary(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Touch:
-    """Who wrote a file in a commit, and when; nobody where history does not tell."""
+class Origin:
+    """Who made a test and when, and when its file was changed last; nothing where history is cut.
 
-    by: str = ""
-    at: datetime | None = None
+    Attributes:
+        created_by: the address of who made it.
+    """
+
+    created_by: str = ""
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON data."""
+        moments = {"created_at": self.created_at, "updated_at": self.updated_at}
+        told = {key: iso(moment) if moment else None for key, moment in moments.items()}
+        return {"created_by": self.created_by, **told}
 
 
-def origin(workspace: Workspace, name: str, tip: ObjectId) -> tuple[Touch, Touch]:
-    """Return who made the A/B test of an experiment, and who changed it last."""
-    changes = history_of_test(workspace, name, tip).changes
-    if not changes:
-        return Touch(), Touch()
-    first, last = (read_commit(workspace.store, changes[i].commit).author for i in (0, -1))
-    return Touch(by=first.email, at=first.when), Touch(by=last.email, at=last.when)
+def origin(workspace: Workspace, name: str, tip: ObjectId) -> Origin:
+    """Return who made the A/B test of an experiment, and when, by the history of its file."""
+    history = history_of_test(workspace, name, tip)
+    ends = [history.changes[i].commit for i in (0, -1)] if history.changes else []
+    authors = [read_commit(workspace.store, commit).author for commit in ends]
+    updated_at = authors[-1].when if authors else None
+    if history.cut or not authors:
+        return Origin(updated_at=updated_at)
+    first = authors[0]
+    return Origin(created_by=first.email, created_at=first.when, updated_at=updated_at)
 
 
 def seconds_of(test: AbTest, now: datetime) -> float | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gitexp.abtests.definition import CONTROL, LAUNCHED_FACTS, AbTest, variants_of
 from gitexp.abtests.launches import launch_of
-from gitexp.abtests.reading import document_at
+from gitexp.abtests.reading import all_tests, document_at
 from gitexp.abtests.steps import Document, Outcome, checked, encoded, refuse_malformed, standing_at
 from gitexp.abtests.switches import fitted, flag_in, new_flag
 from gitexp.documents import layout
@@ -64,7 +64,18 @@ def create(workspace: Workspace, new: NewTest) -> Outcome:
         Forbidden: whoever makes it has not the role in the group that owns the experiment.
     """
     signature = workspace.signature()
-    return transact(workspace.store, lambda tx: create_test_in(tx, workspace, new, signature))
+    others = list(all_tests(workspace))  # before anything is locked
+    made = transact(workspace.store, lambda tx: create_test_in(tx, workspace, new, signature))
+    return replace(made, notes=tuple(_sharing_notes(made.test, others)))
+
+
+def _sharing_notes(test: AbTest, others: Iterable[AbTest]) -> Iterator[str]:
+    users = [other.experiment for other in others if other.flag == test.flag]
+    if users:
+        yield (
+            f"Flag {test.flag} is that of {', '.join(users)} too: of several branches that change "
+            "it, the one that is published last counts."
+        )
 
 
 def create_test_in(

@@ -10,7 +10,8 @@ from gitexp.abtests.problems import faults
 from gitexp.documents import layout
 from gitexp.documents.problems import Problem, place_of
 from gitexp.errors import InvalidDocuments, InvalidInput, NotFound
-from gitexp.experiments.homes import all_homes, get_home
+from gitexp.experiments.homes import get_home
+from gitexp.experiments.namesakes import known_experiments
 from gitexp.ids import Name, ObjectId
 from gitexp.project.reading import read_document
 from gitexp.project.workspace import Workspace
@@ -54,9 +55,13 @@ def find_test(
     return None if data is None else AbTest.from_dict(name, data)
 
 
-def all_tests(workspace: Workspace, *, reader: Store | None = None) -> Iterator[AbTest]:
-    """Yield the A/B tests of all experiments that can be read."""
-    for home in all_homes(workspace, reader=reader):
+def all_tests(
+    workspace: Workspace, *, deleted: bool = False, reader: Store | None = None
+) -> Iterator[AbTest]:
+    """Yield the A/B tests that can be read, those of deleted experiments only if asked for."""
+    for home, header in known_experiments(workspace, reader=reader):
+        if header.lifecycle == "deleted" and not deleted:
+            continue
         try:
             found = find_test(workspace, home.tip, home.name, reader=reader)
         except InvalidInput:

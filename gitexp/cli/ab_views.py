@@ -33,7 +33,10 @@ _STEP_COLUMNS = (
 _FIELDS = (
     Column(key="experiment", title="experiment", kind="id"),
     Column(key="title", title="title"),
+    Column(key="description", title="description"),
     Column(key="state", title="status", kind="code"),
+    Column(key="created_at", title="made", kind="time"),
+    Column(key="created_by", title="by"),
     Column(key="flag", title="flag", kind="code"),
     Column(key="shares", title="variants"),
     Column(key="primary", title="primary"),
@@ -42,6 +45,7 @@ _FIELDS = (
     Column(key="prompt", title="prompt", kind="code"),
     Column(key="launched_in", title="launched in", kind="hash"),
     Column(key="started_at", title="launched", kind="time"),
+    Column(key="frozen_at", title="frozen", kind="time"),
     Column(key="ended_at", title="ended", kind="time"),
     Column(key="conclusion", title="conclusion", kind="code"),
     Column(key="shipped", title="shipped", kind="code"),
@@ -95,6 +99,7 @@ def _fields(entry: dict[str, Any], test: AbTest) -> dict[str, Any]:
     return {
         **entry,
         "title": test.title if test.title != test.experiment else None,
+        "description": entry["description"] or None,
         "state": _state(test.status, test.archived, test.exposure_frozen),
         "shares": "\n".join(_shares(test)),
         "primary": "\n".join(_metric(one, marks) for one in test.primary),

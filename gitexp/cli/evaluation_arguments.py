@@ -45,6 +45,13 @@ LIMITS = (
 )
 """When an evaluation stops before its last sample."""
 
+_CONCURRENCY_OPTION = click.option(
+    "--concurrency",
+    type=_AT_LEAST_ONE,
+    default=_CONCURRENCY,
+    metavar="N",
+    help=f"Work on N samples at a time  [default: {_CONCURRENCY}]",
+)
 _OPTIONS = (
     click.option("--dataset", metavar="NAME", help="Take the samples of this dataset"),
     click.option("--endpoint", metavar="NAME", help="Ask this system under test"),
@@ -71,13 +78,7 @@ _OPTIONS = (
     tag_option,
     *CHOOSING,
     *PASSES,
-    click.option(
-        "--concurrency",
-        type=_AT_LEAST_ONE,
-        default=_CONCURRENCY,
-        metavar="N",
-        help=f"Work on N samples at a time  [default: {_CONCURRENCY}]",
-    ),
+    _CONCURRENCY_OPTION,
     click.option(
         "--batch-size",
         type=_AT_LEAST_ONE,
@@ -129,6 +130,26 @@ def evaluation_options(function: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
+
+
+def sparing_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say on how much runs are done; see `sparing`."""
+    for option in reversed((*CHOOSING, *PASSES, _CONCURRENCY_OPTION, *LIMITS)):
+        function = option(function)
+    return function
+
+
+def sparing(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of an `EvaluationRequest` that `sparing_options` set."""
+    from gitexp.evaluation.running.requests import Limits
+
+    return {
+        "selection": selection_of(chosen),
+        "repeats": chosen["repeats"] or 1,
+        "seed": chosen["seed"],
+        "concurrency": chosen["concurrency"],
+        "limits": Limits(**limits_of(chosen)),
+    }
 
 
 def limits_of(chosen: Mapping[str, Any]) -> dict[str, Any]:

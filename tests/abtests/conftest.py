@@ -15,6 +15,7 @@ from gitexp.abtests.making import NewTest, create
 from gitexp.abtests.steps import Outcome
 from gitexp.documents import schemas
 from gitexp.documents.yaml_writer import dump_yaml
+from gitexp.ids import ObjectId
 from gitexp.project.workspace import Workspace
 from gitexp.store.memory import MemoryStore
 from gitexp.store.trees import blob_at, tree_of
@@ -79,3 +80,13 @@ def edit_by_hand(
     commit_files(
         workspace.store, {path: content}, branch=f"exp/bot/{name}", message=message, at=500
     )
+
+
+def cut_off(workspace: Workspace, missing: str) -> Workspace:
+    """Return a workspace on a clone in which a commit is missing."""
+    from gitexp.store.cache import DerivedCache
+    from tests.project.test_file_history import Shallow
+
+    assert isinstance(workspace.store, MemoryStore)
+    store = Shallow(workspace.store, ObjectId(missing))
+    return replace(workspace, store=store, cache=DerivedCache(None))

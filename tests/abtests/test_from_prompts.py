@@ -17,6 +17,7 @@ from gitexp.abtests.from_prompts import (
 from gitexp.abtests.listing import AbTestSelection, list_tests
 from gitexp.errors import AlreadyExists, InvalidInput, NotFound
 from gitexp.experiments.headers import read_header
+from gitexp.experiments.lifecycle import delete
 from gitexp.project.workspace import Workspace
 from gitexp.prompts.versions import prompt_versions
 from tests.abtests.conftest import file_at
@@ -82,19 +83,14 @@ def test_the_flag_is_off_and_hands_out_the_version(prompted: Workspace) -> None:
     name = create_from_prompt(prompted, asked()).test.experiment
     flag = file_at(prompted, f"flags/{name}.yaml", branch=f"exp/bot/{name}")
     assert (flag["active"], flag["rollout"]) == (False, 100)
+    versions = prompt_versions(prompted, "reply")
+    payloads = [
+        {"prompt_name": "reply", "prompt_version": v.number, "prompt_commit": v.version}
+        for v in (versions[1], versions[3])
+    ]
     assert flag["variants"] == [
-        {
-            "key": "control",
-            "name": "v2",
-            "weight": 50,
-            "payload": {"prompt_name": "reply", "prompt_version": 2},
-        },
-        {
-            "key": "test",
-            "name": "v4",
-            "weight": 50,
-            "payload": {"prompt_name": "reply", "prompt_version": 4},
-        },
+        {"key": "control", "name": "v2", "weight": 50, "payload": payloads[0]},
+        {"key": "test", "name": "v4", "weight": 50, "payload": payloads[1]},
     ]
 
 
@@ -146,6 +142,13 @@ def test_a_second_one_of_the_same_name_has_numbers(prompted: Workspace) -> None:
         ("cheaper-2", "cheaper-2"),
         ("cheaper-3", "cheaper-3"),
     ]
+
+
+def test_the_flag_of_a_deleted_experiment_is_taken(prompted: Workspace) -> None:
+    name = create_from_prompt(prompted, asked(flag="words")).test.experiment
+    delete(prompted, name, unbind=lambda tx, experiment: [])
+    with pytest.raises(AlreadyExists):
+        create_from_prompt(prompted, asked(flag="words"))
 
 
 def test_a_flag_that_is_taken_is_refused_where_it_was_named(prompted: Workspace) -> None:
@@ -203,7 +206,13 @@ def test_it_is_launched_and_listed_like_any_other(prompted: Workspace) -> None:
 
 @pytest.mark.parametrize(
     ("text", "slug"),
-    [("A b!", "a-b"), ("--x--", "x"), ("日本", "prompt"), ("a" * 70, "a" * 63)],
+    [
+        ("A b!", "a-b"),
+        ("--x--", "x"),
+        ("日本", "prompt"),
+        ("a" * 70, "a" * 63),
+        ("Con", "prompt-con"),
+    ],
 )
 def test_a_name_is_made_of_any_text(text: str, slug: str) -> None:
     assert slug_of(text) == slug

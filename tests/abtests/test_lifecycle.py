@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,11 +18,9 @@ from gitexp.errors import InvalidDocuments, InvalidInput, MissingObject, NotAllo
 from gitexp.experiments.homes import get_home
 from gitexp.experiments.lifecycle import delete
 from gitexp.experiments.renaming import rename
-from gitexp.ids import ObjectId
 from gitexp.project.workspace import Workspace
-from gitexp.store.memory import MemoryStore
 from gitexp.store.trees import read_commit
-from tests.abtests.conftest import Draft, edit_by_hand, file_at, update
+from tests.abtests.conftest import Draft, at, cut_off, edit_by_hand, file_at, update
 from tests.builders import commit_files
 from tests.experiments.conftest import DEFINITION
 
@@ -174,6 +172,38 @@ def test_a_flag_that_serves_another_test_is_pointed_out(draft: Draft) -> None:
     lifecycle.launch(workspace, "other")
     notes = lifecycle.launch(workspace, "warm").notes
     assert "Flag words serves other too, which goes on." in notes
+
+
+def test_a_deleted_test_serves_nobody(draft: Draft) -> None:
+    workspace = draft()
+    draft("other")
+    lifecycle.launch(workspace, "other")
+    delete(workspace, "other", unbind=lambda tx, experiment: [])
+    assert not any("serves" in note for note in lifecycle.launch(workspace, "warm").notes)
+
+
+@pytest.mark.parametrize("step", [lifecycle.end, lifecycle.freeze])
+def test_clocks_that_are_a_little_apart_take_no_step_back(
+    draft: Draft, step: Callable[[Workspace, str], Outcome]
+) -> None:
+    workspace = draft()
+    begun = lifecycle.launch(workspace, "warm").test.started_at
+    assert begun is not None
+    test = step(at(workspace, begun - timedelta(minutes=4)), "warm").test
+    assert begun in (test.ended_at, test.frozen_at)
+
+
+@pytest.mark.parametrize("step", [lifecycle.end, lifecycle.freeze])
+def test_a_launch_that_is_still_to_come_is_not_followed_by_anything(
+    draft: Draft, step: Callable[[Workspace, str], Outcome]
+) -> None:
+    workspace = draft()
+    edit_by_hand(workspace, "warm", {"status": "running", "started_at": "2030-01-01T00:00:00Z"})
+    with pytest.raises(NotAllowed) as caught:
+        step(workspace, "warm")
+    assert caught.value.message == (
+        "the A/B test of 'warm' begins at 2030-01-01T00:00:00Z, which is still to come"
+    )
 
 
 def test_shipping_to_everyone_leaves_no_holdout_and_no_namespace(draft: Draft) -> None:
@@ -590,16 +620,6 @@ def test_a_shallow_clone_does_not_guess_what_was_launched(
         "the history of this clone is cut off after the launch of the A/B test of 'warm'"
     )
     assert caught.value.hint == "Fetch the rest with `git fetch --unshallow`."
-
-
-def cut_off(workspace: Workspace, missing: str) -> Workspace:
-    """Return a workspace on a clone in which a commit is missing."""
-    from gitexp.store.cache import DerivedCache
-    from tests.project.test_file_history import Shallow
-
-    assert isinstance(workspace.store, MemoryStore)
-    store = Shallow(workspace.store, ObjectId(missing))
-    return replace(workspace, store=store, cache=DerivedCache(None))
 
 
 # --- races ------------------------------------------------------------------------------------

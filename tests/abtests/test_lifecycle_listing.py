@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from gitexp.abtests import lifecycle
-from gitexp.abtests.listing import AbTestSelection, count_tests, list_tests
+from gitexp.abtests.listing import AbTestSelection, Origin, count_tests, list_tests, origin
 from gitexp.errors import InvalidInput
+from gitexp.experiments.homes import get_home
 from gitexp.experiments.lifecycle import archive, delete
+from gitexp.ids import ObjectId
 from gitexp.project.workspace import Workspace
-from tests.abtests.conftest import Draft, at, edit_by_hand
+from gitexp.store.trees import read_commit
+from tests.abtests.conftest import Draft, at, cut_off, edit_by_hand
 
 NOW = datetime(2026, 6, 30, 12, tzinfo=timezone.utc)
 
@@ -83,6 +86,22 @@ def test_a_line_says_what_people_look_for(several: Workspace) -> None:
     assert (data["created_by"], data["conclusion"]) == ("ada@example.org", "won")
     assert data["created_at"] < data["started_at"] < data["ended_at"]
     assert line.duration == (line.ended_at - line.started_at).total_seconds()  # type: ignore[operator]
+
+
+def test_who_made_a_test_is_not_guessed_in_a_shallow_clone(draft: Draft) -> None:
+    workspace = draft()
+    first = get_home(workspace, "warm").tip
+    lifecycle.launch(workspace, "warm")
+    lifecycle.pause(workspace, "warm")
+    tip = get_home(workspace, "warm").tip
+    whole = origin(workspace, "warm", tip)
+    assert (whole.created_by, whole.created_at) == ("ada@example.org", made_at(workspace, first))
+    cut = origin(cut_off(workspace, first), "warm", tip)
+    assert cut == Origin(updated_at=made_at(workspace, tip))
+
+
+def made_at(workspace: Workspace, commit: ObjectId) -> datetime:
+    return read_commit(workspace.store, commit).author.when
 
 
 def test_a_test_that_cannot_be_read_is_listed_with_its_problem(several: Workspace) -> None:

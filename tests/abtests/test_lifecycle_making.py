@@ -49,6 +49,16 @@ def test_a_test_its_experiment_and_its_flag_are_made_in_one_commit(workspace: Wo
     }
 
 
+def test_a_flag_that_another_test_has_on_its_branch_is_pointed_out(draft: Draft) -> None:
+    workspace = draft()
+    (note,) = create(workspace, new("cold")).notes
+    assert note == (
+        "Flag words is that of warm too: of several branches that change it, the one that is "
+        "published last counts."
+    )
+    assert create(workspace, new("other", flag="other")).notes == ()
+
+
 def test_an_experiment_that_is_there_becomes_a_test(workspace: Workspace) -> None:
     create_experiment(workspace, NewExperiment(name="warm", description="as it was"))
     before = save(workspace, "warm", Edit(values={"model": "m"}))

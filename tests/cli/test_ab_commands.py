@@ -101,6 +101,21 @@ def test_a_file_that_is_no_definition_is_refused_with_its_place(
     assert f"error: experiments/warm/ab-test.yaml: {message}" in result.err
 
 
+def test_a_page_says_who_made_a_test_and_where_it_stands(project: Path, gitexp: Run) -> None:
+    words = "Do warm words sell?"
+    gitexp("ab", "create", "warm", "--description", words, "--primary", "a:mean").ok()
+    gitexp("ab", "launch", "warm").ok()
+    gitexp("ab", "freeze", "warm").ok()
+    found = shown(gitexp)
+    assert (found["description"], found["created_by"]) == (words, "ada@example.org")
+    assert found["created_at"][:10] == found["updated_at"][:10] == found["frozen_at"][:10]
+    page = {line.split()[0]: line for line in gitexp("ab", "show", "warm").ok().out.splitlines()}
+    assert page["by"].split() == ["by", "ada@example.org"]
+    assert {"description", "made", "frozen"} <= page.keys()
+    (line,) = json.loads(gitexp("ab", "list", "--format", "json").ok().out)
+    assert line["description"] == words
+
+
 def test_places_of_a_definition_are_changed(warm: str, gitexp: Run, project: Path) -> None:
     (project / "query.sql").write_text("SELECT 1\n")
     changed = gitexp(

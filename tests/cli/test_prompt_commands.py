@@ -146,6 +146,18 @@ def test_versions_are_evaluated_over_a_dataset_and_paired(kinder: str, gitexp: R
     assert run["name"] == "reply v2 (test)"
 
 
+def test_versions_are_evaluated_over_a_part_of_a_dataset(kinder: str, gitexp: Run) -> None:
+    done = gitexp(
+        "prompt", "evaluate", kinder, "--dataset", "q", "--endpoint", "bot", "--evaluator", "kind",
+        "--limit", "2", "--repeats", "3", "--concurrency", "2", "--max-errors", "5",
+        "--format", "json",
+    ).ok()  # fmt: skip
+    for run in json.loads(done.out)["runs"].values():
+        rows = json.loads(gitexp("run", "rows", run, "--format", "json").ok().out)
+        assert sorted({row["sample"] for row in rows}) == ["s1", "s2"]
+        assert len(rows) == 6
+
+
 def test_the_text_of_a_prompt_goes_into_a_slot(kinder: str, gitexp: Run) -> None:
     done = gitexp(
         "prompt", "evaluate", kinder, "--dataset", "q", "--endpoint", "bot", "--slot", "prompt",

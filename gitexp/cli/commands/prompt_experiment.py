@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout
+from typing import Any
 
 import click
 
 from gitexp.cli.ab_views import show_ab
 from gitexp.cli.arguments import experiment_argument
 from gitexp.cli.commands.prompt import prompt_argument
+from gitexp.cli.evaluation_arguments import sparing, sparing_options
 from gitexp.cli.groups import UsageFault, command
 from gitexp.cli.output import Output, output_options
 from gitexp.cli.pairing_views import pairing_notes, pairing_table
@@ -119,9 +121,7 @@ def _numbers(text: str) -> list[int]:
     metavar="NAME",
     help="Score with it; may be repeated",
 )
-@click.option(
-    "--repeats", type=click.IntRange(min=1), default=1, metavar="N", help="Do each sample N times"
-)
+@sparing_options
 @output_options
 def evaluate_command(
     output: Output,
@@ -130,17 +130,17 @@ def evaluate_command(
     endpoint: str,
     slot: str,
     evaluators: tuple[str, ...],
-    repeats: int,
+    **chosen: Any,
 ) -> None:
     """Run each version over a dataset, and pair them
 
     Each variant becomes a run of the experiment, and each treatment is compared with the control
-    sample by sample. The code of the working tree is executed.
+    sample by sample. A limit is one of each run. The code of the working tree is executed.
     """
     session = output.session
     with redirect_stdout(sys.stderr):
         found = session.experiment(experiment).ab_test.evaluate(
-            dataset, endpoint, slot=slot, evaluators=evaluators, repeats=repeats
+            dataset, endpoint, slot=slot, evaluators=evaluators, **sparing(chosen)
         )
     for key, run in found.runs.items():
         session.say(f"{key}: run {run.id}, {run.name}")
