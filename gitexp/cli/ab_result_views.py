@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gitexp.cli.output import Output, one_row
-from gitexp.cli.tables import Column, Table
+from gitexp.cli.safety import markdown_text
+from gitexp.cli.tables import Column, Table, read
 
 if TYPE_CHECKING:
     from gitexp.abtests.results.computing import Recalculation
@@ -24,6 +25,8 @@ _COLUMNS = (
     Column(key="shown_value", title="value", kind="number", data_key="value"),
     Column(key="shown_difference", title="difference", kind="number", data_key="difference"),
     Column(key="interval", title="interval", kind="number", data_key="low"),
+    # People read both bounds in the column before, which no row has a text for here.
+    Column(key="shown_high", title="to", kind="number", data_key="high", optional=True),
     Column(key="shown_p", title="p", kind="number", data_key="p_value", optional=True),
     Column(
         key="shown_chance",
@@ -40,7 +43,7 @@ _COLUMNS = (
 _DAY_COLUMNS = (
     Column(key="day", title="day", kind="id"),
     Column(key="variant", title="variant", kind="code"),
-    *_COLUMNS[4:11],
+    *_COLUMNS[4:12],
     Column(key="error", title="why not", optional=True),
 )
 _DONE_COLUMNS = (
@@ -66,14 +69,18 @@ _SIGNS: Mapping[str, str] = {
 
 
 def show_results(output: Output, found: Results) -> None:
-    """Print results: a table of metrics and variants, and on stderr checks and decision."""
+    """Print a table of metrics and variants, with checks and decision: on stderr for a table."""
     rows = [row for metric in found.metrics for row in _rows(metric)]
     table = Table(columns=_COLUMNS, rows=rows, note="" if rows else "no metrics")
     ids = list(dict.fromkeys(f"{row['metric']}:{row['variant']}" for row in rows))
     output.listing(rows, table, ids=ids, document=found.to_dict())
-    if output.format == "table" and not output.quiet:
+    if output.quiet:
+        return
+    if output.format == "table":
         for line in _told(found):
             output.session.say(line)
+    elif output.format == "md":
+        output.data("\n" + "".join(f"- {markdown_text(line.strip())}\n" for line in _told(found)))
 
 
 def _told(found: Results) -> Iterator[str]:
@@ -82,7 +89,7 @@ def _told(found: Results) -> Iterator[str]:
     for metric in found.metrics:
         yield from (f"note: {metric.key}: {note}" for note in metric.notes)
     if found.stored:
-        yield f"note: as of {found.as_of.isoformat()}, from the days that are kept"
+        yield f"note: as of {read(found.as_of, 'time')}, from the days that are kept"
     decision = found.decision
     what = f"{decision.action} {decision.variant}".strip()
     yield f"decision: {what}"

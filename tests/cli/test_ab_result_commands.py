@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -99,6 +101,35 @@ def test_results_as_data_say_everything(checkout: str, gitexp: Run) -> None:
     assert bought["variants"][1]["difference"] == pytest.approx(0.5)
     assert found["decision"]["action"] == "keep running"
     assert found["metrics"][2]["error"].endswith("it has 'unit', 'time', 'event', 'value'")
+
+
+def test_csv_has_both_ends_of_an_interval(checkout: str, gitexp: Run) -> None:
+    def rows(*words: str) -> list[dict[str, str]]:
+        shown = gitexp("ab", *words, "--format", "csv").ok().out
+        return list(csv.DictReader(io.StringIO(shown)))
+
+    gitexp("ab", "recalculate", checkout)
+    found = json.loads(gitexp("ab", "results", checkout, "--stored", "--format", "json").out)
+    expected = {end: str(found["metrics"][0]["variants"][1][end]) for end in ("low", "high")}
+    (row,) = [
+        row
+        for row in rows("results", checkout, "--stored")
+        if (row["metric"], row["variant"]) == ("bought", "test")
+    ]
+    assert row.items() >= expected.items()
+    day = [row for row in rows("timeseries", checkout, "bought") if row["variant"] == "test"][-1]
+    assert day["high"]
+    assert day["day"] == found["stored"]
+    assert "to" not in gitexp("ab", "results", checkout).out.splitlines()[0].split()
+
+
+def test_markdown_has_checks_and_the_decision_too(checkout: str, gitexp: Run) -> None:
+    shown = gitexp("ab", "results", checkout, "--format", "md").ok().out.splitlines()
+    assert shown[0].startswith("| metric | role | variant | units |")
+    end = shown.index("")
+    assert shown[end + 1].startswith("- ok: split: control 200 of 200, test 200 of 200")
+    assert "- decision: keep running" in shown
+    assert shown[-1].startswith("- because ")
 
 
 def test_days_are_computed_once_and_shown(checkout: str, gitexp: Run) -> None:

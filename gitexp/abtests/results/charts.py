@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 
 from gitexp.abtests.results.judging import VariantResult
 from gitexp.abtests.results.model import Results
 from gitexp.abtests.results.timeseries import TimeSeries
-from gitexp.errors import InvalidInput
+from gitexp.errors import InvalidInput, NotFound
 from gitexp.results.curves import Curve, LineChart, printable
 
 _LONGEST = 48
@@ -82,7 +82,7 @@ def forest(results: Results) -> Forest:
     relative = all(
         each.relative for metric in results.metrics for each in metric.variants if each.difference
     )
-    unit = "of the control" if relative else "in the unit of each metric"
+    unit = "in % of the control" if relative else "in the unit of each metric"
     return Forest(
         title=printable(results.experiment),
         x_label=f"difference {unit}, with {_confidence(results.confidence)} intervals",
@@ -131,7 +131,7 @@ class Course:
     """The course of the difference of one variant, day by day.
 
     Attributes:
-        days: seconds since 1970 at the end of each day that is there, with its result.
+        days: seconds since 1970 at which a day is drawn, with its result, for those that are there.
     """
 
     title: str
@@ -168,13 +168,21 @@ def courses(series: TimeSeries, variant: str | None = None) -> list[Course]:
     """Return the course of each variant, or of one, that has any day.
 
     Raises:
+        NotFound: no day has such a variant beside the control.
         InvalidInput: no day has a difference to draw.
     """
-    found: dict[str, list[tuple[float, VariantResult]]] = {}
+    treatments: dict[str, list[tuple[float, VariantResult]]] = {}
     for day, result in series.days.items():
         for each in result.variants[1:] if result is not None else ():
-            if each.difference is not None and variant in (None, each.variant):
-                found.setdefault(each.variant, []).append((_end_of(day), each))
+            drawn = treatments.setdefault(each.variant, [])
+            if each.difference is not None:
+                drawn.append((_place_of(day), each))
+    if variant is not None and treatments and variant not in treatments:
+        raise NotFound(
+            f"metric {series.metric!r} has no course of {variant!r} against the control",
+            hint=f"There are: {', '.join(treatments)}.",
+        )
+    found = {name: days for name, days in treatments.items() if days and variant in (None, name)}
     if not found:
         raise InvalidInput(
             f"no day of {series.metric!r} has a difference to draw",
@@ -199,6 +207,6 @@ def _course(series: TimeSeries, variant: str, days: list[tuple[float, VariantRes
     )
 
 
-def _end_of(day: str) -> float:
-    midnight = datetime.fromisoformat(day).replace(tzinfo=timezone.utc)
-    return (midnight + timedelta(days=1)).timestamp()
+def _place_of(day: str) -> float:
+    # Axes of time are drawn in UTC, and a day stands above its own date whatever its zone.
+    return datetime.fromisoformat(day).replace(tzinfo=timezone.utc).timestamp()

@@ -11,7 +11,7 @@ from gitexp.abtests.results.charts import courses, forest
 from gitexp.abtests.results.computing import recalculate
 from gitexp.abtests.results.plots import courses_picture, forest_picture, forest_text
 from gitexp.abtests.results.timeseries import time_series
-from gitexp.errors import InvalidInput
+from gitexp.errors import InvalidInput, NotFound
 from gitexp.results.terminal_plots import Screen
 from tests.abtests.data.making import ab_test, day
 from tests.abtests.results.conftest import SALES, Launched, at
@@ -27,7 +27,7 @@ def test_a_forest_has_a_row_for_each_difference_with_its_interval() -> None:
         "  paid: test               |     ------o------   +20.00 % (+10.49 % to +29.51 %)\n"
         "  errors: test   -------------o------------      +5.00 % (-15.13 % to +25.13 %)\n"
         "                           0\n"
-        "  difference of the control, with 95 % intervals\n"
+        "  difference in % of the control, with 95 % intervals\n"
     )
 
 
@@ -73,10 +73,14 @@ def test_a_course_has_a_point_for_each_day_that_is_there(launched: Launched) -> 
     recalculate(workspace, test)
     series = time_series(workspace, test, "sales")
     (course,) = courses(series)
-    assert [x for x, _ in course.days] == [day(number).timestamp() for number in (1, 2, 3, 4)]
+    assert [x for x, _ in course.days] == [day(number).timestamp() for number in range(4)]
     lines = {curve.label: curve.lines[0] for curve in course.lines().curves}
     assert set(lines) == {"difference", "upper bound", "lower bound"}
     assert all(len(line) == 4 for line in lines.values())
     assert courses_picture([course], "png").startswith(b"\x89PNG")
+    with pytest.raises(NotFound) as caught:
+        courses(series, "control")
+    assert str(caught.value) == "metric 'sales' has no course of 'control' against the control"
+    assert caught.value.hint == "There are: test."
     former = courses(replace(series, history=True))[0]
     assert former.notes == (f"history: made with other settings, {series.fingerprint[:16]}",)
