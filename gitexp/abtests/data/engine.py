@@ -19,12 +19,17 @@ MEMORY_LIMIT = "1GB"
 """What DuckDB may hold in memory; what is more goes to disk meanwhile."""
 
 _MEMORY = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[KMGT]i?B)\Z")
+_BROKEN = ("Corrupt database file", "Could not read enough bytes")
 _LACKING = re.compile(r"INSTALL (\w+)")
 _SETTINGS = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
 }
+
+
+class DamagedTotals(InvalidInput):
+    """The file of a database cannot be read; where it holds totals, they are made again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +169,7 @@ def translated() -> Iterator[None]:
 
     Raises:
         NotFound: a file is not there.
+        DamagedTotals: the file of a database is broken.
         InvalidInput: for everything else.
     """
     duckdb = _duckdb()
@@ -178,7 +184,9 @@ def translated() -> Iterator[None]:
                 f"the data needs the extension {lacking[1]} of DuckDB, which is not installed",
                 hint=f"Install it once: `python -c \"import duckdb; duckdb.sql('{lacking[0]}')\"`.",
             ) from exc
-        raise InvalidInput(f"the data cannot be read: {said}") from exc
+        broken = isinstance(exc, duckdb.FatalException) or any(sign in said for sign in _BROKEN)
+        kind = DamagedTotals if broken else InvalidInput
+        raise kind(f"the data cannot be read: {said}") from exc
 
 
 def _duckdb() -> Any:

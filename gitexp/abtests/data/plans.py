@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from gitexp.abtests.data.quoting import fits, identifier, literal
 from gitexp.abtests.data.relations import Relation, span
@@ -176,6 +177,11 @@ class MetricPlan:
         )
 
     @property
+    def lookback(self) -> timedelta:
+        """How long before its exposure the rows of a unit count."""
+        return self.metric.lookback or timedelta()
+
+    @property
     def moment(self) -> str:
         """The condition that a row was after the exposure of its unit, and in the window."""
         if self.metric.window is None:
@@ -185,8 +191,7 @@ class MetricPlan:
     @property
     def moment_before(self) -> str:
         """The condition that a row was in the time before the exposure that is looked back to."""
-        assert self.metric.lookback is not None
-        return f"r.gx_time < u.gx_first AND r.gx_time >= u.gx_first - {span(self.metric.lookback)}"
+        return f"r.gx_time < u.gx_first AND r.gx_time >= u.gx_first - {span(self.lookback)}"
 
     def totals(self) -> Iterator[Total]:
         """Yield what is kept for each unit of the time after its exposure."""

@@ -6,14 +6,14 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from gitexp.abtests.data.engine import Engine, Limits
+from gitexp.abtests.data.engine import DamagedTotals, Engine, Limits
 from gitexp.abtests.data.opening import Access, Sources, described
 from gitexp.abtests.data.plans import MetricPlan
 from gitexp.abtests.data.relations import Relation, unit_type_of
@@ -29,7 +29,11 @@ from gitexp.errors import GitexpError, InvalidInput
 from gitexp.project.workspace import Workspace
 from gitexp.store.filelocks import lock_file
 
+CHANGED = "rows of days that were computed before have come or gone since"
+
 _DIRECTORY = "abtests"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +44,7 @@ class Snapshot:
         sums: by the key of each metric that could be computed.
         faults: by the key of each other one, why not.
         source: what the numbers were computed from, as a digest.
+        changed: whether rows came or went of days that were computed before.
     """
 
     as_of: datetime
@@ -47,6 +52,7 @@ class Snapshot:
     sums: Mapping[str, MetricSums]
     faults: Mapping[str, str]
     source: str
+    changed: bool = False
 
 
 class Session:
@@ -56,6 +62,11 @@ class Session:
         self._state = state
         self._faults = dict(faults)
         self._identity = identity
+
+    @property
+    def faults(self) -> Mapping[str, str]:
+        """Why metrics cannot be computed, by their keys, as far as that is known by now."""
+        return {**self._faults, **self._state.facts.faults}
 
     @property
     def until(self) -> datetime | None:
@@ -90,7 +101,7 @@ class Session:
         as_of = facts.until or self._state.test.started_at
         assert as_of is not None
         wanted = None if metrics is None else set(metrics)
-        faults = {**self._faults, **facts.faults}
+        faults = self.faults
         plans = [
             plan
             for plan in self._state.plans
@@ -103,6 +114,30 @@ class Session:
             faults={k: v for k, v in faults.items() if wanted is None or k in wanted},
             source=str(digest_of({"sources": self._identity, "rows": dict(facts.past)})),
         )
+
+
+def working(
+    workspace: Workspace,
+    test: AbTest,
+    work: Callable[[Session], T],
+    *,
+    access: Access | None = None,
+    limits: Limits | None = None,
+) -> T:
+    """Return what some work on the data of a test returns.
+
+    The totals that were kept are derived: where they are damaged, the work is done once more,
+    from all rows.
+
+    Raises:
+        As `session` says.
+    """
+    try:
+        with session(workspace, test, access=access, limits=limits) as data:
+            return work(data)
+    except DamagedTotals:
+        with session(workspace, test, access=access, limits=limits) as data:
+            return work(data)
 
 
 @contextmanager
@@ -189,11 +224,14 @@ def _locked(workspace: Workspace, test: AbTest) -> Iterator[Path | None]:
     directory = private / _DIRECTORY / test.experiment
     directory.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    path = directory / f"{_key(test)}.duckdb"
     try:
         lock_file(descriptor)
-        path = directory / f"{_key(test)}.duckdb"
         _clear(directory, path)
         yield path
+    except DamagedTotals:
+        _remove(path)
+        raise
     finally:
         os.close(descriptor)
 
@@ -254,6 +292,10 @@ def _opened(path: Path | None, limits: Limits, scratch: Path) -> Engine:
         return Engine.open(path, limits=limits, scratch=scratch)
     except InvalidInput:
         # It is derived: what cannot be opened is made again.
-        for each in path.parent.glob(f"{path.name}*"):
-            each.unlink()
+        _remove(path)
         return Engine.open(path, limits=limits, scratch=scratch)
+
+
+def _remove(path: Path) -> None:
+    for each in path.parent.glob(f"{path.name}*"):
+        each.unlink()

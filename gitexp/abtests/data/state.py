@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 
+from gitexp.abtests.data.cells import check_covariate, wrong_cells
 from gitexp.abtests.data.engine import Engine
 from gitexp.abtests.data.facts import Facts
 from gitexp.abtests.data.plans import MetricPlan, Part, Total
@@ -20,7 +21,6 @@ from gitexp.abtests.data.quoting import fits, identifier, literal
 from gitexp.abtests.data.relations import Relation, UnitType, microseconds, span
 from gitexp.abtests.definition import AbTest
 from gitexp.documents.canonical import digest_of
-from gitexp.errors import InvalidInput
 
 _VERSION = 2
 
@@ -50,9 +50,18 @@ class State:
     def _prepare(self) -> None:
         if self.engine.has("gx_facts"):
             facts = self.facts
-            if facts.layout == self.layout and not facts.faults:
+            if facts.layout == self.layout and self._are_there_still(facts):
                 return
         self.reset()
+
+    def _are_there_still(self, facts: Facts) -> bool:
+        """Return whether no metric whose cells were wrong has been mended since."""
+        began, until = self.test.started_at, facts.until
+        if not facts.faults or began is None or until is None:
+            return True
+        wrong = [plan for plan in self.plans if plan.metric.key in facts.faults]
+        found = [wrong_cells(self.engine, [each], began, until, back=True) for each in wrong]
+        return all(found)
 
     @property
     def layout(self) -> str:
@@ -160,7 +169,7 @@ class State:
         end = min(until, self.test.frozen_at) if self.test.frozen_at else until
         if end <= since:
             return 0, 0, 0
-        self._check_covariate(since, end)
+        check_covariate(self.engine, self.exposures, since, end)
         self.engine.run(f"CREATE OR REPLACE TEMP TABLE gx_fresh AS {self._exposed(since, end)}")
         counts = self.engine.row(
             "SELECT coalesce(sum(rows), 0), coalesce(sum(unknown), 0), "
@@ -214,15 +223,6 @@ class State:
             return "CAST(NULL AS DOUBLE)"
         return self.exposures.number(self.exposures.column("covariate"))
 
-    def _check_covariate(self, since: datetime, until: datetime) -> None:
-        source, column = self.exposures, self.exposures.source.columns.get("covariate")
-        if column is None or (wrong := source.wrong_number(column)) is None:
-            return
-        chosen = _all([*source.between(since, until), wrong])
-        cell = f"SELECT CAST({identifier(column)} AS VARCHAR) FROM {source.name} WHERE {chosen}"
-        for (found,) in self.engine.rows(f"{cell} LIMIT 1"):
-            raise InvalidInput(source.no_number(column, found))
-
     def _merge(self, table: str, rows: str, merged: Mapping[str, str]) -> None:
         """Put rows of units, one for each, into a table that has a row for each unit.
 
@@ -256,15 +256,13 @@ class State:
     def _take_rows(
         self, relation: Relation, plans: Sequence[MetricPlan], since: datetime, until: datetime
     ) -> dict[str, str]:
-        faults = self._faults(plans, since, until)
-        if since == self.test.started_at:
-            for plan in plans:
-                faults |= self._faults([plan], since - _longest([plan]), since)
+        is_first = since == self.test.started_at
+        faults = wrong_cells(self.engine, plans, since, until, back=is_first)
         after = [total for plan in plans for total in plan.totals()]
         self._add(f"gx_totals_{relation.name}", relation, after, since, until)
         before = [total for plan in plans for total in plan.totals_before()]
         if before:
-            begin = since - _longest(plans)
+            begin = since - max(plan.lookback for plan in plans)
             self._add(f"gx_before_{relation.name}", relation, before, begin, until, new=since)
         for plan in plans:
             for part in plan.parts:
@@ -304,28 +302,6 @@ class State:
             f"SELECT *, {relation.unit(self._unit_type)} AS gx_unit, {relation.time()} AS gx_time "
             f"FROM {relation.name} WHERE {_all(relation.between(since, until))}"
         )
-
-    def _faults(
-        self, plans: Sequence[MetricPlan], since: datetime, until: datetime
-    ) -> dict[str, str]:
-        """Return why metrics cannot be computed: cells that should be numbers and are none."""
-        parts = [(plan, part) for plan in plans for part in plan.parts if part.wrong is not None]
-        if not parts:
-            return {}
-        relation = parts[0][1].relation
-        wrong = [
-            f"min(CAST({identifier(part.column)} AS VARCHAR)) FILTER (WHERE {part.wrong})"
-            for _, part in parts
-        ]
-        cells = self.engine.row(
-            f"SELECT {', '.join(wrong)} FROM {relation.name} "
-            f"WHERE {_all(relation.between(since, until))}"
-        )
-        return {
-            plan.metric.key: relation.no_number(part.column, cell)
-            for (plan, part), cell in zip(parts, cells, strict=True)
-            if cell is not None
-        }
 
     def _add_distinct(self, plan: MetricPlan, part: Part, since: datetime, until: datetime) -> None:
         sides: list[tuple[str, str, datetime, datetime | None]]
@@ -373,10 +349,6 @@ class State:
             f"AND r.gx_time < b.began + {span(retention.end)} "
             f"AND NOT EXISTS (SELECT 1 FROM {returned} k WHERE k.unit = r.gx_unit)"
         )
-
-
-def _longest(plans: Sequence[MetricPlan]) -> timedelta:
-    return max((p.metric.lookback for p in plans if p.metric.lookback), default=timedelta())
 
 
 def _merged(how: str, old: str, new: str) -> str:

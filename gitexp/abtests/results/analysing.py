@@ -24,6 +24,7 @@ def analyse(
     as_of: datetime,
     marks: Mapping[str, str],
     stored: str = "",
+    changed: bool = False,
 ) -> Results:
     """Return the results of a test from the sums of its metrics.
 
@@ -31,6 +32,7 @@ def analyse(
         faults: by the key of a metric without sums, why it has none.
         marks: by key, what became of metrics since the launch.
         stored: the day whose sums these are, where they were kept.
+        changed: whether rows came or went of days that were computed before.
     """
     judged = {m.key: judge(test, m, sums[m.key]) for m in test.metrics if m.key in sums}
     families = [
@@ -41,7 +43,7 @@ def analyse(
     metrics = tuple(
         _result(test, metric, found.get(metric.key), sums, faults, marks) for metric in test.metrics
     )
-    checks = tuple(checks_of(test, exposures))
+    checks = tuple(checks_of(test, exposures, changed=changed))
     assert test.started_at is not None
     return Results(
         experiment=test.experiment,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gitexp.abtests.data.sessions import CHANGED
 from gitexp.abtests.data.sums import Exposures
 from gitexp.abtests.definition import AbTest
 from gitexp.abtests.results.model import Check
@@ -17,8 +18,12 @@ _FEWEST = 100
 _MULTIPLE = 0.001
 
 
-def checks_of(test: AbTest, exposures: Exposures) -> Iterator[Check]:
-    """Yield what was checked of who is a part of a test."""
+def checks_of(test: AbTest, exposures: Exposures, *, changed: bool) -> Iterator[Check]:
+    """Yield what was checked of who is a part of a test.
+
+    Args:
+        changed: whether rows came or went of days that were computed before.
+    """
     yield _split(test, exposures)
     yield _size(test, exposures)
     total = exposures.total + exposures.multiple
@@ -37,6 +42,9 @@ def checks_of(test: AbTest, exposures: Exposures) -> Iterator[Check]:
     if exposures.unusable:
         text = f"{exposures.unusable} of {exposures.rows} rows have no unit"
         yield Check(name="rows without a unit", state="warning", text=text)
+    if changed:
+        text = f"{CHANGED}, and count here; the days that are kept are as they were"
+        yield Check(name="past rows", state="warning", text=text)
 
 
 def _split(test: AbTest, exposures: Exposures) -> Check:

@@ -12,19 +12,22 @@ from datetime import datetime
 
 from gitexp.abtests.data.engine import Limits
 from gitexp.abtests.data.opening import Access
-from gitexp.abtests.data.sessions import Session, Snapshot, session
+from gitexp.abtests.data.sessions import CHANGED, Session, Snapshot, session, working
 from gitexp.abtests.definition import AbTest
 from gitexp.abtests.metrics import Metric
 from gitexp.abtests.results import days as store
 from gitexp.abtests.results.calendars import Day, began, days_of
 from gitexp.abtests.results.days import DayRecord
 from gitexp.abtests.results.fingerprints import Fingerprint
-from gitexp.clock import iso
+from gitexp.clock import iso, parse_iso
 from gitexp.errors import InvalidInput, NotFound
 from gitexp.project.workspace import Workspace
 
 Told = Callable[[Day], None]
 """Called with each day that was computed."""
+
+Kept = Mapping[str, Mapping[str, DayRecord]]
+"""The days that are kept, by the key of each metric and by date."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,9 +82,12 @@ def recalculate(
     notes: list[str] = []
     computed = 0
     if force or work.missing():
-        with session(workspace, test, access=access, limits=limits) as data:
+
+        def computing(data: Session) -> int:
             # Somebody else may have been at it while this waited.
-            computed = work.compute(data, force=force, notes=notes, told=told)
+            return work.compute(data, force=force, notes=notes, told=told)
+
+        computed = working(workspace, test, computing, access=access, limits=limits)
     return Recalculation(
         experiment=test.experiment,
         days=len(work.days),
@@ -116,20 +122,29 @@ class _Work:
         now = workspace.surroundings.clock.now()
         self.days = [day for day in days_of(test, now) if day.is_over]
 
-    def kept(self) -> dict[str, dict[str, DayRecord]]:
+    def kept(self) -> Kept:
         """Return the days that are kept, by the key of each metric."""
         return {
             key: store.days_of_metric(self._workspace, self._test.experiment, key, made.value)
             for key, made in self._prints.items()
         }
 
-    def missing(self) -> dict[str, list[str]]:
-        """Return the keys of metrics that lack a day, by day."""
+    def missing(self, known: Mapping[str, str] | None = None) -> dict[str, list[str]]:
+        """Return the keys of metrics that lack a day, by day.
+
+        Args:
+            known: by key, why metrics cannot be computed now; a day that failed for that very
+                reason is not tried again.
+        """
         kept = self.kept()
-        found = {
-            day.name: [key for key in self._prints if not _is_done(kept[key].get(day.name), day)]
-            for day in self.days
-        }
+
+        def lacks(key: str, day: Day) -> bool:
+            record = kept[key].get(day.name)
+            if record is not None and record.error is not None:
+                return record.error != (known or {}).get(key)
+            return not _is_done(record, day)
+
+        found = {day.name: [key for key in self._prints if lacks(key, day)] for day in self.days}
         return {day: keys for day, keys in found.items() if keys}
 
     def failures(self) -> dict[str, str]:
@@ -170,41 +185,41 @@ class _Work:
     def compute(self, data: Session, *, force: bool, notes: list[str], told: Told | None) -> int:
         """Compute what is missing, day after day; returns how many days of metrics."""
         every = {day.name: list(self._prints) for day in self.days}
-        missing = every if force else self.missing()
+        missing = every if force else self.missing(data.faults)
         wanted = [day for day in self.days if day.name in missing]
         if not wanted:
             return 0
         if data.has_changed():
             notes.append(
-                "rows of days that were computed before have come or gone since; the days that "
-                "are kept stay as they are, unless they are computed again with --force"
+                f"{CHANGED}; the days that are kept stay as they are, unless they are "
+                "computed again with --force"
             )
             data.reset()
         if force or (data.until is not None and data.until > wanted[0].until):
             data.reset()
-        return sum(
-            self._day(data, day, missing.get(day.name, []), force=force, told=told)
-            for day in self.days
-            if day.until <= wanted[-1].until
-        )
+        kept = self.kept()
+        computed = 0
+        for day in self.days:
+            if day.until > wanted[-1].until:
+                break
+            written = self._day(data, day, missing.get(day.name, []), kept, force=force)
+            computed += written
+            if written and told is not None:
+                told(day)
+        return computed
 
-    def _day(
-        self, data: Session, day: Day, keys: Sequence[str], *, force: bool, told: Told | None
-    ) -> int:
+    def _day(self, data: Session, day: Day, keys: Sequence[str], kept: Kept, *, force: bool) -> int:
         if not keys and data.until is not None and data.until >= day.until:
             return 0
         with data.on_to(day.until):
-            records = self._records(day, keys, data.snapshot(keys), force) if keys else []
+            records = self._records(day, keys, data.snapshot(keys), kept, force) if keys else []
             if records:
                 store.write(self._workspace, self._test.experiment, records, self._prints)
-        if records and told is not None:
-            told(day)
         return len(records)
 
     def _records(
-        self, day: Day, keys: Sequence[str], found: Snapshot, force: bool
+        self, day: Day, keys: Sequence[str], found: Snapshot, kept: Kept, force: bool
     ) -> list[DayRecord]:
-        kept = self.kept()
         made = [self._record(day, key, found, kept[key].get(day.name)) for key in keys]
         # The same failure is no news.
         return [
@@ -232,7 +247,7 @@ class _Work:
         )
 
 
-def _failed_so(record: DayRecord, kept: Mapping[str, Mapping[str, DayRecord]]) -> bool:
+def _failed_so(record: DayRecord, kept: Kept) -> bool:
     before = kept[record.metric].get(record.day)
     return before is not None and before.error == record.error
 
@@ -261,15 +276,23 @@ def snapshot_at(
         raise InvalidInput(
             f"{iso(moment)} is before the launch of {test.experiment!r} at {iso(began(test))}"
         )
-    with session(workspace, test, access=access, limits=limits) as data:
-        if data.has_changed():
-            data.reset()
-        if data.until is None or data.until <= moment:
-            with data.looking_at(moment):
-                return data.snapshot()
+    changed = False
+
+    def looking(data: Session) -> Snapshot | None:
+        nonlocal changed
+        changed = data.has_changed()
+        if changed or (data.until is not None and data.until > moment):
+            return None
+        with data.looking_at(moment):
+            return data.snapshot()
+
+    found = working(workspace, test, looking, access=access, limits=limits)
+    if found is not None:
+        return found
+    # What was taken in stays as it is, so that whoever recalculates is told as well.
     fresh = session(workspace, test, access=access, limits=limits, keep=False)
     with fresh as data, data.looking_at(moment):
-        return data.snapshot()
+        return replace(data.snapshot(), changed=changed)
 
 
 def stored_snapshot(workspace: Workspace, test: AbTest) -> tuple[str, Snapshot] | None:
@@ -280,18 +303,15 @@ def stored_snapshot(workspace: Workspace, test: AbTest) -> tuple[str, Snapshot] 
         )
         for metric in test.metrics
     }
-    last = max((day for days in kept.values() for day in days), default=None)
-    if last is None:
+    whole = [r for days in kept.values() for r in days.values() if r.exposures is not None]
+    one = max(whole, key=lambda record: record.day, default=None)
+    if one is None or one.exposures is None:
         return None
-    records = {key: days[last] for key, days in kept.items() if last in days}
-    exposures = next((r.exposures for r in records.values() if r.exposures), None)
-    if exposures is None:
-        return None
-    one = next(iter(records.values()))
+    records = {key: days[one.day] for key, days in kept.items() if one.day in days}
     faults = {key: r.error for key, r in records.items() if r.error is not None}
-    return last, Snapshot(
-        as_of=datetime.fromisoformat(one.until.replace("Z", "+00:00")),
-        exposures=exposures,
+    return one.day, Snapshot(
+        as_of=parse_iso(one.until),
+        exposures=one.exposures,
         sums={key: r.sums for key, r in records.items() if r.sums is not None},
         faults=faults,
         source=one.source,

@@ -34,7 +34,7 @@ def results(
     Of a test that has ended and whose last day is kept, nothing is read any more.
 
     Args:
-        as_of: another moment.
+        as_of: another moment that has passed.
         stored: take the last day that is kept, and read no rows at all.
 
     Raises:
@@ -44,7 +44,8 @@ def results(
     """
     test = read_test(workspace, name)
     began(test)
-    moment = last_moment(test, as_of or workspace.surroundings.clock.now())
+    now = workspace.surroundings.clock.now()
+    moment = last_moment(test, min(as_of or now, now))
     kept = None if access is not None and access.tables else stored_snapshot(workspace, test)
     if kept is None and stored:
         raise NotFound(
@@ -75,6 +76,7 @@ def _judged(workspace: Workspace, test: AbTest, found: Snapshot, *, day: str = "
         as_of=found.as_of,
         marks=_marks(workspace, test),
         stored=day,
+        changed=found.changed,
     )
 
 

@@ -52,22 +52,56 @@ def test_computing_again_does_nothing(launched: Launched) -> None:
     assert workspace.store.ref("refs/heads/analyses/bot/warm") == tip
 
 
-def test_a_daily_update_asks_for_the_new_day_alone(
-    launched: Launched, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    workspace = at(launched(), day(4.5))
-    compute(workspace)
-    asked: list[tuple[Any, Any]] = []
+Asked = list[tuple[Any, Any]]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """The times of which exposures were asked for."""
+    found: Asked = []
     advance = State._take_exposures
 
     def watched(self: State, since: Any, until: Any) -> Any:
-        asked.append((since, until))
+        found.append((since, until))
         return advance(self, since, until)
 
     monkeypatch.setattr(State, "_take_exposures", watched)
+    return found
+
+
+def test_a_daily_update_asks_for_the_new_day_alone(launched: Launched, asked: Asked) -> None:
+    workspace = at(launched(), day(4.5))
+    compute(workspace)
+    asked.clear()
     done = compute(at(workspace, day(5.5)))
     assert done.computed == 2
     assert asked == [(day(4), day(5))]
+
+
+@pytest.mark.parametrize("fault", ["column", "cell"])
+def test_a_metric_that_fails_day_after_day_makes_no_old_row_be_read(
+    fault: str, launched: Launched, project: Workspace, asked: Asked
+) -> None:
+    failing = {**SALES, "key": "profit", "value": "gain"}
+    assert project.directory is not None
+    file = project.directory / "data" / "events.parquet"
+    events = pd.read_parquet(file)
+    whole = events.assign(gain="1")
+    if fault == "cell":
+        bought = events[(events["event"] == "buy") & events["time"].between(day(1.2), day(1.9))]
+        whole.loc[bought.index[0], "gain"] = "much"
+        whole.to_parquet(file)
+    workspace = launched(SALES, failing)
+    assert list(compute(at(workspace, day(2.5))).failed) == ["profit"]
+    asked.clear()
+    for now in (day(3.5), day(3.6)):
+        assert list(compute(at(workspace, now)).failed) == ["profit"]
+    assert asked == [(day(2), day(3))]
+    assert all(record.sums for record in kept(workspace).values())
+    whole.assign(gain="1").to_parquet(file)
+    assert compute(at(workspace, day(4.5))).failed == {}
+    profits = kept(workspace, "profit")
+    assert [record.day for record in profits.values() if record.sums] == list(kept(workspace))
 
 
 def test_words_and_judgement_of_a_metric_are_changed_without_reading_a_row_again(
@@ -176,6 +210,48 @@ def test_late_rows_are_noticed_and_change_later_days_alone(
     assert kept(workspace)["2026-01-03"].sums == after["2026-01-03"].sums
 
 
+def test_whoever_reads_results_and_whoever_recalculates_is_told_of_late_rows(
+    launched: Launched, project: Workspace
+) -> None:
+    workspace = launched()
+    compute(at(workspace, day(2.5)))
+    assert project.directory is not None
+    file = project.directory / "data" / "events.parquet"
+    events = pd.read_parquet(file)
+    late = events[events["event"] == "buy"].tail(200).assign(time=pd.Timestamp(day(0.9)))
+    pd.concat([events, late]).to_parquet(file)
+    for now in (day(2.6), day(2.7)):
+        found = results(at(workspace, now), "warm")
+        (text,) = [check.text for check in found.checks if check.name == "past rows"]
+        assert text == (
+            "rows of days that were computed before have come or gone since, and count here; the "
+            "days that are kept are as they were"
+        )
+    assert len(compute(at(workspace, day(3.5))).notes) == 1
+    found = results(at(workspace, day(3.6)), "warm")
+    assert [check.name for check in found.checks] == ["split", "sample size", "several variants"]
+
+
+def test_rows_of_the_future_are_not_there_yet(launched: Launched) -> None:
+    back = {"key": "back", "type": "retention", "event": "view", "retention": {"to": "3d"}}
+    workspace = at(launched(back), day(4.5))
+    now, later = results(workspace, "warm"), results(workspace, "warm", as_of=day(40))
+    assert later.as_of < day(5)
+    assert later.metrics[0].variants[1].value == now.metrics[0].variants[1].value
+
+
+def test_the_last_day_that_is_kept_is_one_that_succeeded(
+    launched: Launched, project: Workspace
+) -> None:
+    workspace = launched(SALES)
+    compute(at(workspace, day(2.5)))
+    assert project.directory is not None
+    file = project.directory / "data" / "events.parquet"
+    pd.read_parquet(file).drop(columns="value").assign(value="x").to_parquet(file)
+    assert list(compute(at(workspace, day(3.5))).failed) == ["sales"]
+    assert results(at(workspace, day(3.6)), "warm", stored=True).stored == "2026-01-02"
+
+
 def test_a_metric_that_cannot_be_computed_fails_alone_and_says_why(launched: Launched) -> None:
     workspace = at(launched(SALES, {**SALES, "key": "profit", "value": "gain"}), day(2.5))
     done = compute(workspace)
@@ -188,12 +264,13 @@ def test_a_metric_that_cannot_be_computed_fails_alone_and_says_why(launched: Lau
     assert workspace.store.ref("refs/heads/analyses/bot/warm") == tip
 
 
-def test_a_damaged_state_is_made_again(launched: Launched, project: Workspace) -> None:
+@pytest.mark.parametrize("left", [0, -(2**18)], ids=["nothing", "all but a block"])
+def test_a_damaged_state_is_made_again(left: int, launched: Launched, project: Workspace) -> None:
     workspace = at(launched(), day(2.5))
     compute(workspace)
     assert project.store.private_dir is not None
     (state,) = (project.store.private_dir / "abtests" / "warm").glob("*.duckdb")
-    state.write_bytes(b"no database" * 1000)
+    state.write_bytes(state.read_bytes()[:left] or b"no database" * 1000)
     assert compute(at(workspace, day(3.5))).computed == 2
     assert list(kept(workspace)) == ["2026-01-01", "2026-01-02", "2026-01-03"]
 
