@@ -236,10 +236,13 @@ class Snapshot:
         """
         if self.binding.bound:
             return self
+        if self.binding.flags:
+            why = "it holds flags alone"
+        else:
+            why = f"{self.binding.by} unbound it on {iso(self.binding.at)}"
         raise NotBound(
             f"no version is bound to environment {self.binding.environment!r} "
-            f"in commit {self.commit[:_SHORT]}: {self.binding.by} unbound it "
-            f"on {iso(self.binding.at)}",
+            f"in commit {self.commit[:_SHORT]}: {why}",
             hint=f"Bind one with `gitexp promote EXPERIMENT {self.binding.environment}`.",
         )
 

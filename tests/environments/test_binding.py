@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gitexp.documents import schemas
@@ -179,3 +181,6 @@ def test_an_unbound_snapshot_says_who_unbound_it() -> None:
         "Ada <ada@example.org> unbound it on 2026-01-02T03:04:05Z"
     )
     assert caught.value.hint == "Bind one with `gitexp promote EXPERIMENT production`."
+    of_flags = replace(snapshot.binding, action="flags", flags={"tone": "sha256:" + "0" * 64})
+    with pytest.raises(NotBound, match="3333333333: it holds flags alone$"):
+        replace(snapshot, binding=of_flags).bound()
