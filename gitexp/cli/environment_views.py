@@ -22,6 +22,7 @@ _COLUMNS = (
     Column(key="version", title="version", kind="hash"),
     Column(key="digest", title="digest", kind="digest"),
     Column(key="newer_versions", title="newer", kind="number", spare=2),
+    Column(key="flag_keys", title="flags", kind="names", data_key="flags", optional=True, spare=3),
     Column(key="by_name", title="by", data_key="by", spare=4),
     Column(key="at", title="at", kind="time", spare=5),
     Column(key="reason", title="reason", optional=True, spare=3),
@@ -34,6 +35,7 @@ _IN_LISTINGS = (
     "experiment",
     "version",
     "newer_versions",
+    "flag_keys",
     "by_name",
     "at",
     "reason",
@@ -54,13 +56,15 @@ _HISTORY_COLUMNS = (
 
 def environment_entry(state: EnvironmentState) -> dict[str, Any]:
     """Return an environment as JSON has it: what is live now, in one flat entry."""
-    binding = binding_entry(state.binding) if state.binding is not None and state.bound else {}
+    said = state.binding
+    binding = binding_entry(said) if said is not None and (said.bound or said.flags) else {}
     entry = {
         "name": state.name,
         "description": state.description,
         "bound": state.bound,
         "commit": state.commit,
         "newer_versions": state.newer_versions,
+        "flags": dict(said.flags) if said is not None else {},
     }
     kept = ("experiment", "experiment_id", "version", "digest", "by", "at", "reason", "change")
     return entry | {key: binding.get(key) for key in kept}
@@ -79,7 +83,7 @@ def environment_fields(entry: Mapping[str, Any]) -> Table:
 
 
 def _row(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(entry) | {"by_name": person(entry["by"])}
+    return dict(entry) | {"by_name": person(entry["by"]), "flag_keys": sorted(entry["flags"])}
 
 
 def history_items(entries: Sequence[HistoryEntry]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from gitexp.cli.plain import plain
@@ -20,6 +20,9 @@ _SECTIONS = (
     ("private", "Private: not on the shared remote", "gitexp share NAME"),
     ("shared", "Shared, nothing to send or to join", ""),
 )
+
+_MOST_FLAGS = 3
+"""How many flags of an environment are named; more are counted."""
 
 
 def status_table(status: Status) -> Table:
@@ -97,7 +100,16 @@ def _environments(states: Iterable[EnvironmentState]) -> str:
 def _live(state: EnvironmentState) -> str:
     if state.problem:
         return f"{state.name}  broken: {state.problem}"
-    if state.binding is None or not state.bound:
-        return f"{state.name}  nothing is live"
-    newer = f", {state.newer_versions} newer" if state.newer_versions else ""
-    return f"{state.name}  {state.binding.label}{newer}"
+    parts = []
+    if state.binding is not None and state.bound:
+        parts.append(state.binding.label)
+        parts += [f"{state.newer_versions} newer"] if state.newer_versions else []
+    if state.binding is not None and state.binding.flags:
+        parts.append(_flags(sorted(state.binding.flags)))
+    return f"{state.name}  {', '.join(parts) or 'nothing is live'}"
+
+
+def _flags(keys: Sequence[str]) -> str:
+    if len(keys) > _MOST_FLAGS:
+        return f"{len(keys)} flags"
+    return f"flag{'s' * (len(keys) > 1)} {', '.join(keys)}"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gitexp.environments.binding import Binding
-from gitexp.flags.catalog import FlagEntry, flag_keys, get_flag, list_flags
+from gitexp.flags.catalog import FlagEntry, entries_of, flag_keys, get_flag, list_flags
 from gitexp.flags.deciding import Evaluation
 from gitexp.flags.documents import Flag
 from gitexp.flags.evaluating import Evaluator
@@ -32,11 +32,21 @@ class Flags:
         tip = self._workspace.trunk_tip(store)
         return flag_keys(self._workspace, tree_of(store, tip) if tip else None, reader=store)
 
-    def list(self, *, search: str = "") -> builtins.list[FlagEntry]:
-        """Return a line for each flag whose key or description contains a text, by key."""
+    def list(self, *, search: str = "", environment: str | None = None) -> builtins.list[FlagEntry]:
+        """Return a line for each flag whose key or description contains a text, by key.
+
+        Args:
+            environment: those that are published there, instead of those of the trunk.
+
+        Raises:
+            NotFound, NotBound: there is no such environment, or nothing was ever live in it.
+        """
         wanted = search.casefold()
-        found = list_flags(self._workspace)
-        self._workspace.cache.flush()
+        if environment is not None:
+            found = entries_of(self.of(environment))
+        else:
+            found = list_flags(self._workspace)
+            self._workspace.cache.flush()
         return [e for e in found if wanted in f"{e.key}\n{_description(e)}".casefold()]
 
     def get(self, key: str, *, revision: str | None = None) -> Flag:

@@ -65,6 +65,44 @@ def test_flags_are_evaluated(flags: Path, gitexp: Run) -> None:
     assert everything.out == "test\nfalse\n"
 
 
+def test_a_version_as_property_is_no_number(flags: Path, gitexp: Run) -> None:
+    rule = "{key: version, operator: semver_gte, value: '1.9.0'}"
+    (flags / "flags" / "new.yaml").write_text(
+        f"active: true\nconditions:\n  - properties: [{rule}]\n"
+    )
+    git("add", "flags", directory=flags)
+    git("commit", "--quiet", "-m", "new", directory=flags)
+    for text, enabled in (("1.10", "true"), ("1.1", "false"), ('"1.10"', "true"), ("2", "true")):
+        asked = gitexp("flag", "evaluate", "new", "--property", f"version={text}", "-q").ok()
+        assert asked.out == f"{enabled}\n", text
+
+
+def test_a_flag_that_is_not_valid_is_named(flags: Path, gitexp: Run) -> None:
+    (flags / "flags" / "odd.yaml").write_text("active: maybe\n")
+    git("add", "flags", directory=flags)
+    git("commit", "--quiet", "-m", "odd", directory=flags)
+    said = 'flags/odd.yaml:1: active: expected true or false, found the text "maybe"'
+    one = gitexp("flag", "evaluate", "odd", "--id", "u1")
+    assert (one.code, one.err.splitlines()[0]) == (1, f"error: {said}")
+    everything = gitexp("flag", "evaluate", "--id", "u1", "-q").ok()
+    assert everything.out == "test\nfalse\n"
+    assert everything.err == f"warning: flag 'odd' is left out: {said}\n"
+
+
+def test_what_an_environment_serves_is_shown_everywhere(flags: Path, gitexp: Run) -> None:
+    gitexp("flag", "publish", "checkout", "search", "production", "-m", "go").ok()
+    assert gitexp("flag", "list", "production", "--search", "FINDS", "-q").ok().out == "search\n"
+    shown = json.loads(gitexp("env", "show", "production", "--format", "json").ok().out)
+    assert (shown["bound"], list(shown["flags"])) == (False, ["checkout", "search"])
+    assert (shown["reason"], shown["by"][:3]) == ("go", "Ada")
+    assert "checkout, search" in gitexp("env", "show", "production").ok().out
+    assert "checkout, search" in gitexp("env", "list").ok().out
+    assert "flags" not in gitexp("env", "show", "staging").ok().out
+    assert "  production  flags checkout, search\n" in gitexp("status").ok().out
+    gitexp("flag", "publish", "search", "production", "--remove").ok()
+    assert "  production  flag checkout\n" in gitexp("status").ok().out
+
+
 def test_flags_that_a_test_may_use_are_listed(flags: Path, gitexp: Run) -> None:
     page = json.loads(gitexp("flag", "eligible", "--format", "json").ok().out)
     assert (page["count"], [one["key"] for one in page["results"]]) == (1, ["checkout"])

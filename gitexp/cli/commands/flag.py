@@ -15,6 +15,7 @@ from gitexp.cli.output import Output, output_options
 
 if TYPE_CHECKING:
     from gitexp.cli.session import Session
+    from gitexp.flags.evaluating import Evaluator
     from gitexp.flags.serving import ServedFlags
 
 key_argument = click.argument("key", metavar="KEY")
@@ -41,13 +42,7 @@ def flag_command(context: click.Context) -> None:
 @output_options
 def list_command(output: Output, environment: str | None, search: str) -> None:
     """List flags, or those that are published in an environment"""
-    flags = output.session.repository.flags
-    if environment is None:
-        found = flags.list(search=search)
-    else:
-        from gitexp.flags.catalog import entries_of
-
-        found = [e for e in entries_of(flags.of(environment)) if search.lower() in e.key]
+    found = output.session.repository.flags.list(search=search, environment=environment)
     table = entry_table(found, nothing="no flags")
     output.listing([entry.to_dict() for entry in found], table, ids=[e.key for e in found])
 
@@ -161,18 +156,31 @@ def evaluate_command(
 
     Without KEY, all flags are asked; without an environment, those of the trunk.
     """
-    flags = (
-        _served(output.session, **source)
-        if any(source.values())
-        else output.session.repository.flags.evaluator()
-    )
     said = _properties(properties)
+    if any(source.values()):
+        flags: Evaluator = _served(output.session, **source)
+    else:
+        flags = _of_trunk(output.session, key)
     keys = [key] if key is not None else sorted(flags)
     found = [flags.evaluate(one, identifier, said) for one in keys]
     quiet = [str(one.variant or one.enabled).lower() for one in found]
     items = [one.to_dict() for one in found]
     document = items[0] if key is not None else items
     output.listing(items, evaluation_table(found), ids=quiet, document=document)
+
+
+def _of_trunk(session: Session, key: str | None) -> Evaluator:
+    """Return one flag of the trunk, or all, after a warning of those that are not valid."""
+    from gitexp.flags.evaluating import Evaluator
+
+    flags, clock = session.repository.flags, session.surroundings.clock
+    if key is not None:
+        return Evaluator([flags.get(key)], clock=clock)
+    entries = flags.list()
+    for entry in entries:
+        if entry.problem:
+            session.warn(f"flag {entry.key!r} is left out: {entry.problem}")
+    return Evaluator((entry.flag for entry in entries if entry.flag), clock=clock)
 
 
 def _served(
@@ -194,9 +202,12 @@ def _properties(texts: Iterable[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, text in pairs(texts, "--property"):
         try:
-            found[name] = json.loads(text)
+            value = json.loads(text)
         except ValueError:
-            found[name] = text
+            value = text
+        # 1.10 is a version, and no number that can be written as 1.1.
+        is_other = isinstance(value, float) and json.dumps(value) != text
+        found[name] = text if is_other else value
     return found
 
 
