@@ -182,5 +182,5 @@ def test_an_unbound_snapshot_says_who_unbound_it() -> None:
     )
     assert caught.value.hint == "Bind one with `gitexp promote EXPERIMENT production`."
     of_flags = replace(snapshot.binding, action="flags", flags={"tone": "sha256:" + "0" * 64})
-    with pytest.raises(NotBound, match="3333333333: it holds flags alone$"):
+    with pytest.raises(NotBound, match="it holds flags alone"):
         replace(snapshot, binding=of_flags).bound()
