@@ -12,7 +12,7 @@ from typing import Any
 
 from gitexp.abtests.definition import CONCLUSIONS, LAUNCHED_FACTS, AbTest, Conclusion, Status
 from gitexp.abtests.fitting import fit_hint, fitting_flag, gap_notes
-from gitexp.abtests.readiness import data_notes, flag_notes, launch_faults
+from gitexp.abtests.readiness import data_notes, flag_notes, launch_faults, prompt_notes
 from gitexp.abtests.reading import all_tests
 from gitexp.abtests.steps import Document, Outcome, Plan, Standing, Step, take
 from gitexp.abtests.switches import is_for_everybody, mismatches, overrides, shipped, switched
@@ -78,6 +78,7 @@ def launch(workspace: Workspace, name: str, *, fit_flag: bool = False) -> Outcom
         notes = (
             *data_notes(standing),
             *flag_notes(ready, others),
+            *prompt_notes(standing),
             *publication(standing, flag),
         )
         return Plan(document=begun, flag=flag, notes=notes)

@@ -10,6 +10,8 @@ from gitexp.abtests.definition import AbTest
 from gitexp.abtests.sources import Source
 from gitexp.abtests.steps import Standing
 from gitexp.abtests.switches import mismatches, overrides
+from gitexp.errors import MissingObject, NotFound
+from gitexp.prompts.versions import prompt_versions
 
 
 def launch_faults(standing: Standing) -> Iterator[str]:
@@ -54,6 +56,24 @@ def flag_notes(standing: Standing, others: Iterable[AbTest]) -> Iterator[str]:
     users = [other.experiment for other in others if _uses(other, test)]
     if users:
         yield f"Flag {test.flag} serves {', '.join(users)} too, which goes on."
+
+
+def prompt_notes(standing: Standing) -> Iterator[str]:
+    """Yield which versions of a prompt have other numbers now than the flag hands out."""
+    compared = standing.test.prompt
+    if compared is None or not compared.commits:
+        return
+    try:
+        known = prompt_versions(standing.workspace, compared.name, reader=standing.reader)
+    except (MissingObject, NotFound):
+        return  # in a shallow clone, and on another branch, versions have no numbers
+    for number, commit in zip(compared.versions, compared.commits, strict=True):
+        there = known[number - 1] if number <= len(known) else None
+        if there is None or commit not in (there.version, *there.aliases):
+            yield (
+                f"Version {number} of prompt {compared.name} is another one than {commit[:10]} by "
+                "now: applications have to go by the prompt_commit of the payload."
+            )
 
 
 def _uses(other: AbTest, test: AbTest) -> bool:

@@ -20,8 +20,10 @@ from gitexp.experiments.headers import read_header
 from gitexp.experiments.lifecycle import delete
 from gitexp.project.workspace import Workspace
 from gitexp.prompts.versions import prompt_versions
+from gitexp.store.transaction import Transaction, transact
+from gitexp.store.trees import tree_of
 from tests.abtests.conftest import file_at
-from tests.builders import commit_files
+from tests.builders import commit_files, signature
 
 
 @pytest.fixture
@@ -202,6 +204,35 @@ def test_it_is_launched_and_listed_like_any_other(prompted: Workspace) -> None:
     assert lifecycle.launch(prompted, name).test.status == "running"
     page = list_tests(prompted, AbTestSelection(prompt="reply"))
     assert [item.prompt for item in page.items] == ["reply"]
+
+
+def test_a_launch_says_which_versions_have_other_numbers_by_now(prompted: Workspace) -> None:
+    """The line that a merge puts first is numbered first, whichever was there before."""
+    test = create_from_prompt(prompted, asked(versions=(1, 12))).test
+    assert test.prompt is not None
+    store = prompted.store
+    main = prompted.trunk_tip()
+    assert main is not None
+    root = prompt_versions(prompted, "reply")[0].version
+    text = {"prompts/reply.yaml": b"template: Reply otherwise\n"}
+
+    def work(tx: Transaction) -> None:
+        side = tx.commit(
+            tree=tx.tree(tree_of(tx, root), text), parents=[root], message="s", author=signature(50)
+        )
+        joined = tx.commit(
+            tree=tree_of(tx, main), parents=[side, main], message="m", author=signature(51)
+        )
+        tx.set_ref("refs/heads/main", old=main, new=joined)
+
+    transact(store, work)
+    notes = lifecycle.launch(prompted, test.experiment).notes
+    commit = test.prompt.commits[1][:10]
+    (note,) = [note for note in notes if note.startswith("Version")]
+    assert note == (
+        f"Version 12 of prompt reply is another one than {commit} by now: applications have to go "
+        "by the prompt_commit of the payload."
+    )
 
 
 @pytest.mark.parametrize(
