@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitexp.cli.groups import UsageFault
+from gitexp.errors import InvalidDocuments
 
 if TYPE_CHECKING:
     from gitexp.stats.planning.designs import Design
@@ -95,10 +95,12 @@ def _json(text: str | None) -> dict[str, Any] | None:
         return None
     if not text.lstrip().startswith("{"):
         text = _content(text)
+    from gitexp.documents.json_codec import parse_json
+
     try:
-        found = json.loads(text)
-    except ValueError as exc:
-        raise UsageFault(f"--stats is no JSON: {exc}") from exc
+        found = parse_json(text, file="--stats").value
+    except InvalidDocuments as exc:
+        raise UsageFault(exc.message) from exc
     if not isinstance(found, dict):
         raise UsageFault('--stats is no object, such as {"number_of_samples": 100, "sum": 12}')
     return found

@@ -104,7 +104,7 @@ def _power(value: float | None) -> str | None:
 
 
 def _digits(value: float | None) -> str | None:
-    return None if value is None else f"{value:.4g}"
+    return None if value is None else f"{value:.6g}"
 
 
 def _whole(value: float | None) -> str | None:

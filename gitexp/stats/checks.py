@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -20,6 +21,9 @@ Scale = Literal["absolute", "relative"]
 
 Alternative = Literal["two-sided", "greater", "less"]
 """What is to be shown: that the effect differs from, exceeds, or stays under the null value."""
+
+LARGEST_COUNT = 10**15
+"""More units than there are, and few enough for floats to count them."""
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
@@ -51,11 +55,11 @@ def check_finite(name: str, *values: float) -> None:
     """Return nothing when every value is a finite number.
 
     Raises:
-        InvalidInput: one is NaN or infinite.
+        InvalidInput: one is NaN, infinite, or a whole number beyond all floats.
     """
     for value in values:
-        if not math.isfinite(value):
-            raise InvalidInput(f"{name} is not finite: {value!r}")
+        if not abs(value) <= sys.float_info.max:
+            raise InvalidInput(f"{name} is not finite: {value!r:.40}")
 
 
 def check_positive(name: str, value: float) -> None:
@@ -73,10 +77,12 @@ def check_count(name: str, value: int, *, least: int = 0) -> None:
     """Return nothing when the value is a whole number of at least `least`.
 
     Raises:
-        InvalidInput: it is not.
+        InvalidInput: it is not, or it is so large that floats cannot tell it from the next.
     """
-    whole = not isinstance(value, bool) and math.isfinite(value) and value == int(value)
-    if not whole or value < least:
+    if not isinstance(value, bool) and value > LARGEST_COUNT:
+        raise InvalidInput(f"{name} is more than {LARGEST_COUNT}")
+    countable = not isinstance(value, bool) and value >= least and math.isfinite(value)
+    if not countable or value != int(value):
         raise InvalidInput(f"{name} must be a whole number of at least {least}: {value!r}")
 
 

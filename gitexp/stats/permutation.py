@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     Places = NDArray[np.int64]
 
+_MANY = 40  # units of which so many are chosen in 10^23 ways and more
 _SAME = 1e-12  # statistics this near, relative to their size, differ by rounding alone
 
 
@@ -153,7 +154,8 @@ class _Split:
 
     @property
     def arrangements(self) -> int:
-        return math.comb(sum(self.sizes), self.sizes[0])
+        """How many there are, or more than can be visited: the number itself may be endless."""
+        return math.comb(sum(self.sizes), min(*self.sizes, _MANY))
 
     def observed(self) -> Places:
         import numpy as np

@@ -50,6 +50,12 @@ def test_a_sequential_plan_says_what_it_takes_on_average(gitexp: Run) -> None:
     )
 
 
+def test_large_amounts_are_shown_as_they_are_written(gitexp: Run) -> None:
+    arguments = ("--metric", "mean_sum_or_avg", "--baseline", "12345", "--variance", "250000")
+    found = gitexp("stats", "plan", *arguments, "--mde", "1").ok()
+    assert "baseline          12345\nvariance          250000, given\n" in found.out
+
+
 def test_quiet_prints_the_units_alone(gitexp: Run) -> None:
     found = gitexp("stats", "plan", *FUNNEL, "--mde", "5", "-q").ok()
     assert found.out == "118334\n"
@@ -84,7 +90,15 @@ def test_no_answer_is_no(gitexp: Run) -> None:
         (("plan", "--metric", "funnel", "--mde", "5", "--stats", "none.json"), 2,
          "error: --stats: cannot read 'none.json': No such file or directory\n"),
         (("plan", "--metric", "funnel", "--mde", "5", "--stats", "{"), 2,
-         "error: --stats is no JSON"),
+         "error: --stats:1: not JSON: expecting property name enclosed in double quotes\n"),
+        (("plan", "--metric", "funnel", "--mde", "5", "--stats",
+          '{"number_of_samples": 9, "sum": 1, "sum": 2}'), 2,
+         "error: --stats:1: sum: the key is repeated; line 1 has it\n"),
+        (("curve", *FUNNEL, "--mde", "0"), 1, "error: an effect must be above 0: 0.0\n"),
+        (("power", *FUNNEL, "--mde", "5", "--size", "9" * 400), 1,
+         "error: sample_size is more than 1000000000000000\n"),
+        (("plan", *FUNNEL, "--mde", "5", "--variants", "99999999"), 1,
+         "error: number_of_variants: Ensure this value is less than or equal to 1000.\n"),
         (("curve", *FUNNEL), 2, "error: a curve has an effect or a size\n"),
         (("curve", *FUNNEL, "--mde", "5", "--size", "5"), 2,
          "error: a curve has an effect or a size\n"),

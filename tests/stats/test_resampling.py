@@ -157,6 +157,12 @@ def test_many_pairs_are_drawn() -> None:
     assert (found.exact, found.arrangements) == (False, 100)
 
 
+def test_many_units_are_drawn_without_counting_their_arrangements() -> None:
+    units = np.zeros(200_000)  # the number of arrangements has 120 411 digits
+    found = permutation_test(units, units, np.mean, shuffling(permutations=100))
+    assert (found.exact, found.arrangements) == (False, 100)
+
+
 def test_what_cannot_be_resampled_is_refused() -> None:
     with pytest.raises(InvalidInput) as caught:
         bootstrap([1.0, 2.0], TREATMENT, np.mean, plan())

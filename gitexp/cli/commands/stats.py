@@ -182,7 +182,11 @@ def _points(
     from gitexp.stats.planning.curves import power_over_effects, power_over_sizes
     from gitexp.stats.planning.powers import Plan
 
-    plan = Plan(outcome=planning.outcome(), design=planning.made_design(), lift=(mde or 1e-6) / 100)
+    plan = Plan(
+        outcome=planning.outcome(),
+        design=planning.made_design(),
+        lift=(1e-6 if mde is None else mde) / 100,
+    )
     if mde is not None:
         return power_over_sizes(plan, points=points)
     assert size is not None

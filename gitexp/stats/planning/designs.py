@@ -15,6 +15,7 @@ from gitexp.stats.planning.decimals import Number, exact
 from gitexp.stats.sequential import TUNED_FOR
 
 MOST_LOOKS = 400
+MOST_VARIANTS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,4 +150,8 @@ def check_variants(variants: int) -> None:
         raise InvalidInput(
             "number_of_variants: Ensure this value is greater than or equal to 2.",
             hint="Count the control as well.",
+        )
+    if variants > MOST_VARIANTS:
+        raise InvalidInput(
+            f"number_of_variants: Ensure this value is less than or equal to {MOST_VARIANTS}."
         )

@@ -19,6 +19,7 @@ Source = Literal["given", "measured", "assumed", "binomial"]
 """Where a variance comes from: the caller, the baseline's sums, a rule of thumb, or the share."""
 
 _RATIOS = ("ratio", "retention")
+_SMALLEST = Fraction(1, 10**60)  # powers of it, up to the fourth, still fit into a float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,8 +190,9 @@ class Known:
 def endpoint_outcome(known: Known) -> Outcome:
     """Return the outcome by the rules of PostHog's endpoint.
 
-    A count is taken to have the variance 2b and a sum or an average 0.25b², whatever was measured;
-    a ratio that of the delta method with moments that divide by n, absent sums being 0.
+    A count is taken to have the variance 2b, unless that is negative, and a sum or an average
+    0.25b², whatever was measured; a ratio that of the delta method with moments that divide by n,
+    absent sums being 0.
     """
     baseline = known.baseline()
     variance, source = _endpoint_variance(known, baseline)
@@ -219,6 +221,9 @@ def measured_outcome(known: Known) -> Outcome:
 def _outcome(
     known: Known, baseline: Fraction | None, variance: Fraction | None, source: Source
 ) -> Outcome:
+    for name, value in (("baseline", baseline), ("variance", variance)):
+        if value and not _SMALLEST < abs(value) < 1 / _SMALLEST:
+            raise InvalidInput(f"the {name} is too large or too small to plan with")
     missing = ""
     if baseline is None:
         missing = "the baseline holds no units, so it has no value"
@@ -240,7 +245,7 @@ def _endpoint_variance(known: Known, baseline: Fraction | None) -> tuple[Fractio
         if known.variance is not None:
             return exact(known.variance), "given"
         return _of_ratio(known.baseline_stats), "measured"
-    if baseline is None:
+    if baseline is None or (known.metric_type == "mean_count" and baseline < 0):
         return None, "assumed"
     return (2 * baseline if known.metric_type == "mean_count" else baseline**2 / 4), "assumed"
 

@@ -153,6 +153,27 @@ def test_no_answer_is_none_and_says_why(method: Any, known: dict[str, Any], note
     assert found.note == note
 
 
+@pytest.mark.parametrize("method", ["lehr", "exact"])
+def test_a_count_below_zero_has_no_variance_of_its_own(method: Any) -> None:
+    found = calculate_running_time("mean_count", 5, method=method, baseline_value=-4)
+    assert (found.variance, found.recommended_sample_size) == (None, None)
+    assert found.note == "the variance of the metric is unknown"
+
+
+@pytest.mark.parametrize("baseline", [1e200, 1e-200])
+def test_amounts_beyond_arithmetic_are_refused(baseline: float) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        calculate_running_time("mean_sum_or_avg", 5, baseline_value=baseline)
+    assert refused.value.message == "the baseline is too large or too small to plan with"
+
+
+def test_sums_beyond_arithmetic_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="number_of_samples is more than"):
+        lehr("funnel", baseline_stats={"number_of_samples": 10**400})
+    with pytest.raises(InvalidInput, match="sum is not finite: 1000"):
+        lehr("funnel", baseline_stats={"number_of_samples": 10, "sum": 10**400})
+
+
 def test_the_last_bit_of_a_float_adds_no_unit() -> None:
     assert math.ceil(16 * 0.01 * (1 - 0.01) / (5 / 100 * 0.01) ** 2 * 2) == 1267201
     assert lehr("funnel", baseline_value=0.01).recommended_sample_size == 1267200
