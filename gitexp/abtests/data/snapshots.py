@@ -177,22 +177,28 @@ class _Snapshot:
     # --- quantiles --------------------------------------------------------------------------
 
     def _quantiles(self, rows: str, plan: MetricPlan) -> MetricSums:
-        totals: dict[str, Cell] = {}
-        for place, variant in enumerate(self._variants):
-            cell = self._quantile(rows, plan, f"variant = {place}")
-            if cell is not None:
-                totals[variant.key] = cell
-        return MetricSums(cells={(name, ""): cell for name, cell in totals.items()}, totals=totals)
+        groups = self._engine.rows(f"SELECT DISTINCT variant, stratum FROM {rows} ORDER BY ALL")
+        totals = {
+            self._variants[place].key: self._quantile(rows, plan, f"variant = {place}")
+            for place in dict.fromkeys(place for place, _ in groups)
+        }
+        if not self._strata:
+            return MetricSums(cells={(key, ""): c for key, c in totals.items()}, totals=totals)
+        cells = {
+            (self._variants[place].key, stratum): self._quantile(
+                rows, plan, f"variant = {place} AND stratum = {literal(stratum)}"
+            )
+            for place, stratum in groups
+        }
+        return MetricSums(cells=cells, totals=totals)
 
-    def _quantile(self, rows: str, plan: MetricPlan, chosen: str) -> Cell | None:
+    def _quantile(self, rows: str, plan: MetricPlan, chosen: str) -> Cell:
         """Return a quantile and the bounds of Woodruff's interval, as `stats.quantile` does."""
         value, level = f"{plan.name}_0", plan.metric.level
         assert level is not None
         count, every = self._engine.row(
             f"SELECT count({value}), count(*) FROM {rows} WHERE {chosen}"
         )
-        if not every:
-            return None
         margin = SPREAD * math.sqrt(level * (1 - level) / count) if count else 1.0
         if (level - margin) * count < 1 or (1 - level - margin) * count < 1:
             return Cell(count=count, left_out=every - count)

@@ -11,6 +11,7 @@ import pytest
 
 from gitexp.abtests.data.opening import Access
 from gitexp.abtests.data.sessions import Snapshot, session
+from gitexp.abtests.data.sums import MetricSums
 from gitexp.abtests.definition import AbTest
 from gitexp.errors import InvalidInput
 from gitexp.stats.moments import Moments
@@ -195,6 +196,25 @@ def test_strata_add_up_to_the_whole(access: Access) -> None:
     for variant in ("control", "test"):
         parts = [sums.cells[variant, stratum].count for stratum in ("de", "fr")]
         assert sum(parts) == sums.totals[variant].count
+
+
+def test_a_quantile_of_a_stratum_is_that_of_its_units(
+    rows: tuple[pd.DataFrame, pd.DataFrame], access: Access, values: Values
+) -> None:
+    source = {"file": "exposures.csv", "columns": {"stratum": "country"}}
+    test = ab_test({"key": "largest", **METRICS["largest"]}, data={"exposures": source})
+    with session(in_memory(), test, access=access) as data, data.looking_at(END):
+        sums = data.snapshot().sums["largest"]
+    countries = rows[0].drop_duplicates("unit").set_index("unit")["country"]
+    found = pd.DataFrame({"value": values["largest"][0], "country": countries})
+    found["variant"] = counted(rows[0], END)["variant"]
+    for (variant, stratum), group in found.dropna().groupby(["variant", "country"]):
+        cell = sums.cells[variant, stratum]
+        assert cell.count == len(group)
+        assert cell.group("quantile").point == pytest.approx(group["value"].median())
+    assert MetricSums.from_list(sums.to_list()) == sums
+    largest = found[found["variant"] == "test"]["value"].dropna()
+    assert sums.totals["test"].group("quantile").point == pytest.approx(largest.median())
 
 
 def test_rows_of_unknown_variants_and_without_a_unit_are_counted() -> None:
