@@ -6,13 +6,14 @@ hashing a rollout is cut out of each variant's part, and raising it adds people 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from gitexp.environments.branches import environment_name
 from gitexp.environments.history import flags_before
 from gitexp.environments.live import live_snapshot
 from gitexp.flags.documents import Flag
-from gitexp.flags.hashing import Span, posthog_spans
+from gitexp.flags.hashing import Span, growthbook_spans, posthog_spans
 from gitexp.project.workspace import Workspace
 
 
@@ -24,8 +25,6 @@ def rebucketing(before: Flag, after: Flag) -> list[str]:
 def moved_in(workspace: Workspace, environment: str) -> list[str]:
     """Return how the newest commit of an environment moves people, each line with a flag's key.
 
-    A flag that is new there moves nobody.
-
     Raises:
         InvalidInput: the name is not usable.
         InvalidDocuments: the environment's branch cannot be read.
@@ -35,9 +34,19 @@ def moved_in(workspace: Workspace, environment: str) -> list[str]:
     if live is None:
         return []
     before = flags_before(workspace, name, live.binding.previous, reader=workspace.store)
+    return moved_between(before, live.flags)
+
+
+def moved_between(
+    before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """Return how people are moved between two states of flags, each line with a flag's key.
+
+    A flag that is in one of them alone moves nobody.
+    """
     return [
         f"{key}: {line}"
-        for key, document in live.flags.items()
+        for key, document in after.items()
         if key in before and before[key] != document
         for line in rebucketing(Flag.from_dict(key, before[key]), Flag.from_dict(key, document))
     ]
@@ -47,19 +56,39 @@ def _notes(before: Flag, after: Flag) -> Iterator[str]:
     if _drawing(before) != _drawing(after):
         yield "everybody is drawn anew, because the hashing changes"
     elif share := moved_share(before, after):
-        yield f"{share * 100:.3g} % of those with the flag change their variant"
+        lose = " or lose it" if after.hashing.method == "growthbook" else ""
+        yield f"{share * 100:.3g} % of those with the flag change their variant{lose}"
     if not before.active:
         return
     if not after.active:
         yield "nobody has the flag any more, because it is off"
         return
-    if before.conditions == after.conditions:
-        if after.rollout < before.rollout:
-            yield f"the rollout falls from {before.rollout:g} % to {after.rollout:g} %"
-    else:
-        yield "the conditions change, so that some may lose the flag or change their variant"
+    yield from _targeting_notes(before, after)
     if before.holdout != after.holdout:
         yield "the holdout changes, so that others are kept out"
+
+
+def _targeting_notes(before: Flag, after: Flag) -> Iterator[str]:
+    if _targeting(before) != _targeting(after) or _some_are_taken_over(before, after):
+        yield "the conditions change, so that some may lose the flag or change their variant"
+        return
+    for number, (old, new) in enumerate(zip(before.asked, after.asked, strict=True)):
+        if new.rollout < old.rollout:
+            of = f" of conditions[{number}]" if len(after.asked) > 1 else ""
+            yield f"the rollout{of} falls from {old.rollout:g} % to {new.rollout:g} %"
+
+
+def _targeting(flag: Flag) -> object:
+    """Return whom the conditions are about, but for their rollouts."""
+    is_first_last = flag.early_exit and len(flag.asked) > 1
+    return is_first_last, [(condition.rules, condition.variant) for condition in flag.asked]
+
+
+def _some_are_taken_over(before: Flag, after: Flag) -> bool:
+    """Return whether a rollout rises that takes people from a later condition's variant."""
+    variants = {condition.variant for condition in after.asked}
+    pairs = zip(before.asked, after.asked, strict=True)
+    return len(variants) > 1 and any(new.rollout > old.rollout for old, new in pairs)
 
 
 def _drawing(flag: Flag) -> tuple[object, ...]:
@@ -69,16 +98,33 @@ def _drawing(flag: Flag) -> tuple[object, ...]:
 
 
 def moved_share(before: Flag, after: Flag) -> float:
-    """Return the share of people, from 0 to 1, whose variant is another one afterwards."""
-    if not before.variants and not after.variants:
-        return 0.0
-    old, new = _parts(before), _parts(after)
+    """Return the share of those with a flag, from 0 to 1, who have not their variant afterwards.
+
+    Those whom a lower rollout leaves out are not among them. With GrowthBook's hashing, where it
+    depends on the rollout, it is that of the condition that moves most.
+    """
+    if not (before.variants and after.variants):
+        return float(bool(before.variants or after.variants))
+    rollouts = [(before.rollout, after.rollout)]
+    if len(before.asked) == len(after.asked):
+        pairs = zip(before.asked, after.asked, strict=True)
+        rollouts = [(old.rollout, new.rollout) for old, new in pairs if old.variant is None]
+    moved = (_moved(_parts(before, min(old, new)), _parts(after, new)) for old, new in rollouts)
+    return max(moved, default=0.0)
+
+
+def _moved(old: Sequence[tuple[str, Span]], new: Sequence[tuple[str, Span]]) -> float:
+    whole = sum(end - begin for _, (begin, end) in old)
     kept = sum(_overlap(span, other) for key, span in old for also, other in new if key == also)
-    return 0.0 if kept > 1 - 1e-9 else 1 - kept
+    return 0.0 if kept > whole - 1e-9 else 1 - kept / whole
 
 
-def _parts(flag: Flag) -> list[tuple[str, Span]]:
-    spans = posthog_spans(variant.weight for variant in flag.variants)
+def _parts(flag: Flag, rollout: float) -> list[tuple[str, Span]]:
+    weights = [variant.weight for variant in flag.variants]
+    if flag.hashing.method == "growthbook":
+        spans = growthbook_spans([weight / 100 for weight in weights], rollout / 100)
+    else:
+        spans = posthog_spans(weights)
     return [(variant.key, span) for variant, span in zip(flag.variants, spans, strict=True)]
 
 
