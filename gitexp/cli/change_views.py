@@ -62,12 +62,17 @@ def _row(change: Change) -> dict[str, Any]:
         "what": change.request.label,
         "given": f"{given['given']} of {given['asked']}",
         "by_name": person(entry["requested_by"]),
-        "changed": change.request.label if change.request.flags else change_line(change.changes),
+        "changed": _changed(change),
         "renewed": _renewed(change),
         "branch": f"change/{entry['project']}/{change.id}" if change.is_open else None,
         "ended": _ended(change),
         "expires_at": entry["expires_at"] if change.is_open or change.state == "expired" else None,
     }
+
+
+def _changed(change: Change) -> str:
+    of_flags = change.request.label if change.request.flags else ""
+    return ": ".join(text for text in (of_flags, change_line(change.changes)) if text)
 
 
 def _renewed(change: Change) -> str | None:
@@ -111,6 +116,7 @@ def _sections(change: Change) -> list[str]:
         "it is stale, since its environment or the policies have moved": [stale]
         if change.state == "stale"
         else [],
+        "whom it moves": [f"  {line}" for line in change.moves],
         "asked of it": asked,
         "who can give what is missing": who,
         "votes": votes,

@@ -262,6 +262,17 @@ def test_a_vote_for_one_state_of_a_flag_is_none_for_another(team: Team) -> None:
     assert len(set(subjects)) == 2
 
 
+def test_a_change_request_says_what_changes_of_a_flag_and_whom_that_moves(team: Team) -> None:
+    publish(team)
+    shared = FLAG.replace("weight: 50", "weight: 60", 1).replace("weight: 50", "weight: 40", 1)
+    team.define(REVIEWED, {"flags/checkout.yaml": shared})
+    with pytest.raises(ApprovalRequired) as caught:
+        publish(team, "checkout", "search")
+    change = team.person("Ada").changes.get(str(caught.value.change))
+    assert [(each.name, each.kind) for each in change.changes] == [("checkout.variants", "changed")]
+    assert change.moves == ("checkout: 10 % of those with the flag change their variant",)
+
+
 def test_a_change_request_is_renewed_on_top_of_other_flags(team: Team) -> None:
     team.define(REVIEWED)
     ada, bob = team.person("Ada"), team.person("Bob")

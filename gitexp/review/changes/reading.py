@@ -55,7 +55,9 @@ class Change:
         votes: the votes that count now.
         judgement: what the policies in force ask and what of it is there; None where it was not
             asked for, or is over.
-        changes: the parameters that it would change, where it was judged.
+        changes: the parameters that it would change, where it was judged, and what of flags that
+            are published already, as `KEY.FIELD`.
+        moves: how that moves people who have such a flag, a line each.
         note: what came of a step that was tried on the way, such as why it was not applied yet.
     """
 
@@ -65,6 +67,7 @@ class Change:
     votes: tuple[Vote, ...] = ()
     judgement: Judgement | None = None
     changes: tuple[ValueChange, ...] = ()
+    moves: tuple[str, ...] = ()
     note: str = ""
 
     @property
@@ -130,6 +133,7 @@ class Change:
             "head": terms.head,
             "subject": terms.subject,
             "changes": [change.to_dict() for change in self.changes],
+            "moves": list(self.moves),
             "votes": [_vote_dict(vote) for vote in self.votes],
             "requirements": self.judgement.to_dict() if self.judgement else None,
             "commit": self.where.applied,
@@ -334,6 +338,7 @@ def wanted_snapshot(
 def _judged(workspace: Workspace, change: Change, now: datetime, online: bool) -> Change:
     """Return a change request with what it changes and, while it is open, what is missing."""
     from gitexp.experiments.changes import value_changes
+    from gitexp.flags.rebucketing import moved_between
     from gitexp.review.policies.evidence import GitEvidence
 
     try:
@@ -343,11 +348,16 @@ def _judged(workspace: Workspace, change: Change, now: datetime, online: bool) -
     before = _before(workspace, change)
     types = {**(before.binding.types if before else {}), **wanted.binding.types}
     changes = value_changes(before.values if before else {}, wanted.values, types)
+    flags = before.flags if before else {}
+    for key in (key for key in flags if key in wanted.flags):
+        found = value_changes(flags[key], wanted.flags[key], {})
+        changes += tuple(replace(each, name=f"{key}.{each.name}") for each in found)
+    change = replace(change, changes=changes, moves=tuple(moved_between(flags, wanted.flags)))
     if not change.is_open:
-        return replace(change, changes=changes)
+        return change
     evidence = GitEvidence(workspace, trunk=shared_trunk(workspace), now=now, online=online)
     judgement = _judgement(workspace, change, wanted, before, evidence)
-    return replace(change, changes=changes, judgement=judgement)
+    return replace(change, judgement=judgement)
 
 
 def _before(workspace: Workspace, change: Change) -> Snapshot | None:
