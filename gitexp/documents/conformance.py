@@ -201,6 +201,16 @@ def _any_of(expected: Any, schema: Any, compiler: _Compiler) -> Test:
     return _any(compiler.tests(expected))
 
 
+def _one_of(expected: Any, schema: Any, compiler: _Compiler) -> Test:
+    choices = list(zip(expected, compiler.tests(expected), strict=True))
+
+    def test(value: Any) -> bool:
+        others = [choice for choice, surely in choices if not surely(value)]
+        return len(others) == len(choices) - 1 and all(_surely_fails(c, value) for c in others)
+
+    return test
+
+
 def _if(expected: Any, schema: Any, compiler: _Compiler) -> Test:
     """Make the test of a condition, which never trusts that the quick no is a no."""
     surely = compiler.test(expected)
@@ -279,6 +289,7 @@ _RULES: dict[str, Rule] = {
     "uniqueItems": _unique,
     "allOf": _all_of,
     "anyOf": _any_of,
+    "oneOf": _one_of,
     "if": _if,
     "$ref": _reference,
     "minimum": _compared(_at_least),
