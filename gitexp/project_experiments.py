@@ -189,7 +189,7 @@ class Experiments:
         self,
         metric_type: MetricType,
         minimum_detectable_effect: float,
-        number_of_variants: int = 2,
+        number_of_variants: int | None = None,
         **settings: Any,
     ) -> RunningTime:
         """Return how many units an A/B test takes, and in how many days they come.

@@ -77,7 +77,6 @@ def _with_variants(design: dict[str, Any]) -> dict[str, Any]:
             f"the allocation has {len(parts)} parts, and there are {variants} variants"
         )
     design["allocation"] = parts
-    design["number_of_variants"] = variants or (2 if parts is None else len(parts))
     return design
 
 

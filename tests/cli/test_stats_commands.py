@@ -114,6 +114,12 @@ def test_what_cannot_be_planned_is_refused(
     assert found.err.startswith(message)
 
 
+def test_a_power_of_nothing_says_why(gitexp: Run) -> None:
+    found = gitexp("stats", "power", *FUNNEL, "--mde", "5", "--size", "10").ok()
+    assert "achieved power    0.0000\n" in found.out
+    assert "note              with so few units, results refuse to be judged\n" in found.out
+
+
 def test_power_and_smallest_effect_undo_each_other(gitexp: Run) -> None:
     size = ("--size", "100000", "-q")
     effect = gitexp("stats", "mde", *FUNNEL, *size).ok().out.strip()

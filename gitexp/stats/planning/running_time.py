@@ -100,7 +100,7 @@ class RunningTime:
 def calculate_running_time(
     metric_type: MetricType,
     minimum_detectable_effect: float,
-    number_of_variants: int = 2,
+    number_of_variants: int | None = None,
     *,
     baseline_value: float | None = None,
     variance: float | None = None,
@@ -122,7 +122,8 @@ def calculate_running_time(
     """Return how many units an experiment needs, and in how many days they come.
 
     `minimum_detectable_effect` is in per cent of the baseline; `number_of_variants` counts the
-    control; `exposure_rate_per_day` is of new units over all variants.
+    control, and is that of the allocation's parts or else 2 by default; `exposure_rate_per_day`
+    is of new units over all variants.
 
     `method="exact"` finds the fewest whole units with which each treatment has the power, judged
     as results are: Welch's t-test (noncentral t) of the relative effect by the delta method, or
@@ -171,7 +172,7 @@ def calculate_running_time(
 
 
 def design_of(
-    number_of_variants: int = 2,
+    number_of_variants: int | None = None,
     *,
     alpha: float = 0.05,
     power: float = 0.8,
@@ -191,9 +192,10 @@ def design_of(
         InvalidInput: a setting is out of range, or the allocation has not as many parts as there
             are variants.
     """
-    check_variants(number_of_variants)
-    shares = even_shares(number_of_variants) if allocation is None else shares_of(allocation)
-    if number_of_variants not in (2, len(shares)):
+    if number_of_variants is not None:
+        check_variants(number_of_variants)
+    shares = even_shares(number_of_variants or 2) if allocation is None else shares_of(allocation)
+    if number_of_variants not in (None, len(shares)):
         raise InvalidInput(
             f"the allocation has {len(shares)} parts, and there are {number_of_variants} variants"
         )
@@ -294,10 +296,12 @@ class _Request:
 def _powered(known: RunningTime, plan: Plan) -> RunningTime:
     """Return the answer with the power of its sizes, and what looking early spares."""
     share, total = plan.expected_share(known.sample_sizes), sum(known.sample_sizes)
+    power = plan.power(known.sample_sizes)
     return replace(
         known,
-        achieved_power=plan.power(known.sample_sizes),
+        achieved_power=power,
         expected_sample_size=None if share is None else share * total,
+        note=known.note if power else "with so few units, results refuse to be judged",
     )
 
 

@@ -146,6 +146,8 @@ def test_a_size_is_split_without_losing_a_unit() -> None:
         ({"allocation": (1, 0)}, "a part of the allocation must be above 0: 0.0"),
         ({"number_of_variants": 3, "allocation": (1, 1)},
          "the allocation has 2 parts, and there are 3 variants"),
+        ({"number_of_variants": 2, "allocation": (2, 1, 1)},
+         "the allocation has 3 parts, and there are 2 variants"),
         ({"sequential": True, "looks": 401}, "401 looks are more than 400"),
         ({"sequential": True, "looks": 0}, "looks must be a whole number of at least 1: 0"),
     ],
