@@ -24,7 +24,7 @@ _COLUMNS = (
     Column(key="newer_versions", title="newer", kind="number", spare=2),
     Column(key="flag_keys", title="flags", kind="names", data_key="flags", optional=True, spare=3),
     Column(key="by_name", title="by", data_key="by", spare=4),
-    Column(key="at", title="at", kind="time", spare=5),
+    Column(key="since", title="since", kind="time", spare=5),
     Column(key="reason", title="reason", optional=True, spare=3),
     Column(key="commit", title="commit", kind="hash", spare=7),
     Column(key="description", title="description"),
@@ -37,12 +37,12 @@ _IN_LISTINGS = (
     "newer_versions",
     "flag_keys",
     "by_name",
-    "at",
+    "since",
     "reason",
 )
 
 _HISTORY_COLUMNS = (
-    Column(key="at", title="at", kind="time", spare=5),
+    Column(key="since", title="since", kind="time", spare=5),
     Column(key="action", title="action"),
     Column(key="experiment", title="experiment", kind="code"),
     Column(key="version", title="version", kind="hash"),
@@ -65,6 +65,7 @@ def environment_entry(state: EnvironmentState) -> dict[str, Any]:
         "commit": state.commit,
         "newer_versions": state.newer_versions,
         "flags": dict(said.flags) if said is not None else {},
+        "since": plain(state.since) if binding else None,
     }
     kept = ("experiment", "experiment_id", "version", "digest", "by", "at", "reason", "change")
     return entry | {key: binding.get(key) for key in kept}
@@ -92,6 +93,7 @@ def history_items(entries: Sequence[HistoryEntry]) -> list[dict[str, Any]]:
         binding_entry(entry.binding)
         | {
             "commit": entry.commit,
+            "since": plain(entry.since),
             "changes": plain(entry.changes),
             "flags_changed": dict(entry.flags),
         }

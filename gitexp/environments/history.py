@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from gitexp.environments.binding import (
     UNREADABLE,
@@ -14,6 +15,7 @@ from gitexp.environments.binding import (
     snapshot_at,
 )
 from gitexp.environments.branches import environment_name, fetch_branch, tip_of
+from gitexp.environments.live import live_since
 from gitexp.environments.published import FlagChanges, FlagDocuments, flag_changes
 from gitexp.errors import (
     DamagedObject,
@@ -42,6 +44,7 @@ class HistoryEntry:
     Attributes:
         binding: what the environment says since then, by whom, when and why.
         commit: the commit of the environment's branch.
+        since: since when the environment says so; see `live_since`.
         changes: the parameters that differ from the newest entry before that can be read.
         flags: the flags that differ from there, by key, with their digests; None for one that
             was taken away.
@@ -52,6 +55,7 @@ class HistoryEntry:
 
     binding: Binding
     commit: ObjectId
+    since: datetime
     changes: tuple[ValueChange, ...]
     problem: str | None = None
     flags: FlagChanges = field(default_factory=dict)
@@ -95,7 +99,7 @@ def _entries(
         if isinstance(move, Unreadable):
             found.append(_unreadable_entry(workspace, name, move))
         else:
-            found.append(_entry(move, before))
+            found.append(_entry(workspace.store, move, before))
             before = move
     return found[::-1]
 
@@ -110,14 +114,26 @@ def _unreadable_entry(workspace: Workspace, name: Name, move: Unreadable) -> His
         at=commit.author.when,
         commit=commit.id,
     )
-    return HistoryEntry(binding=binding, commit=commit.id, changes=(), problem=move.problem)
+    return HistoryEntry(
+        binding=binding,
+        commit=commit.id,
+        since=commit.committer.when,
+        changes=(),
+        problem=move.problem,
+    )
 
 
-def _entry(new: Snapshot, old: Snapshot | None) -> HistoryEntry:
+def _entry(store: Store, new: Snapshot, old: Snapshot | None) -> HistoryEntry:
     types = {**(old.binding.types if old else {}), **new.binding.types}
     changes = value_changes(old.values if old else {}, new.values, types)
     flags = flag_changes(old.binding.flags if old else {}, new.binding.flags)
-    return HistoryEntry(binding=new.binding, commit=new.commit, changes=changes, flags=flags)
+    return HistoryEntry(
+        binding=new.binding,
+        commit=new.commit,
+        since=live_since(store, new),
+        changes=changes,
+        flags=flags,
+    )
 
 
 def _with_history(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from gitexp.environments.binding import UNREADABLE, Snapshot, environment_at, one_line
 from gitexp.environments.branches import fetch_branch, names_with_branches, tip_of
 from gitexp.errors import NotBound, NotFound
 from gitexp.ids import Name
 from gitexp.project.workspace import Workspace
 from gitexp.store.protocol import Store
+from gitexp.store.trees import read_commit
 
 
 def live_snapshot(
@@ -116,3 +119,12 @@ def bound_environments(
     """
     names = names_with_branches(workspace, reader=reader)
     return [name for name in names if _experiment_in(workspace, name, reader) == experiment_id]
+
+
+def live_since(store: Store, snapshot: Snapshot) -> datetime:
+    """Return since when an environment holds what one of its commits says.
+
+    That is when the promotion was made, or when its commit was, if that is later: a forge merges
+    a change request long after it was asked for.
+    """
+    return max(snapshot.binding.at, read_commit(store, snapshot.commit).committer.when)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from gitexp.documents import layout
 from gitexp.environments.binding import UNREADABLE, Binding, one_line
 from gitexp.environments.branches import environment_name, names_with_branches, tip_of
-from gitexp.environments.live import live_snapshot
+from gitexp.environments.live import live_since, live_snapshot
 from gitexp.environments.locating import find_experiment
 from gitexp.errors import AlreadyExists, GitexpError, NotFound
 from gitexp.experiments.headers import Header
@@ -29,6 +30,7 @@ class EnvironmentState:
         binding: what its branch says, with the name that the experiment has today; None when it
             has none, or when it cannot be read.
         commit: the tip of its branch; None when it has none.
+        since: since when it says what it says; None where that is not known.
         newer_versions: how many versions of the bound experiment came after the live one; None
             when that is not known.
         declared: whether the project declares it; one that is not may still have a branch.
@@ -44,6 +46,7 @@ class EnvironmentState:
     newer_versions: int | None
     declared: bool = True
     problem: str | None = None
+    since: datetime | None = None
 
 
 def list_environments(workspace: Workspace) -> list[EnvironmentState]:
@@ -94,6 +97,7 @@ def _state(
         commit=binding.commit if binding else None,
         newer_versions=_newer_versions(workspace, binding, header) if binding and header else None,
         declared=declared,
+        since=live_since(workspace.store, snapshot) if snapshot else None,
     )
 
 

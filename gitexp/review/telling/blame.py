@@ -13,7 +13,7 @@ from gitexp.documents.problems import MISSING
 from gitexp.environments.binding import UNREADABLE, Snapshot
 from gitexp.environments.branches import names_with_branches
 from gitexp.environments.history import line as environment_line
-from gitexp.environments.live import live_snapshot
+from gitexp.environments.live import live_since, live_snapshot
 from gitexp.errors import MissingObject
 from gitexp.experiments.changes import same_value
 from gitexp.experiments.headers import header_at
@@ -23,7 +23,6 @@ from gitexp.experiments.versions import Version, entry_of, resolve_version, vers
 from gitexp.ids import Name, ObjectId
 from gitexp.project.reading import project_at, read_document
 from gitexp.project.workspace import Workspace
-from gitexp.review.telling.environment_events import live_since
 from gitexp.store.protocol import Store
 from gitexp.store.trees import read_commit
 

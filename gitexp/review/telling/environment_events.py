@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from gitexp.environments.binding import Snapshot
 from gitexp.environments.history import Unreadable, moves
+from gitexp.environments.live import live_since
 from gitexp.environments.published import flag_changes
 from gitexp.errors import DamagedObject, MissingObject
 from gitexp.experiments.changes import value_changes
@@ -17,7 +17,6 @@ from gitexp.project.workspace import Workspace
 from gitexp.review.changes.model import ChangeFacts, Terms, Vote
 from gitexp.review.telling.events import Event
 from gitexp.store.protocol import Store
-from gitexp.store.trees import read_commit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,15 +94,6 @@ def _event(
         commit=move.commit,
         details=_details(move, before),
     )
-
-
-def live_since(store: Store, snapshot: Snapshot) -> datetime:
-    """Return since when an environment holds what one of its commits says.
-
-    That is when the promotion was made, or when its commit was, if that is later: a forge merges
-    a change request long after it was asked for.
-    """
-    return max(snapshot.binding.at, read_commit(store, snapshot.commit).committer.when)
 
 
 def _details(move: Snapshot, before: Snapshot | None) -> dict[str, Any]:

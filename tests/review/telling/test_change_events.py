@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from gitexp.cli.log_views import what_happened
+from gitexp.environments.history import history
+from gitexp.environments.states import get_environment
 from gitexp.review.telling.blame import blame
 from gitexp.review.telling.events import Event
 from gitexp.review.telling.timeline import LogQuery, timeline
@@ -117,6 +119,8 @@ def test_what_a_forge_merged_is_live_since_it_was_merged(team: Team, how: str) -
     moved, *rest = told(team, kinds=["promotion", "approval"])
     assert (moved.kind, moved.change, moved.at) == ("promotion", change.id, team.clock.now())
     assert rest[0].kind == "approval"
+    (newest, *_) = history(team.person("Ada"), "production")
+    assert newest.since == get_environment(team.person("Ada"), "production").since == moved.at
     (temperature, *_) = blame(team.person("Ada"), "checkout").parameters
     assert [live.since for live in temperature.live] == [team.clock.now()]
 
