@@ -28,7 +28,7 @@ MAX_MATCHED_LENGTH = 200_000
 """The longest text that is matched against a pattern, in characters."""
 
 _MAX_STEPS = 1_000_000
-"""How many states one match looks at: about a second; only those met for the first time count."""
+"""How many states one match looks at by default: only those met for the first time count."""
 
 _MAX_KEPT = 20_000
 
@@ -46,8 +46,11 @@ def pattern_fault(pattern: str) -> str | None:
     return None
 
 
-def matches(pattern: str, text: str) -> bool:
+def matches(pattern: str, text: str, *, steps: int = _MAX_STEPS) -> bool:
     """Return whether a text matches a pattern somewhere; `$` stands for the end alone.
+
+    Args:
+        steps: how many states may be looked at; a million take about a second.
 
     Raises:
         InvalidInput: the pattern cannot be used, or the text is too long for it.
@@ -62,7 +65,7 @@ def matches(pattern: str, text: str) -> bool:
     if len(text) > MAX_MATCHED_LENGTH:
         raise _too_long(pattern, text)
     try:
-        return _Search(matcher, text).from_anywhere()
+        return _Search(matcher, text, steps).from_anywhere()
     except _OutOfSteps as exc:
         raise _too_long(pattern, text) from exc
 
@@ -100,10 +103,10 @@ def _compiled(pattern: str) -> _Matcher:
 class _Search:
     """One match of one text; searches ahead and behind spend from the same steps."""
 
-    def __init__(self, matcher: _Matcher, text: str) -> None:
+    def __init__(self, matcher: _Matcher, text: str, steps: int) -> None:
         self.matcher = matcher
         self.text = text
-        self.steps = 0
+        self.steps = steps
 
     def from_anywhere(self) -> bool:
         """Return whether the text matches, beginning at any character."""
@@ -165,8 +168,8 @@ class _Search:
             if number not in reached:
                 reached.add(number)
                 waiting += self._onward(automaton.states[number], position)
-        self.steps += len(reached)
-        if self.steps > _MAX_STEPS:
+        self.steps -= len(reached)
+        if self.steps < 0:
             raise _OutOfSteps
         return reached
 

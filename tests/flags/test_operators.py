@@ -137,6 +137,14 @@ def test_a_text_that_is_too_long_fits_neither_a_pattern_nor_its_opposite() -> No
     assert not fits("not_regex", "b", "a" * 10_001)
 
 
+def test_a_text_that_takes_too_long_fits_neither_a_pattern_nor_its_opposite() -> None:
+    pattern = "(?=.*b)(?!.*d).*x"
+    assert not fits("regex", pattern, "ab" * 500)
+    assert not fits("not_regex", pattern, "ab" * 500)
+    assert fits("not_regex", pattern, "ab" * 50)
+    assert fits("regex", pattern, "ab" * 50 + "x")
+
+
 def test_moments_are_compared_across_zones() -> None:
     east = timezone(timedelta(hours=9))
     assert fits("is_date_exact", "2026-11-20", datetime(2026, 11, 21, 8, tzinfo=east))
