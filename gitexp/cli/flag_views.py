@@ -51,7 +51,7 @@ def flag_fields(flag: Flag) -> Table:
     row = {
         "flag": flag.key,
         "description": flag.description,
-        "on": flag.active,
+        "on": "yes" if flag.active else "no",
         "rollout": f"{flag.rollout:g} %",
         "variants": shares_text(flag),
         "conditions": [_condition_text(condition) for condition in flag.conditions],
@@ -62,7 +62,7 @@ def flag_fields(flag: Flag) -> Table:
     shown = columns(
         flag="code",
         description="text",
-        on="flag",
+        on="text",
         rollout="text",
         variants="text",
         conditions="names",

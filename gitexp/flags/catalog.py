@@ -11,6 +11,7 @@ from gitexp.clock import iso, parse_iso
 from gitexp.documents import layout
 from gitexp.documents.parsed import ParsedDocument
 from gitexp.errors import InvalidDocuments, InvalidInput, NotFound
+from gitexp.experiments.homes import branch_tips
 from gitexp.flags.documents import Flag
 from gitexp.flags.problems import problems_of
 from gitexp.ids import Name, ObjectId, name_fault
@@ -120,8 +121,25 @@ def get_flag(workspace: Workspace, key: str, *, tip: ObjectId | None = None) -> 
     tree = tree_of(store, chosen) if chosen else None
     document = find_document(workspace, tree, key, reader=store)
     if document is None:
+        if tip is None and (found := _on_a_branch(workspace, key)):
+            raise found
         raise missing(key, flag_keys(workspace, tree, reader=store))
     return Flag.from_dict(key, document)
+
+
+def _on_a_branch(workspace: Workspace, key: str) -> NotFound | None:
+    """Return the error for a flag that the branch of an experiment has, as that of an A/B test."""
+    if name_fault(key):
+        return None
+    store, path = workspace.store, layout.flag_path(workspace.root, Name(key))
+    for name, commit in branch_tips(workspace):
+        if entry_at(store, tree_of(store, commit), path):
+            return NotFound(
+                f"no flag {key!r} on {workspace.trunk}; experiment {name!r} has it",
+                hint=f"Show it with `gitexp flag show {key} --revision {commit[:10]}`, or publish "
+                f"it with `gitexp flag publish {key} ENVIRONMENT --experiment {name}`.",
+            )
+    return None
 
 
 def missing(key: str, known: list[str]) -> NotFound:

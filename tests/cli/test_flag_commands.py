@@ -45,6 +45,11 @@ def test_flags_are_listed_and_shown(flags: Path, gitexp: Run) -> None:
     assert (first["created_by"], first["eligible"]) == ("ada@example.org", True)
     shown = json.loads(gitexp("flag", "show", "checkout", "--format", "json").ok().out)
     assert (shown["key"], shown["rollout"], shown["active"]) == ("checkout", 100, True)
+    gitexp("flag", "create", "later").ok()
+    assert [gitexp("flag", "show", key).ok().out.split()[3] for key in ("checkout", "later")] == [
+        "yes",
+        "no",
+    ]
     unknown = gitexp("flag", "show", "chekout")
     assert unknown.err.splitlines() == [
         "error: no flag 'chekout'",

@@ -151,3 +151,20 @@ def test_a_flag_is_evaluated_as_the_trunk_has_it(workspace: Workspace) -> None:
     assert (str(caught.value), caught.value.hint) == ("no flag 'plan'", "Did you mean 'plain'?")
     with pytest.raises(InvalidDocuments):
         flags.get("wrong")
+
+
+def test_a_flag_that_an_experiment_alone_has_is_told_from_one_that_is_not_there(
+    workspace: Workspace,
+) -> None:
+    branch = "exp/bot/warm"
+    tip = commit_files(workspace.store, {"flags/words.yaml": b"active: true\n"}, branch=branch)
+    with pytest.raises(NotFound) as caught:
+        Flags(workspace).get("words")
+    assert str(caught.value) == "no flag 'words' on main; experiment 'warm' has it"
+    assert caught.value.hint == (
+        f"Show it with `gitexp flag show words --revision {tip[:10]}`, or publish it with "
+        "`gitexp flag publish words ENVIRONMENT --experiment warm`."
+    )
+    assert Flags(workspace).get("words", revision=tip).active
+    with pytest.raises(NotFound, match=r"no flag .words.$"):
+        Flags(workspace).get("words", revision="main")
