@@ -37,7 +37,7 @@ def united_ab_test(
     except InvalidDocuments:
         return whole
     merged = merge_values(before, mine, other)
-    if merged.conflicts or (_moved(before, mine) and _moved(before, other)):
+    if merged.conflicts or both_moved(before, mine, other):
         return whole
     return edit_yaml(ours, merged.values, file=path)
 
@@ -47,6 +47,13 @@ def _loaded(data: bytes, path: str) -> Mapping[str, Any]:
 
     found: Mapping[str, Any] = schemas.load("ab-test", data, file=path)
     return found
+
+
+def both_moved(
+    before: Mapping[str, Any], ours: Mapping[str, Any], theirs: Mapping[str, Any]
+) -> bool:
+    """Return whether both sides took a step, or changed what a launch locks."""
+    return _moved(before, ours) and _moved(before, theirs)
 
 
 def _moved(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

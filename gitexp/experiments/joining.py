@@ -108,8 +108,17 @@ def _diverged(workspace: Workspace, home: Home, united: United) -> Conflict:
             hint=f"Decide each with `gitexp pull {name} --set SLOT=VALUE`, or all of them with "
             "`--take ours` or `--take theirs`.",
         )
+    by_hand = (
+        f"Merge them by hand: `git switch {branch} && "
+        f"git merge {shell_word(workspace.remote_name)}/{branch}`."
+    )
+    test = layout.ab_test_path(workspace.root, home.name)
+    flags = layout.join(workspace.root, layout.FLAGS_DIR) + "/"
+    of_test = all(path == test or path.startswith(flags) for path in united.paths)
     return Conflict(
         f"the two sides of {branch} conflict in " + ", ".join(united.paths),
-        hint=f"Merge them by hand: `git switch {branch} && "
-        f"git merge {shell_word(workspace.remote_name)}/{branch}`.",
+        hint=f"Decide for one side of the A/B test with `gitexp pull {name} --take theirs` or "
+        "`--take ours`."
+        if of_test
+        else by_hand,
     )

@@ -28,11 +28,11 @@ _BOTH = (
     layout.PROJECT_FILE,
     f"{layout.EXPERIMENTS_DIR}/*/{layout.HEADER_FILE}",
     f"{layout.EXPERIMENTS_DIR}/*/{layout.PARAMETERS_FILE}",
+    f"{layout.EXPERIMENTS_DIR}/*/{layout.AB_TEST_FILE}",
     f"{layout.GROUPS_DIR}/*.yaml",
 )
 _SHOWN = (
     layout.LOCK_FILE,
-    f"{layout.EXPERIMENTS_DIR}/*/{layout.AB_TEST_FILE}",
     *(f"{folder}/*.yaml" for folder in ("endpoints", "evaluators", "workflows", "entrypoints")),
     *(f"{folder}/*.yaml" for folder in ("flags", "prompts")),
     *(f"{layout.DATASETS_DIR}/*{suffix}" for suffix in layout.DATASET_SUFFIXES),

@@ -44,6 +44,10 @@ def test_a_second_launch_is_refused_where_it_is_shared_and_gives_way(
     with pytest.raises(Conflict) as caught:
         pull(other, "warm")
     assert "conflict in experiments/warm/ab-test.yaml" in caught.value.message
+    assert caught.value.hint == (
+        "Decide for one side of the A/B test with `gitexp pull warm --take theirs` or "
+        "`--take ours`."
+    )
     pull(other, "warm", take="theirs")
     launched = launch_of(other, "warm", get_home(other, "warm").tip)
     assert launched is not None

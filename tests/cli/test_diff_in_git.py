@@ -198,7 +198,7 @@ def test_setting_up_again_changes_nothing_and_removing_leaves_no_trace(
     again = json.loads(gitexp("git-setup", "--format", "json").ok().out)
     assert again["changed"] is False
     gitexp("git-setup", "--shared").ok()
-    assert (project / ".gitattributes").read_text().count("merge=gitexp") == 4
+    assert (project / ".gitattributes").read_text().count("merge=gitexp") == 5
     gitexp("git-setup", "--remove").ok()
     assert config.read_text() == before
     assert attributes.read_text() == "*.bin binary\n"

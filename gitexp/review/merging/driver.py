@@ -6,15 +6,18 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from gitexp.documents import layout
+from gitexp.documents.yaml_reader import parse_yaml
 from gitexp.errors import InvalidInput, StoreError
+from gitexp.experiments.ab_tests import both_moved
 from gitexp.review.merging.documents import MARKER_SIZE, MergedDocument, merge_documents, told
 from gitexp.review.merging.values import grain_of
 from gitexp.store.git_program import GitProgram, find_git
 
 _LABELS = ("ours", "base", "theirs")
+_TWO_MOVES = "where the A/B test stands, or what its launch locks: take one of them as a whole"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +69,9 @@ def merge_files(files: MergeFiles) -> Outcome:
         merged = _by_key(files, sides, lines if clean else None)
     except InvalidInput as exc:
         return Outcome(clean=clean, problem=exc.message.splitlines()[0])
+    if not merged.clashes and _are_two_moves(files, sides):
+        files.ours.write_bytes(sides[1])
+        return Outcome(clean=False, clashes=(_TWO_MOVES,))
     files.ours.write_bytes(merged.text)
     return Outcome(clean=not merged.clashes, clashes=tuple(map(told, merged.clashes)))
 
@@ -86,6 +92,14 @@ def _by_key(files: MergeFiles, sides: list[bytes], lines: bytes | None) -> Merge
         lines=lines,
         marker_size=files.marker_size,
     )
+
+
+def _are_two_moves(files: MergeFiles, sides: list[bytes]) -> bool:
+    """Return whether both sides moved one A/B test, which never go together key by key."""
+    if PurePosixPath(files.path).name != layout.AB_TEST_FILE:
+        return False
+    before, ours, theirs = (parse_yaml(side, file=files.path).value or {} for side in sides)
+    return both_moved(before, ours, theirs)
 
 
 def _is_of_environment(files: MergeFiles, ours: bytes) -> bool:

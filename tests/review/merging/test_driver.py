@@ -49,6 +49,33 @@ def test_different_keys_are_merged_and_the_same_is_named(drive: Drive) -> None:
     assert text == b"a: 2\nb: 3\n<<<<<<< ours\nc: 2\n=======\nc: 3\n>>>>>>> theirs\n"
 
 
+TEST = "experiments/tone/ab-test.yaml"
+DRAFT = b"status: draft\n\nvariants: 2\n\ntitle: a\n"
+RUNNING = b"status: running\n\nvariants: 2\n\ntitle: a\n"
+
+
+@pytest.mark.parametrize(
+    "path", ["experiments/tone/ab-test.yaml", "bot/experiments/a/ab-test.yaml"]
+)
+def test_two_moves_of_one_test_are_never_put_together(drive: Drive, path: str) -> None:
+    other = b"status: draft\n\nvariants: 3\n\ntitle: a\n"
+    outcome, text = drive(DRAFT, RUNNING, other, path=path)
+    clash = "where the A/B test stands, or what its launch locks: take one of them as a whole"
+    assert outcome == Outcome(clean=False, clashes=(clash,))
+    assert text == RUNNING
+
+
+def test_a_move_of_a_test_goes_together_with_other_words(drive: Drive) -> None:
+    outcome, text = drive(
+        DRAFT,
+        RUNNING,
+        DRAFT.replace(b"title: a", b"title: b"),
+        path="experiments/tone/ab-test.yaml",
+    )
+    assert outcome == Outcome(clean=True)
+    assert text == RUNNING.replace(b"title: a", b"title: b")
+
+
 def test_without_git_it_merges_by_key_all_the_same(drive: Drive) -> None:
     outcome, text = drive(b"a: 1\nb: 1\n", b"a: 2\nb: 1\n", b"a: 1\nb: 3\n", program_path="/none")
     assert outcome == Outcome(clean=True)
