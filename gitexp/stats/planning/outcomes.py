@@ -136,7 +136,10 @@ class Known:
     def __post_init__(self) -> None:
         check_choice("metric_type", self.metric_type, METRIC_TYPES)
         if self.baseline_value is None and self.baseline_stats is None:
-            raise InvalidInput("Provide either baseline_value or baseline_stats.")
+            raise InvalidInput(
+                "Provide either baseline_value or baseline_stats.",
+                hint="In a shell they are `--baseline N` and `--stats FILE`.",
+            )
         if self.metric_type in _RATIOS:
             self._check_ratio()
         for name in ("baseline_value", "variance"):
@@ -151,7 +154,8 @@ class Known:
         if self.baseline_stats is None:
             raise InvalidInput(
                 "Ratio and retention metrics require baseline_stats, or both baseline_value and "
-                "variance."
+                "variance.",
+                hint="In a shell they are `--stats FILE`, `--baseline N` and `--variance N`.",
             )
         if self.baseline_stats.denominator_sum is None:
             raise InvalidInput(
