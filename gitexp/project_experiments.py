@@ -243,7 +243,9 @@ class Experiments:
         """Return how many A/B tests were launched and completed lately, and are active."""
         from gitexp.abtests.listing import count_tests
 
-        return count_tests(self._workspace)
+        counts = count_tests(self._workspace)
+        self._repository.flush()
+        return counts
 
     def list(
         self,

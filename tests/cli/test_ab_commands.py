@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -311,3 +312,10 @@ def test_tests_are_counted(warm: str, gitexp: Run) -> None:
         "completed_last_30d": 0,
     }
     assert "active" in gitexp("ab", "stats").ok().out
+
+
+def test_counting_remembers_what_it_has_read(warm: str, gitexp: Run, project: Path) -> None:
+    derived = project / ".git/gitexp"
+    shutil.rmtree(derived)
+    gitexp("ab", "stats").ok()
+    assert list(derived.glob("cache-*"))
