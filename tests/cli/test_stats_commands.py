@@ -80,11 +80,12 @@ def test_no_answer_is_no(gitexp: Run) -> None:
     "arguments, code, message",
     [
         (("plan", "--metric", "funnel", "--mde", "5"), 1,
-         "error: Provide either baseline_value or baseline_stats.\n"
-         "hint: In a shell they are `--baseline N` and `--stats FILE`.\n"),
+         ("error: Provide either baseline_value or baseline_stats.\n"
+          "hint: In a shell they are `--baseline N` and `--stats FILE`.\n")),
         (("plan", "--metric", "ratio", "--baseline", "2", "--mde", "5"), 1,
-         "error: Ratio and retention metrics require baseline_stats, or both baseline_value and "
-         "variance.\nhint: In a shell they are `--stats FILE`, `--baseline N` and `--variance N`.\n"),
+         ("error: Ratio and retention metrics require baseline_stats, or both baseline_value "
+          "and variance.\n"
+          "hint: In a shell they are `--stats FILE`, `--baseline N` and `--variance N`.\n")),
         (("plan", *FUNNEL, "--mde", "0"), 1,
          "error: minimum_detectable_effect: Must be greater than 0.\n"),
         (("plan", *FUNNEL, "--mde", "5", "--allocation", "a,b"), 2,
