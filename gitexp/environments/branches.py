@@ -59,7 +59,7 @@ def fetch_branch(
     """Bring an environment's branch over and return its tip; None when the remote has none.
 
     A shallow clone gets the tip alone, unless `whole` asks for the history too; any other clone
-    gets what it lacks.
+    gets what it lacks. Where the remote has none any more, what was fetched of it is forgotten.
 
     Raises:
         NotFound: no shared remote is configured.
@@ -70,6 +70,7 @@ def fetch_branch(
     try:
         remote.fetch([_refspec(workspace, branch)], depth=_depth(workspace.store, whole))
     except NotFound:
+        _forget(workspace, {branch: workspace.store.ref(workspace.tracking(branch))})
         return None
     return workspace.store.ref(workspace.tracking(branch))
 

@@ -158,6 +158,18 @@ def test_without_the_remote_the_flags_from_before_are_served_as_stale(team: Team
     assert client.get_provider_status() == ProviderStatus.READY
 
 
+def test_flags_of_an_environment_that_is_gone_are_stale(team: Team) -> None:
+    read = provider(team)
+    api.set_provider_and_wait(read)
+    client = api.get_client()
+    team.git("Ada", "push", "-q", "origin", ":env/bot/production")
+    assert read.refresh() is False
+    assert client.get_provider_status() == ProviderStatus.STALE
+    assert client.get_integer_value("limit", 0, SOMEBODY) == 7
+    with pytest.raises(ProviderNotReadyError, match="no version is bound to environment"):
+        api.set_provider_and_wait(provider(team), domain="later")
+
+
 def test_newer_flags_are_looked_for_in_the_background(team: Team) -> None:
     api.set_provider_and_wait(provider(team, refresh=0.05))
     client = api.get_client()
