@@ -98,29 +98,29 @@ class Runs:
             page_token=page_token,
             experiments=tuple(experiments),
             lifecycle=lifecycle,
-            hidden=() if experiments else self._hidden_experiments(lifecycle),
+            hidden=self._hidden_experiments(deleted=lifecycle == "active" and not experiments),
         )
         page = search(self._repository.workspace, query)
         self._repository.flush()
         return page
 
-    def _hidden_experiments(self, lifecycle: LifecycleChoice) -> tuple[str, ...]:
+    def _hidden_experiments(self, *, deleted: bool) -> tuple[str, ...]:
         """Return the names of the experiments whose runs are hidden with them.
 
-        Deleted ones, where active runs are asked for, and those that others alone may read.
+        Those that others alone may read and, where that is asked for, deleted ones.
         """
         from gitexp.experiments.namesakes import known_experiments
         from gitexp.experiments.permissions import readable
         from gitexp.project.groups import current_groups
 
         workspace = self._repository.workspace
-        if lifecycle != "active" and not current_groups(workspace):
+        if not deleted and not current_groups(workspace):
             return ()
         is_readable = readable(workspace)
         return tuple(
             home.name
             for home, header in known_experiments(workspace)
-            if (lifecycle == "active" and header.lifecycle == "deleted") or not is_readable(home)
+            if (deleted and header.lifecycle == "deleted") or not is_readable(home)
         )
 
     def metric_history(self, run_id: str, metric: str) -> list[MetricPoint]:
