@@ -170,8 +170,11 @@ class Splicer:
         return scalar_text(new)
 
     def _inline_flow(self, node: Node, new: Any) -> str | None:
-        if node.kind != "flow" or "\n" in self.lines.text[node.start : node.end]:
+        text = self.lines.text[node.start : node.end]
+        if node.kind != "flow" or "\n" in text:
             return None
+        if isinstance(new, Mapping) and not text.strip("{ }"):
+            return None  # braces around nothing say nothing of how to write what comes
         written = flow_text(new)
         width = len(self.lines.indentation(node.start)) + len(written)
         return written if width <= _LINE_WIDTH else None

@@ -115,6 +115,12 @@ def test_collections_are_edited_in_their_parts(
     assert edited(change) == OLD.replace(before, after)
 
 
+def test_braces_around_nothing_are_filled_line_by_line() -> None:
+    old = "a: {}  # nothing yet\n\nb:\n  c: { }\n"
+    new = edited(lambda value: (value["a"].update(x={}), value["b"]["c"].update(z=1)), old)
+    assert new == "a:  # nothing yet\n  x: {}\n\nb:\n  c:\n    z: 1\n"
+
+
 def test_a_removed_key_takes_its_comment_and_its_blank_line_along() -> None:
     after = OLD.replace("# how warm\ntemperature: 0.5  # warm\n\n", "")
     assert edited(lambda value: value.pop("temperature")) == after
