@@ -137,7 +137,8 @@ def test_days_are_computed_once_and_shown(checkout: str, gitexp: Run) -> None:
     assert empty.err.startswith("pending; fingerprint ")
     done = json.loads(gitexp("ab", "recalculate", checkout, "--format", "json").out)
     assert (done["days"], done["computed"]) == (3, 9)
-    again = gitexp("ab", "recalculate", checkout).ok()
+    again = gitexp("ab", "recalculate", checkout)
+    assert again.code == 3
     assert again.out == "checkout: 0 computed, 0 reused\n"
     assert again.err.startswith("warning: profit cannot be computed: the data of 'events'")
     shown = json.loads(gitexp("ab", "timeseries", checkout, "bought", "--format", "json").out)
@@ -148,6 +149,10 @@ def test_days_are_computed_once_and_shown(checkout: str, gitexp: Run) -> None:
     assert [each["count"] for each in last] == [200, 200]
     stored = json.loads(gitexp("ab", "results", checkout, "--stored", "--format", "json").out)
     assert stored["stored"] == days[-1]
+
+
+def test_calculating_what_can_be_computed_is_a_success(checkout: str, gitexp: Run) -> None:
+    gitexp("ab", "recalculate", checkout, "--metric", "bought").ok()
 
 
 def test_differences_and_courses_are_drawn(checkout: str, gitexp: Run, project: Path) -> None:

@@ -15,6 +15,7 @@ from gitexp.cli.ab_result_views import (
 )
 from gitexp.cli.arguments import Decorator, experiment_argument
 from gitexp.cli.commands.plot import picture_option, screen, stdout_characters
+from gitexp.cli.failures import AnswerIsNo
 from gitexp.cli.groups import UsageFault, command
 from gitexp.cli.output import Output, output_options
 from gitexp.cli.safety import no_workflow_commands
@@ -138,7 +139,8 @@ def recalculate_command(
     """Compute and keep the days that are missing
 
     Only rows since the last day are read. What is there is never computed again, unless --force
-    says so, which keeps the old days too.
+    says so, which keeps the old days too. Exits with 3 where a metric cannot be computed; the
+    days of the others are kept all the same.
     """
     from gitexp.abtests.data.engine import Limits
 
@@ -146,6 +148,8 @@ def recalculate_command(
         metrics=metrics, force=force, allow_remote=allow_remote, limits=Limits(memory=memory)
     )
     show_recalculation(output, done)
+    if done.failed:
+        raise AnswerIsNo
 
 
 @command(
