@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gitexp.cli.output import Output, one_row
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gitexp.ab_test import ExperimentAbTest
     from gitexp.abtests.definition import AbTest
     from gitexp.abtests.listing import AbTestCounts, AbTestSummary
+    from gitexp.abtests.sources import Data
     from gitexp.abtests.steps import Outcome
 
 _LIST_COLUMNS = (
@@ -42,6 +43,8 @@ _FIELDS = (
     Column(key="primary", title="primary"),
     Column(key="secondary", title="secondary"),
     Column(key="judged", title="statistics"),
+    Column(key="plan", title="plan"),
+    Column(key="sources", title="data"),
     Column(key="prompt", title="prompt", kind="code"),
     Column(key="launched_in", title="launched in", kind="hash"),
     Column(key="started_at", title="launched", kind="time"),
@@ -105,6 +108,8 @@ def _fields(entry: dict[str, Any], test: AbTest) -> dict[str, Any]:
         "primary": "\n".join(_metric(one, marks) for one in test.primary),
         "secondary": "\n".join(_metric(one, marks) for one in test.secondary),
         "judged": _judged(test),
+        "plan": _plan(test),
+        "sources": "\n".join(_sources(test.data)),
         "prompt": test.prompt.name if test.prompt else None,
     }
 
@@ -127,6 +132,21 @@ def _judged(test: AbTest) -> str:
     chosen = test.statistics
     corrected = "" if chosen.correction == "none" else f", {chosen.correction}"
     return f"{chosen.method}, {chosen.confidence:.12g}, {chosen.difference}{corrected}"
+
+
+def _plan(test: AbTest) -> str | None:
+    from gitexp.abtests.results.checking import planned_size
+
+    size, days = planned_size(test), test.planning.get("recommended_running_time_days")
+    return f"{size} units" + (f", {days} days" if days else "") if size else None
+
+
+def _sources(data: Data) -> Iterator[str]:
+    named = {"exposures": data.exposures, "events": data.events, **data.metrics}
+    for name, source in named.items():
+        if source is not None:
+            what = source.places or source.experiments or " ".join(source.text.split())
+            yield f"{name}: {source.kind} {what if isinstance(what, str) else ', '.join(what)}"
 
 
 def counts_table(counts: AbTestCounts) -> Table:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, git
 
 BEGAN = datetime.now(timezone.utc) - timedelta(days=3)
 
@@ -63,8 +63,6 @@ def write_rows(directory: Path) -> None:
 @pytest.fixture
 def checkout(project: Path, gitexp: Run) -> str:
     """A test that was launched three days ago."""
-    from tests.cli.conftest import git
-
     write_rows(project)
     gitexp("ab", "create", "checkout").ok()
     git("checkout", "--quiet", "exp/bot/checkout")
@@ -79,6 +77,24 @@ def test_the_time_that_remains_follows_from_the_plan(checkout: str, gitexp: Run)
     found = json.loads(gitexp("ab", "remaining", checkout, "--format", "json").ok().out)
     assert (found["planned"], found["units"]) == (800, 400)
     assert found["days"] == pytest.approx(3, rel=0.01)
+
+
+def test_the_first_day_tells_nothing_of_the_time_that_remains(
+    checkout: str, gitexp: Run, project: Path
+) -> None:
+    file = project / "experiments" / "checkout" / "ab-test.yaml"
+    began = datetime.now(timezone.utc) - timedelta(hours=23)
+    file.write_text(f"{TEST}started_at: '{began.isoformat()}'\n")
+    git("commit", "--quiet", "--all", "--message=later")
+    shown = gitexp("ab", "remaining", checkout).ok().out.splitlines()
+    assert [line.split()[-1] for line in shown[3:]] == ["unknown", "unknown"]
+
+
+def test_a_page_says_what_was_planned_and_where_the_data_is(checkout: str, gitexp: Run) -> None:
+    page = gitexp("ab", "show", checkout).ok().out
+    assert "plan         800 units\n" in page
+    assert "data         exposures: file data/exposures.csv\n" in page
+    assert "             events: file data/events.csv\n" in page
 
 
 def test_results_are_a_table_with_checks_and_a_decision(checkout: str, gitexp: Run) -> None:

@@ -23,7 +23,7 @@ class Remaining:
     Attributes:
         planned: units over all variants.
         units: those that are there.
-        per_day: how many came a day since the launch; None for a test that has just begun.
+        per_day: how many came a day since the launch; None on the first day, which tells little.
         days: how many days are left at that rate; None where nothing has been seen yet.
         ends_at: when the planned number is reached then.
     """
@@ -55,7 +55,7 @@ def remaining(test: AbTest, found: Results) -> Remaining:
         )
     passed = (found.as_of - found.started_at) / _DAY
     units = found.exposures.total
-    rate = units / passed if passed > 0 else None
+    rate = units / passed if passed >= 1 else None
     days = remaining_days(planned, units, rate)
     ends = None
     if days is not None and days < 36_500:
