@@ -16,7 +16,7 @@ from gitexp.environments.branches import environment_name, synchronize
 from gitexp.environments.live import live_snapshot
 from gitexp.environments.orders import Order
 from gitexp.errors import InvalidInput, NotAllowed, NotFound
-from gitexp.flags.catalog import find_document, flag_keys, missing
+from gitexp.flags.catalog import find_documents, flag_keys, missing
 from gitexp.ids import Name, ObjectId
 from gitexp.project.groups import shared_trunk
 from gitexp.project.workspace import Workspace
@@ -61,7 +61,7 @@ def publish(
     synchronize(workspace, name, experiment)
     commit = _source(workspace, experiment, revision)
     tree = tree_of(workspace.store, commit)
-    edits = {key: find_document(workspace, tree, key, reader=workspace.store) for key in keys}
+    edits = find_documents(workspace, tree, keys, reader=workspace.store)
     for key, document in edits.items():
         if document is None:
             raise _missing(workspace, key, commit, experiment)

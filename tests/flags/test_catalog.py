@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from gitexp.errors import AlreadyExists, InvalidDocuments, InvalidInput, NotFound
-from gitexp.flags.catalog import FlagEntry
+from gitexp.flags.catalog import FlagEntry, find_documents
 from gitexp.flags.collection import Flags
 from gitexp.flags.selecting import eligible_flags
 from gitexp.project.workspace import Workspace
 from gitexp.store.memory import MemoryStore
 from gitexp.store.transaction import Transaction, transact
+from gitexp.store.trees import tree_of
 from tests.builders import commit_files, signature
 from tests.experiments.conftest import CONFIG, DEFINITION, workspace_on
 from tests.store.test_history import CountingStore
@@ -82,17 +83,21 @@ def _entry(workspace: Workspace, key: str) -> FlagEntry:
     return next(entry for entry in Flags(workspace).list() if entry.key == key)
 
 
-def test_a_list_reads_each_file_once_and_their_directory_not_for_each() -> None:
+def test_flags_are_read_once_each_and_their_directory_not_for_each() -> None:
     reads = []
     for count in (20, 60):
         store = CountingStore()
         flags = {f"flags/f{n}.yaml": b"active: true\nrollout: %d\n" % n for n in range(count)}
-        commit_files(store, {"gitexp.yaml": DEFINITION, **flags})
-        listed = Flags(workspace_on(store, None, seed=1))
+        tip = commit_files(store, {"gitexp.yaml": DEFINITION, **flags})
+        listed, named = (workspace_on(store, None, seed=1) for _ in range(2))
         store.reads = 0
-        assert len(listed.list()) == count
-        reads.append(store.reads)
-    assert reads[1] - reads[0] == 40
+        assert len(Flags(listed).list()) == count
+        of_list, store.reads = store.reads, 0
+        keys = [f"f{n}" for n in range(count)]
+        found = find_documents(named, tree_of(store, tip), [*keys, "none"], reader=store)
+        assert (found["f7"], found["none"]) == ({"active": True, "rollout": 7}, None)
+        reads.append((of_list, store.reads))
+    assert [after - before for before, after in zip(*reads, strict=True)] == [40, 40]
 
 
 def test_a_test_may_use_flags_whose_first_variant_is_control(workspace: Workspace) -> None:
