@@ -24,7 +24,7 @@ _LIST_COLUMNS = (
     Column(key="started_at", title="launched", kind="time", spare=1),
     Column(key="conclusion", title="conclusion", kind="code", optional=True),
     Column(key="shipped", title="shipped", kind="code", optional=True),
-    Column(key="problem", title="problem", optional=True),
+    Column(key="first_problem", title="problem", data_key="problem", optional=True),
 )
 _STEP_COLUMNS = (
     Column(key="experiment", title="experiment", kind="id"),
@@ -66,7 +66,11 @@ _COUNT_COLUMNS = (
 def ab_table(items: Sequence[AbTestSummary]) -> Table:
     """Return a row for each A/B test."""
     rows = [
-        item.to_dict() | {"state": _state(item.status, item.archived, item.exposure_frozen)}
+        item.to_dict()
+        | {
+            "state": _state(item.status, item.archived, item.exposure_frozen),
+            "first_problem": _first_of(item.problem),
+        }
         for item in items
     ]
     note = "" if rows else "no A/B tests that fit; make one with `gitexp ab create`"
@@ -76,6 +80,12 @@ def ab_table(items: Sequence[AbTestSummary]) -> Table:
 def _state(status: str, archived: bool, frozen: bool) -> str:
     more = [word for word, holds in (("archived", archived), ("frozen", frozen)) if holds]
     return ", ".join((status, *more))
+
+
+def _first_of(problem: str | None) -> str:
+    """Return the first of several problems, a line each, and how many more there are."""
+    first, *more = (problem or "").splitlines() or [""]
+    return f"{first}, and {len(more)} more" if more else first
 
 
 def show_step(output: Output, outcome: Outcome) -> None:

@@ -78,7 +78,8 @@ def _absent(workspace: Workspace, environment: Name, offline: bool) -> NotFound:
         )
     return NotBound(
         f"no version is bound to environment {environment!r}",
-        hint=f"Bind one with `gitexp promote EXPERIMENT {environment}`.",
+        hint=f"Bind one with `gitexp promote EXPERIMENT {environment}`, or publish flags with "
+        f"`gitexp flag publish KEY {environment}`.",
     )
 
 

@@ -295,6 +295,20 @@ def test_tests_are_listed(warm: str, gitexp: Run) -> None:
     assert page.err == "2 A/B tests fit; see more with --offset\n"
 
 
+def test_a_list_shows_the_first_problem_of_a_test_and_counts_the_others(
+    warm: str, gitexp: Run, project: Path
+) -> None:
+    git("checkout", "--quiet", "exp/bot/warm")
+    file = project / "experiments" / "warm" / "ab-test.yaml"
+    file.write_text("status: drift\nflags: words\nwindow: 3d\n")
+    git("commit", "--quiet", "-am", "wrong")
+    (row,) = gitexp("ab", "list").ok().out.splitlines()[1:]
+    assert 'status: "drift" is not one of' in row
+    assert row.endswith(", and 4 more")
+    (item,) = json.loads(gitexp("ab", "list", "--format", "json").ok().out)
+    assert len(item["problem"].splitlines()) == 5
+
+
 def test_a_copy_is_a_draft_of_its_own(warm: str, gitexp: Run) -> None:
     gitexp("ab", "launch", warm).ok()
     assert gitexp("ab", "duplicate", warm, "-q").ok().out == "warm-copy\n"

@@ -63,7 +63,10 @@ def test_an_environment_that_was_never_bound_is_said(ada: Workspace) -> None:
     with pytest.raises(NotBound) as caught:
         read(ada, "production")
     assert caught.value.message == "no version is bound to environment 'production'"
-    assert caught.value.hint == "Bind one with `gitexp promote EXPERIMENT production`."
+    assert caught.value.hint == (
+        "Bind one with `gitexp promote EXPERIMENT production`, or publish flags with "
+        "`gitexp flag publish KEY production`."
+    )
     with pytest.raises(NotFound, match="'prodction' is not declared"):
         read(ada, "prodction")
 
