@@ -99,8 +99,18 @@ class Engine:
         self.run("SET lock_configuration = true")
 
     def register(self, name: str, table: Any) -> None:
-        """Give a table of this process, such as a DataFrame, a name."""
-        self._connection.register(name, table)
+        """Give a table of this process, such as a DataFrame, a name.
+
+        Raises:
+            InvalidInput: it is none that DuckDB can read.
+        """
+        try:
+            self._connection.register(name, table)
+        except (_duckdb().Error, TypeError) as exc:
+            raise InvalidInput(
+                f"rows cannot be read from a {type(table).__name__}",
+                hint="Give a DataFrame, or a table of Arrow.",
+            ) from exc
 
     def run(self, sql: str) -> None:
         """Carry a statement out.

@@ -301,6 +301,14 @@ def test_rows_for_what_a_test_does_not_have_are_refused(project: Path) -> None:
     assert caught.value.hint == "Give them for one of: exposures, events, m."
 
 
+@pytest.mark.parametrize("rows", [[{"unit": "a"}], {"unit": ["a"]}, None, "exposures.csv"])
+def test_rows_that_are_no_table_are_refused(rows: object, project: Path) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        look(project, ab_test(METRIC), access=Access(tables={"exposures": rows}))
+    assert str(caught.value) == f"rows cannot be read from a {type(rows).__name__}"
+    assert caught.value.hint == "Give a DataFrame, or a table of Arrow."
+
+
 def test_a_file_that_is_not_there_is_named(project: Path) -> None:
     with pytest.raises(NotFound) as caught:
         look(project, ab_test(METRIC, data={"exposures": {"file": "none.csv"}}))
