@@ -35,6 +35,9 @@ from gitexp.review.reporting.sections import (
 LIMIT = 50
 """How many rows a table has at most."""
 
+_NOTES = 20
+"""How many notes a report shows."""
+
 _SHORT = 10
 _OUTCOMES: dict[str, Tone] = {"met": "good", "missing": "unsure", "refused": "bad"}
 _VERDICTS: dict[str, tuple[Tone, str]] = {
@@ -98,7 +101,10 @@ def _top(report: Report) -> Iterator[Block]:
     rows += _environments(report)
     yield Table(titles=("", "", ""), rows=tuple(rows))
     if notes := (*report.notes, *report.diff.notes):
-        yield Bullets(tuple((Mark("unsure"), Text(" "), Said(note)) for note in notes[:20]))
+        shown = [(Mark("unsure"), Text(" "), Said(note)) for note in notes[:_NOTES]]
+        left = len(notes) - len(shown)
+        more = [words(f"and {left} more")] if left else []
+        yield Bullets((*shown, *more))
 
 
 def _row(title: str, tone: Tone, *parts: Span | str) -> tuple[Line, ...]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -165,3 +166,12 @@ def test_rendered_as_html_it_holds_the_elements_of_a_report_alone(text: str) -> 
     elements.feed(_GFM.render(render(page_of(report(text)))))
     assert elements.found <= _ELEMENTS
     assert elements.attributes <= {"class"}
+
+
+def test_notes_that_are_left_out_are_counted() -> None:
+    made = report("a")
+    many = replace(made, notes=tuple(f"note {n}" for n in range(30)))
+    text = render(page_of(many))
+    left = 30 + len(made.diff.notes) - 20
+    assert f"\n- and {left} more\n" in text
+    assert "and 1 more" not in render(page_of(made))
