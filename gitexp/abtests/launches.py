@@ -37,18 +37,23 @@ class Launch:
 
     def marks(self, test: AbTest) -> dict[str, Mark]:
         """Return what became of the metrics of a test since, by key; of most, nothing."""
-        found = ((metric.key, self._mark(metric)) for metric in test.metrics)
-        return {key: mark for key, mark in found if mark is not None}
-
-    def _mark(self, metric: Metric) -> Mark | None:
-        before = self.test.metric(metric.key)
-        if before is None:
-            return "added after launch"
-        return None if _measured(before) == _measured(metric) else "changed after launch"
+        return metric_marks(self.test, test)
 
     def locked(self, test: AbTest) -> Iterator[tuple[Place, str]]:
         """Yield what a test changed that may not change after its launch, and where."""
         return locked_changes(self.test, test)
+
+
+def metric_marks(before: AbTest, after: AbTest) -> dict[str, Mark]:
+    """Return what became of the metrics of a test between two of its states, by key."""
+    found = ((metric.key, _mark(before.metric(metric.key), metric)) for metric in after.metrics)
+    return {key: mark for key, mark in found if mark is not None}
+
+
+def _mark(before: Metric | None, after: Metric) -> Mark | None:
+    if before is None:
+        return "added after launch"
+    return None if _measured(before) == _measured(after) else "changed after launch"
 
 
 def _measured(metric: Metric) -> Metric:

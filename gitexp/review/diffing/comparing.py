@@ -11,6 +11,7 @@ from gitexp.experiments.changes import value_changes
 from gitexp.experiments.homes import find_home
 from gitexp.ids import ObjectId, name_fault
 from gitexp.project.workspace import Workspace
+from gitexp.review.diffing.ab_tests import ab_test_notes
 from gitexp.review.diffing.contents import Contents, changed_files
 from gitexp.review.diffing.definitions import definition_diff, definition_in
 from gitexp.review.diffing.documents import compared, document_diffs, file_diffs
@@ -170,6 +171,7 @@ def _projects(workspace: Workspace, left: Whole, right: Whole) -> ProjectDiff:
             *_notes(left, right),
             *_faults(left, right, states),
             *flag_notes(workspace, before, after, changed),
+            *ab_test_notes(workspace, before, after, changed),
         ),
     )
 
