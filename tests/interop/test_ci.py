@@ -19,9 +19,9 @@ import pytest
 from tests.contract.remotes_conftest import http_server
 from tests.integrations.forge_server import TOKEN, FakeForge, served
 from tests.interop.actions import ACTION, ROOT, Runner, load
-from tests.review.reporting.conftest import World, parameters, world
+from tests.review.reporting.conftest import World, made_world, parameters, world
 
-__all__ = ["world"]
+__all__ = ["made_world", "world"]
 
 pytestmark = pytest.mark.interop
 

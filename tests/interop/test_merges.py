@@ -17,10 +17,10 @@ from gitexp.environments.binding import Binding
 from gitexp.repository import Repository
 from gitexp.review.diffing.comparing import compare
 from gitexp.surroundings import Surroundings
-from tests.facade.conftest import git, project, repository, surroundings
+from tests.facade.conftest import git, made_project, project, repository, surroundings
 from tests.real_git import Git, new_repository
 
-__all__ = ["git", "project", "repository", "surroundings"]
+__all__ = ["git", "made_project", "project", "repository", "surroundings"]
 
 Merge = Callable[[Git, str, str], None]
 CHANGE = "change/bot/20260102-abcdefgh"

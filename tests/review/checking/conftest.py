@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.review.reporting.conftest import world
+from tests.review.reporting.conftest import made_world, world
 
-__all__ = ["world"]
+__all__ = ["made_world", "world"]
