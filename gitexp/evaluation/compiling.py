@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gitexp.documents.problems import MISSING, shown
-from gitexp.errors import InvalidInput
 
 if TYPE_CHECKING:
     from jinja2 import Template as JinjaTemplate
@@ -89,13 +88,8 @@ def is_template(source: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _sandbox() -> Sandbox:
-    try:
-        from gitexp.evaluation.sandbox import Sandbox
-    except ImportError as exc:
-        raise InvalidInput(
-            "templates need Jinja2, which is not installed",
-            hint="Install it: `pip install 'gitexp[eval]'`.",
-        ) from exc
+    from gitexp.evaluation.sandbox import Sandbox
+
     return Sandbox()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 
 from gitexp.environments.parameters import Parameters, Provenance
 from gitexp.errors import InvalidInput
-from gitexp.evaluation import compiling
 from gitexp.evaluation.answers import CallFailed
 from gitexp.evaluation.sandbox import MAX_TEXT
 from gitexp.evaluation.templates import VARIABLES, Template, compile_all, render_all
@@ -310,13 +308,3 @@ def test_a_fault_in_a_tree_names_its_place() -> None:
     with pytest.raises(CallFailed) as caught:
         found.render({"input": {}})
     assert str(caught.value) == "endpoint 'bot': json: a[0].b: there is no \"zz\"; it is empty"
-
-
-def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    compiling._sandbox.cache_clear()
-    for name in ("jinja2", "gitexp.evaluation.sandbox"):
-        monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(InvalidInput) as caught:
-        Template("{{ input }} without Jinja2", where="endpoint 'bot': prompt")
-    assert str(caught.value) == "templates need Jinja2, which is not installed"
-    assert caught.value.hint == "Install it: `pip install 'gitexp[eval]'`."
