@@ -104,7 +104,7 @@ def test_results_are_a_table_with_checks_and_a_decision(checkout: str, gitexp: R
     assert [line.split()[0] for line in lines[1:]] == ["bought"] * 2 + ["spent"] * 2 + ["profit"]
     assert "better" in lines[2]
     assert "has no column 'gain'" in lines[5]
-    assert "ok: split: control 200 of 200, test 200 of 200 (p = 1)" in shown.err
+    assert "ok: split: control 200 (expected 200), test 200 (expected 200) (p = 1)" in shown.err
     assert "decision: keep running\n" in shown.err
     assert "  because 400 of the 800 units that were planned are there\n" in shown.err
 
@@ -143,7 +143,7 @@ def test_markdown_has_checks_and_the_decision_too(checkout: str, gitexp: Run) ->
     shown = gitexp("ab", "results", checkout, "--format", "md").ok().out.splitlines()
     assert shown[0].startswith("| metric | role | variant | units |")
     end = shown.index("")
-    assert shown[end + 1].startswith("- ok: split: control 200 of 200, test 200 of 200")
+    assert shown[end + 1].startswith("- ok: split: control 200 (expected 200), test 200 (expected 200)")
     assert "- decision: keep running" in shown
     assert shown[-1].startswith("- because ")
 

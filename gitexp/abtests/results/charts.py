@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from gitexp.abtests.results.judging import VariantResult
-from gitexp.abtests.results.model import Results
+from gitexp.abtests.results.model import Results, difference_text
 from gitexp.abtests.results.timeseries import TimeSeries
 from gitexp.errors import InvalidInput, NotFound
 from gitexp.results.curves import Curve, LineChart, printable
@@ -111,19 +111,6 @@ def _bar(label: str, each: VariantResult) -> Bar:
         verdict=each.verdict or "undecided",
         text=difference_text(each),
     )
-
-
-def difference_text(each: VariantResult) -> str:
-    """Return a difference and its interval as people read them."""
-    if each.difference is None:
-        return ""
-
-    def told(number: float | None) -> str:
-        if number is None:
-            return "…"
-        return f"{100 * number:+.2f} %" if each.relative else f"{number:+.4g}"
-
-    return f"{told(each.difference)} ({told(each.low)} to {told(each.high)})"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,7 +60,7 @@ def _split(test: AbTest, exposures: Exposures) -> Check:
     except InvalidInput as exc:
         return Check(name=SPLIT, state="unanswered", text=exc.message)
     counts = ", ".join(
-        f"{variant.key} {count} of {wanted:.0f}"
+        f"{variant.key} {count} (expected {wanted:.0f})"
         for variant, count, wanted in zip(expected, observed, found.expected, strict=True)
     )
     if found.mismatch:

@@ -18,7 +18,7 @@ from gitexp.abtests.data.sums import Exposures
 from gitexp.abtests.definition import AbTest
 from gitexp.abtests.results.checking import SPLIT, planned_size
 from gitexp.abtests.results.judging import VariantResult
-from gitexp.abtests.results.model import Check, Decision, MetricResult
+from gitexp.abtests.results.model import Check, Decision, MetricResult, difference_text
 
 
 def decide(
@@ -50,15 +50,15 @@ def _harm(variant: str, metrics: Sequence[MetricResult]) -> list[str]:
     found = []
     for metric, result in _of(variant, metrics):
         if result.guarded is not None and result.guarded.state == "broken":
-            found.append(f"{variant} breaks the guardrail {metric.name}: {_told(metric, result)}")
+            found.append(f"{variant} breaks the guardrail {metric.name}: {difference_text(result)}")
         elif metric.role == "primary" and result.verdict == "worse":
-            found.append(f"{variant} is worse in {metric.name}: {_told(metric, result)}")
+            found.append(f"{variant} is worse in {metric.name}: {difference_text(result)}")
     return found
 
 
 def _wins(variant: str, metrics: Sequence[MetricResult]) -> list[str]:
     return [
-        f"{variant} is better in {metric.name}: {_told(metric, result)}"
+        f"{variant} is better in {metric.name}: {difference_text(result)}"
         for metric, result in _of(variant, metrics)
         if metric.role == "primary" and result.verdict == "better"
     ]
@@ -77,16 +77,6 @@ def _unshown(variant: str, metrics: Sequence[MetricResult]) -> list[str]:
 def _of(variant: str, metrics: Sequence[MetricResult]) -> list[tuple[MetricResult, VariantResult]]:
     pairs = ((metric, metric.variant(variant)) for metric in metrics)
     return [(metric, result) for metric, result in pairs if result is not None]
-
-
-def _told(metric: MetricResult, result: VariantResult) -> str:
-    if result.difference is None:
-        return "no difference"
-    form = "+.2%" if result.relative else "+.4g"
-    low, high = (
-        "…" if bound is None else format(bound, form) for bound in (result.low, result.high)
-    )
-    return f"{result.difference:{form}} ({low} to {high})"
 
 
 def _first_gain(variant: str, metrics: Sequence[MetricResult]) -> float:

@@ -141,3 +141,16 @@ class Results:
             "metrics": [metric.to_dict() for metric in self.metrics],
             "decision": self.decision.to_dict(),
         }
+
+
+def difference_text(each: VariantResult) -> str:
+    """Return a difference and its interval as people read them."""
+    if each.difference is None:
+        return ""
+
+    def told(number: float | None) -> str:
+        if number is None:
+            return "…"
+        return f"{100 * number:+.2f} %" if each.relative else f"{number:+.4g}"
+
+    return f"{told(each.difference)} ({told(each.low)} to {told(each.high)})"

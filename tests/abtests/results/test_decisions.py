@@ -36,13 +36,13 @@ def judged(test: AbTest, *, units: Any = None, **successes: tuple[int, ...]) -> 
 def test_a_better_variant_is_shipped() -> None:
     decision = judged(ab_test(PAID), paid=(1000, 1200)).decision
     assert (decision.action, decision.variant) == ("ship", "test")
-    assert decision.reasons == ("test is better in paid: +20.00% (+10.49% to +29.51%)",)
+    assert decision.reasons == ("test is better in paid: +20.00 % (+10.49 % to +29.51 %)",)
 
 
 def test_a_worse_variant_is_rolled_back() -> None:
     decision = judged(ab_test(PAID), paid=(1200, 1000)).decision
     assert decision.action == "roll back"
-    assert decision.reasons[0].startswith("test is worse in paid: -16.67%")
+    assert decision.reasons[0].startswith("test is worse in paid: -16.67 %")
 
 
 def test_a_broken_guardrail_goes_before_a_better_metric() -> None:
@@ -87,7 +87,7 @@ def test_a_wrong_split_makes_everything_doubtful() -> None:
     assert found.decision.action == "inconclusive"
     (reason,) = found.decision.reasons
     assert reason == (
-        "units are not split as they should be: control 10000 of 9500, test 9000 of 9500; "
+        "units are not split as they should be: control 10000 (expected 9500), test 9000 (expected 9500); "
         "find out why before anything else is concluded"
     )
 
