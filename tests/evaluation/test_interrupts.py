@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from gitexp.evaluation.running import loops
-from gitexp.runs.tracking.interrupts import Terminated, termination_raised
+from gitexp.runs.tracking.interrupts import Terminated, interrupts_held, termination_raised
 from tests.evaluation.projects import Project
 
 
@@ -43,6 +43,19 @@ def test_the_handler_from_before_comes_back(received: list[int]) -> None:
         assert signal.getsignal(signal.SIGTERM) is not before
     assert signal.getsignal(signal.SIGTERM) is before
     assert received == []
+
+
+def test_signals_wait_until_what_was_begun_is_noted(received: list[int]) -> None:
+    noted: list[list[int]] = []
+
+    def block() -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+        noted.append(list(received))
+
+    with pytest.raises(KeyboardInterrupt), interrupts_held():
+        block()
+    assert (noted, received) == ([[]], [signal.SIGTERM])
 
 
 def test_a_signal_that_is_ignored_stays_ignored(received: list[int]) -> None:

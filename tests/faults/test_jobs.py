@@ -216,10 +216,14 @@ def test_ctrl_c_finishes_what_is_in_hand(bot: Project) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT reaches no single process")
-def test_a_second_ctrl_c_cancels_a_job_whose_process_still_starts(bot: Project) -> None:
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_second_ctrl_c_cancels_a_job_whose_process_still_starts(
+    bot: Project, at_once: bool
+) -> None:
     bot.write("entrypoints/train.yaml", LONG)
     job = create(bot, "train")
-    wait = "touch starting; while [ ! -e go ]; do sleep 0.05; done; exec "
+    first = "kill -INT $PPID; " if at_once else ""
+    wait = f"{first}touch starting; while [ ! -e go ]; do sleep 0.05; done; exec "
     words = ["sh", "-c", f"{wait} {sys.executable} -m gitexp job do default"]
     work = (
         "import sys; from gitexp import Repository; from gitexp.evaluation.jobs.working import *\n"
@@ -235,12 +239,16 @@ def test_a_second_ctrl_c_cancels_a_job_whose_process_still_starts(bot: Project) 
     try:
         assert process.stderr is not None
         until((bot.directory / "starting").exists, "a process starts")
-        for said in (b"finished; Ctrl-C again cancels it\n", b"asked to stop\n"):
+        if not at_once:
             process.send_signal(signal.SIGINT)
-            assert process.stderr.readline() == b"1 job in hand is " + said
+        told = b"1 job in hand is "
+        assert process.stderr.readline() == told + b"finished; Ctrl-C again cancels it\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.readline() == told + b"asked to stop\n"
         (bot.directory / "go").touch()
         process.communicate(timeout=60)
     finally:
+        (bot.directory / "go").touch()
         process.kill()
         process.communicate()
     assert (process.returncode, standing(bot, job)) == (0, "failed")

@@ -30,7 +30,7 @@ from gitexp.runs.recording.closing import close, ending_fields, reap_if_possible
 from gitexp.runs.recording.places import is_run_id
 from gitexp.runs.rows import Failure
 from gitexp.runs.run import Run
-from gitexp.runs.tracking.interrupts import Terminated, termination_raised
+from gitexp.runs.tracking.interrupts import Terminated, interrupts_held, termination_raised
 from gitexp.runs.tracking.starting import find_run
 
 LOOK = 0.2
@@ -173,8 +173,9 @@ class Worker:
 
     def _start(self) -> None:
         environ = self._workspace.surroundings.environ
-        child = Child(self._words, directory=self._directory, environ=environ)
-        self._doing.append(_Doing(child=child))
+        with interrupts_held():
+            child = Child(self._words, directory=self._directory, environ=environ)
+            self._doing.append(_Doing(child=child))
 
     # --- looking after the processes ----------------------------------------------------------
 

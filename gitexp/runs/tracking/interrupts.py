@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 
 class Terminated(BaseException):
@@ -23,7 +24,7 @@ def termination_raised() -> Iterator[None]:
     Raises:
         SystemExit: SIGTERM arrived, and whoever handled it before let the process go on.
     """
-    if threading.current_thread() is not threading.main_thread() or _is_left_alone():
+    if not _is_main_thread() or _is_left_alone(signal.SIGTERM):
         yield
         return
     before = signal.signal(signal.SIGTERM, _raise)
@@ -37,8 +38,41 @@ def termination_raised() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _is_left_alone() -> bool:
-    return signal.getsignal(signal.SIGTERM) in (signal.SIG_IGN, None)
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait until the block is left, so that what it begins is also noted.
+
+    In another thread nothing changes, since signals do not interrupt it.
+    """
+    arrived: list[int] = []
+    before: dict[int, Any] = {}
+    try:
+        if _is_main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if not _is_left_alone(number):
+                    before[number] = signal.signal(number, lambda n, frame: arrived.append(n))
+        yield
+    finally:
+        for number in reversed(before):  # Ctrl-C last, since it may come again at once
+            signal.signal(number, before[number])
+        _deliver(arrived)
+
+
+def _deliver(numbers: Sequence[int]) -> None:
+    """Let signals arrive, each of them whatever the one before it raises."""
+    if numbers:
+        try:
+            signal.raise_signal(numbers[0])
+        finally:
+            _deliver(numbers[1:])
+
+
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def _is_left_alone(number: int) -> bool:
+    return signal.getsignal(number) in (signal.SIG_IGN, None)
 
 
 def _raise(number: int, frame: FrameType | None) -> None:
