@@ -15,7 +15,7 @@ from gitexp.errors import InvalidInput
 def wrong_cells(
     engine: Engine, plans: Sequence[MetricPlan], since: datetime, until: datetime, *, back: bool
 ) -> dict[str, str]:
-    """Return why metrics of one source cannot be computed, by their keys.
+    """Return why metrics of one source cannot be computed, by their keys: their first wrong cells.
 
     Args:
         back: whether the time before that is looked back to counts as well.
@@ -35,16 +35,18 @@ def _wrong(
         return {}
     relation = parts[0][1].relation
     wrong = [
-        f"min(CAST({identifier(part.column)} AS VARCHAR)) FILTER (WHERE {part.wrong})"
+        f"min(row({relation.time()}, CAST({identifier(part.column)} AS VARCHAR))) "
+        f"FILTER (WHERE {part.wrong})"
         for _, part in parts
     ]
     chosen = " AND ".join(relation.between(since, until))
     cells = engine.row(f"SELECT {', '.join(wrong)} FROM {relation.name} WHERE {chosen}")
-    return {
-        plan.metric.key: relation.no_number(part.column, cell)
-        for (plan, part), cell in zip(parts, cells, strict=True)
-        if cell is not None
-    }
+    found: dict[str, tuple[int, str, str]] = {}
+    for (plan, part), cell in zip(parts, cells, strict=True):
+        if cell is not None:
+            key, first = plan.metric.key, (*cell, part.column)
+            found[key] = min(found.get(key, first), first)
+    return {key: relation.no_number(column, cell) for key, (_, cell, column) in found.items()}
 
 
 def check_covariate(engine: Engine, exposures: Relation, since: datetime, until: datetime) -> None:

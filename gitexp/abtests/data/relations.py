@@ -196,4 +196,5 @@ def _text(moment: datetime) -> str:
 
 def _names_no_zone(name: str) -> str:
     # A cast to a moment without a zone would pass over any zone that is there.
-    return f"regexp_full_match(trim({name}), '[0-9]+[-/][0-9]+[-/][0-9]+([T ]+[0-9:.]*)?')"
+    date = r"[0-9]+[-/\\ ][0-9]+[-/\\ ][0-9]+"
+    return f"regexp_full_match({name}, '\\s*{date}([T\\s]+[0-9:.]*)?\\s*')"

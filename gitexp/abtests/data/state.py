@@ -55,13 +55,15 @@ class State:
         self.reset()
 
     def _are_there_still(self, facts: Facts) -> bool:
-        """Return whether no metric whose cells were wrong has been mended since."""
+        """Return whether of each metric whose cells were wrong the first one is as it was."""
         began, until = self.test.started_at, facts.until
         if not facts.faults or began is None or until is None:
             return True
         wrong = [plan for plan in self.plans if plan.metric.key in facts.faults]
-        found = [wrong_cells(self.engine, [each], began, until, back=True) for each in wrong]
-        return all(found)
+        found: dict[str, str] = {}
+        for each in wrong:
+            found |= wrong_cells(self.engine, [each], began, until, back=True)
+        return found == dict(facts.faults)
 
     @property
     def layout(self) -> str:
@@ -114,7 +116,7 @@ class State:
         if until <= since:
             return
         counts = self._take_exposures(since, until)
-        faults = dict(before.faults)
+        faults: dict[str, str] = {}
         for relation, plans in self._by_relation():
             faults |= self._take_rows(relation, plans, since, until)
         for plan in self.plans:
@@ -127,7 +129,7 @@ class State:
                 rows=before.rows + counts[0],
                 unknown=before.unknown + counts[1],
                 unusable=before.unusable + counts[2],
-                faults=faults,
+                faults=faults | dict(before.faults),
                 past=self._past(until, since=before.until, known=before.past),
             )
         )

@@ -104,6 +104,40 @@ def test_a_metric_that_fails_day_after_day_makes_no_old_row_be_read(
     assert [record.day for record in profits.values() if record.sums] == list(kept(workspace))
 
 
+def test_of_several_wrong_cells_the_earliest_is_named_until_it_is_mended(
+    launched: Launched, project: Workspace, asked: Asked
+) -> None:
+    failing = {**SALES, "key": "profit", "value": "gain"}
+    assert project.directory is not None
+    file = project.directory / "data" / "events.parquet"
+    events = pd.read_parquet(file)
+    whole = events.assign(gain="1")
+    cells = {}
+    for begin, cell in ((1.2, "much"), (2.2, "more"), (2.6, "a lot")):
+        bought = (events["event"] == "buy") & events["time"].between(day(begin), day(begin + 0.3))
+        cells[cell] = events[bought].index[0]
+        whole.loc[cells[cell], "gain"] = cell
+    whole.to_parquet(file)
+    workspace = launched(failing)
+
+    def reason(cell: str) -> dict[str, str]:
+        said = f"column 'gain' of the data of 'events' holds {cell!r}, which is no finite number"
+        return {"profit": said}
+
+    assert compute(at(workspace, day(3.5))).failed == reason("much")
+    asked.clear()
+    assert compute(at(workspace, day(4.5))).failed == reason("much")
+    assert asked == [(day(3), day(4))]
+    whole.loc[cells["much"], "gain"] = "1"
+    whole.to_parquet(file)
+    assert compute(at(workspace, day(4.6))).failed == reason("more")
+    done = [record.day for record in kept(workspace, "profit").values() if record.sums]
+    assert done == ["2026-01-01", "2026-01-02"]
+    asked.clear()
+    assert compute(at(workspace, day(5.5))).failed == reason("more")
+    assert asked == [(day(4), day(5))]
+
+
 def test_words_and_judgement_of_a_metric_are_changed_without_reading_a_row_again(
     launched: Launched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
