@@ -1,9 +1,10 @@
 """What every test stands on: properties are checked with the same examples on every machine,
-and Ctrl-C reaches the programs that tests start wherever the tests run."""
+and signals reach the programs that tests start wherever the tests run."""
 
 from __future__ import annotations
 
 import signal
+import sys
 
 from hypothesis import HealthCheck, settings
 
@@ -19,6 +20,9 @@ settings.register_profile(
 settings.register_profile("thorough", settings.get_profile("everyday"), max_examples=200)
 settings.load_profile("everyday")  # `--hypothesis-profile=thorough` takes the other
 
-# A shell starts what it puts in the background with Ctrl-C ignored, and programs inherit that.
+# A shell starts what it puts in the background with Ctrl-C ignored, nohup ignores the end of the
+# terminal, and programs inherit both.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -13,11 +13,11 @@ from gitexp.environments.published import changes_text, digests_of, flag_changes
 from gitexp.errors import InvalidDocuments, InvalidInput, NotAllowed
 from gitexp.flags.problems import problems_of
 from gitexp.ids import Digest, Name, ObjectId
-from gitexp.project.file_history import file_history
-from gitexp.project.reading import read_document
+from gitexp.project.reading import document_of
 from gitexp.review.enforcement.pushes import Push
 from gitexp.store.history import History
-from gitexp.store.trees import entry_at, list_dir, tree_of
+from gitexp.store.model import TreeEntry, TreeId
+from gitexp.store.trees import entry_at, list_dir, read_tree, tree_of
 
 
 def check_flags(
@@ -54,9 +54,10 @@ def check_flags(
             "what is live too",
             hint="Run `gitexp fetch`, then publish the flags and promote one after the other.",
         )
-    for key, digest in changes.items():
-        if digest is not None:
-            _check_flag(push, Name(key), digest, after)
+    published = {key: digest for key, digest in changes.items() if digest is not None}
+    for key in published:
+        _check_flag(key, after)
+    check_shared(push, published, after.commit)
 
 
 def _digests_before(push: Push, name: Name, at: ObjectId | None) -> Mapping[str, Digest]:
@@ -76,40 +77,78 @@ def _check_files(push: Push, after: Snapshot) -> None:
         )
 
 
-def _check_flag(push: Push, key: Name, digest: Digest, after: Snapshot) -> None:
-    file = f"{after.commit[:10]}:{layout.flag_path('', key)}"
+def _check_flag(key: str, after: Snapshot) -> None:
+    file = f"{after.commit[:10]}:{layout.flag_path('', Name(key))}"
     problems = problems_of(ParsedDocument(value=after.flags[key]), file)
     if problems:
         raise InvalidDocuments(problems, hint="Correct the flag, and publish it again.")
-    if all(_digest_at(push, commit, key) != digest for commit in _holders(push, key)):
+
+
+def check_shared(push: Push, published: Mapping[str, Digest], commit: ObjectId) -> None:
+    """See that each flag that a commit publishes stood, as it is, in a shared commit.
+
+    History is walked once for all of them, and each state of their directory is read once.
+
+    Raises:
+        NotAllowed: one of them never did.
+    """
+    waiting, seen = dict(published), set[TreeId]()
+    for directory in _directories(push):
+        if not waiting:
+            return
+        if directory not in seen:
+            seen.add(directory)
+            for key in _standing(push, directory, waiting):
+                del waiting[key]
+    for key in waiting:
         raise NotAllowed(
-            f"flag {key!r} as commit {after.commit[:10]} publishes it never stood on "
+            f"flag {key!r} as commit {commit[:10]} publishes it never stood on "
             f"{push.workspace.trunk}, nor does a shared experiment have it",
             hint="Push the flag there first, and publish it with `gitexp flag publish`.",
         )
 
 
-def _holders(push: Push, key: Name) -> Iterator[ObjectId]:
-    """Yield the shared commits that may hold a flag in a state of its own, likely ones first."""
-    trunk, store = push.trunk(), push.store
+def _directories(push: Push) -> Iterator[TreeId]:
+    """Yield the directory of flags of each shared commit, likely ones first."""
+    folder = layout.join(push.workspace.root, layout.FLAGS_DIR)
+    for commit in _holders(push):
+        entry = entry_at(push.store, tree_of(push.store, commit), folder)
+        if entry is not None and entry.is_tree:
+            yield TreeId(entry.id)
+
+
+def _holders(push: Push) -> Iterator[ObjectId]:
+    """Yield the shared commits: tips, then what is below the trunk's and the experiments'."""
+    store, history = push.store, History(push.store)
     start = layout.experiment_branches(Name(push.workspace.project_id))
     refs = {*store.refs(start), *(ref for ref in push.moves if ref.startswith(start))}
     experiments = [tip for ref in sorted(refs) if (tip := push.after(ref)) is not None]
-    yield from [trunk] if trunk is not None else []
-    yield from experiments
+    trunk = [tip for tip in [push.trunk()] if tip is not None]
+    yield from (*trunk, *experiments)
+    for tip in trunk:
+        yield from history.ids_between(tip, [])
     for tip in experiments:
-        yield from History(store).ids_between(tip, [trunk] if trunk is not None else [])
-    if trunk is not None:
-        path = layout.flag_path(push.workspace.root, key)
-        history = file_history(push.workspace, trunk, [path], reader=store)
-        yield from (change.commit for change in history.changes)
+        yield from history.ids_between(tip, trunk)
 
 
-def _digest_at(push: Push, commit: ObjectId, key: Name) -> Digest | None:
-    """Return the digest of a flag in a commit; None where there is none, or no valid one."""
-    path = layout.flag_path(push.workspace.root, key)
-    try:
-        document = read_document(push.workspace, tree_of(push.store, commit), path, "flag")
-    except InvalidInput:
-        return None
-    return digest_of(document) if document is not None else None
+def _standing(push: Push, directory: TreeId, wanted: Mapping[str, Digest]) -> list[str]:
+    """Return the keys of wanted flags that a directory holds as they are wanted."""
+    files = {e.name: e for e in read_tree(push.store, directory) if e.is_file}
+    return [
+        key
+        for key, digest in wanted.items()
+        if (file := files.get(f"{key}.yaml")) and _digest_of(push, file) == digest
+    ]
+
+
+def _digest_of(push: Push, file: TreeEntry) -> Digest | None:
+    """Return the digest of the flag that a file holds; None where it holds no valid one."""
+
+    def read() -> Digest | None:
+        try:
+            document = document_of(push.store, file, file.name, "flag", cache=None)
+        except InvalidInput:
+            return None
+        return digest_of(document)
+
+    return push.workspace.cache.memo(f"flag-digest/{file.id}", read)

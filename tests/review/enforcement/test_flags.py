@@ -7,8 +7,19 @@ import yaml
 
 from gitexp.documents.canonical import digest_of
 from gitexp.documents.yaml_writer import dump_yaml
+from gitexp.errors import NotAllowed
+from gitexp.ids import ObjectId
+from gitexp.project.groups import NO_GROUPS, Actor
+from gitexp.project.reading import project_at
+from gitexp.review.enforcement.flags import check_shared
+from gitexp.review.enforcement.pushes import Push
+from gitexp.store.memory import MemoryStore
+from gitexp.store.trees import tree_of
+from tests.builders import commit_files
+from tests.experiments.conftest import DEFINITION, workspace_on
 from tests.review.enforcement.serving import Person, Server
 from tests.review.enforcement.test_environments import PRODUCTION, STAGING, forged, on
+from tests.store.test_history import CountingStore
 
 pytestmark = pytest.mark.interop
 
@@ -162,3 +173,34 @@ def test_anything_else_in_the_directory_of_flags_is_refused(alice: Person) -> No
     with_flag(alice)
     alice.git.commit({"flags/deep/checkout.yaml": "active: true\n"})
     assert "this is no file of a flag" in alice.refused(f"mine:{STAGING}")
+
+
+def test_earlier_states_of_many_flags_are_looked_for_in_one_walk() -> None:
+    reads = []
+    for count in (10, 30):
+        store = CountingStore()
+        for step in range(20):
+            text = b"rollout: %d\n" % min(step, 1)
+            flags = {f"flags/f{n}.yaml": text for n in range(count)}
+            tip = commit_files(store, {"gitexp.yaml": DEFINITION, "step": b"%d" % step, **flags})
+        push = pushed_to(store, tip)
+        wanted = {f"f{n}": digest_of({"rollout": 0}) for n in range(count)}
+        store.reads = 0
+        check_shared(push, wanted, tip)
+        reads.append(store.reads)
+        with pytest.raises(NotAllowed, match=r"flag 'f3' as commit \w+ publishes it never stood"):
+            check_shared(push, {**wanted, "f3": digest_of({"rollout": 2})}, tip)
+    assert reads[1] - reads[0] == 2 * 20
+
+
+def pushed_to(store: MemoryStore, trunk: ObjectId) -> Push:
+    """Return a push to a server that holds what a store does."""
+    workspace = workspace_on(store, None, seed=1)
+    return Push(
+        workspace=workspace,
+        project=project_at(workspace, tree_of(store, trunk)),
+        groups=NO_GROUPS,
+        moves={},
+        identify=lambda move: Actor(identity="ada@example.org", name="Ada"),
+        now=workspace.surroundings.clock.now(),
+    )
