@@ -200,8 +200,8 @@ def values_from(session: Session, path: str) -> dict[str, Any]:
     value = parse_yaml(_bytes_of(session, path), file=name).value
     if not isinstance(value, Mapping):
         raise InvalidInput(
-            f"{name}: not a mapping of parameter names to values",
-            hint="Write a line `name: value` for each parameter.",
+            f"{name}: not a mapping of names to values",
+            hint="Write a line `name: value` for each.",
         )
     return dict(value)
 

@@ -77,7 +77,7 @@ def test_a_file_of_values_is_yaml_or_json(tmp_path: Path) -> None:
 
 def test_a_file_of_values_has_to_be_a_mapping(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("- 1\n")
-    with pytest.raises(InvalidInput, match=r"a\.yaml: not a mapping of parameter names to values"):
+    with pytest.raises(InvalidInput, match=r"a\.yaml: not a mapping of names to values"):
         values_from(session(tmp_path), "a.yaml")
 
 

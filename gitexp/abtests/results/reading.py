@@ -14,7 +14,7 @@ from gitexp.abtests.results.analysing import analyse
 from gitexp.abtests.results.calendars import began, last_moment
 from gitexp.abtests.results.computing import snapshot_at, stored_snapshot
 from gitexp.abtests.results.model import Results
-from gitexp.errors import NotFound
+from gitexp.errors import InvalidInput, NotFound
 from gitexp.experiments.homes import get_home
 from gitexp.project.workspace import Workspace
 
@@ -40,8 +40,13 @@ def results(
     Raises:
         NotAllowed: the test was not launched, or its data is elsewhere and may not be read.
         NotFound: there is no such test, no data, or no day that is kept.
-        InvalidInput: the exposures cannot be read.
+        InvalidInput: the exposures cannot be read, or the other moment has no zone.
     """
+    if as_of is not None and as_of.tzinfo is None:
+        raise InvalidInput(
+            f"{as_of.isoformat()} has no offset from UTC",
+            hint="Give a moment with a zone, such as datetime(2026, 1, 31, tzinfo=timezone.utc).",
+        )
     test = read_test(workspace, name)
     began(test)
     now = workspace.surroundings.clock.now()

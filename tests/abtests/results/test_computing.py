@@ -16,7 +16,7 @@ from gitexp.abtests.results import days as store
 from gitexp.abtests.results.computing import Recalculation, recalculate
 from gitexp.abtests.results.fingerprints import Fingerprint
 from gitexp.abtests.results.reading import results
-from gitexp.errors import NotAllowed
+from gitexp.errors import InvalidInput, NotAllowed
 from gitexp.project.workspace import Workspace
 from tests.abtests.data.making import day
 from tests.abtests.results.conftest import BOUGHT, SALES, Launched, at, edit
@@ -272,6 +272,12 @@ def test_rows_of_the_future_are_not_there_yet(launched: Launched) -> None:
     now, later = results(workspace, "warm"), results(workspace, "warm", as_of=day(40))
     assert later.as_of < day(5)
     assert later.metrics[0].variants[1].value == now.metrics[0].variants[1].value
+
+
+def test_a_moment_without_a_zone_is_refused(launched: Launched) -> None:
+    workspace = at(launched(), day(4.5))
+    with pytest.raises(InvalidInput, match="2026-01-03T00:00:00 has no offset from UTC"):
+        results(workspace, "warm", as_of=day(2).replace(tzinfo=None))
 
 
 def test_the_last_day_that_is_kept_is_one_that_succeeded(

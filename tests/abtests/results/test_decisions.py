@@ -87,8 +87,8 @@ def test_a_wrong_split_makes_everything_doubtful() -> None:
     assert found.decision.action == "inconclusive"
     (reason,) = found.decision.reasons
     assert reason == (
-        "units are not split as they should be: control 10000 (expected 9500), test 9000 (expected 9500); "
-        "find out why before anything else is concluded"
+        "units are not split as they should be: control 10000 (expected 9500), "
+        "test 9000 (expected 9500); find out why before anything else is concluded"
     )
 
 
