@@ -41,16 +41,23 @@ def _events(workspace: Workspace, home: Home) -> Iterator[Event]:
         name = change.path.split("/")[-2]
         after = _test(workspace, change.commit, name)
         before = _test(workspace, commit.parents[0], name) if commit.parents else None
+        is_first = not position and not history.cut
         yield Event(
             kind="lifecycle",
-            action=_action(before, after) if position or history.cut else "ab-create",
+            action="ab-create" if is_first else _action(before, after),
             at=commit.author.when,
             by=str(commit.author),
-            text=commit.message.strip(),
+            text=_made(after) if is_first else commit.message.strip(),
             experiment=home.name,
             commit=commit.id,
             details=_details(before, after),
         )
+
+
+def _made(test: AbTest | None) -> str:
+    """Return what a test was at first; its commit may make the experiment, and speak of that."""
+    variants = f" of {', '.join(variant.key for variant in test.variants)}" if test else ""
+    return f"A/B test{variants}"
 
 
 def _test(workspace: Workspace, commit: ObjectId, name: str) -> AbTest | None:

@@ -34,7 +34,7 @@ def test_every_step_is_told(draft: Draft) -> None:
         "ab-end", "ab-ship", "ab-archive", "ab-unarchive", "ab-reset",
     ]  # fmt: skip
     line = ab_line(workspace, get_home(workspace, "warm"))
-    assert line[6].text == "a better title"
+    assert (line[0].text, line[6].text) == ("A/B test of control, test", "a better title")
     assert line[7].details == {"from": "running", "to": "stopped", "conclusion": "won"}
     assert line[8].details["shipped"] == "test"
 
