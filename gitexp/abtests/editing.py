@@ -72,7 +72,8 @@ def update(workspace: Workspace, name: str, edits: Edits) -> Outcome:
         document = checked(workspace, name, edits.applied(standing.document))
         after = AbTest.from_dict(name, document)
         flag = flag_in(workspace, standing.tree, after.flag, reader=standing.reader)
-        return Plan(document=document, notes=gap_notes(after, flag))
+        about = ", ".join(dict.fromkeys(edits.touched))
+        return Plan(document=document, notes=gap_notes(after, flag), about=about)
 
     return take(workspace, name, step, doing="change")
 

@@ -65,11 +65,13 @@ class Plan:
         document: the file of the test.
         flag: the file of its flag; None leaves it as it is.
         notes: what a person should know of it.
+        about: what is changed, for the commit's message; empty where the step says it.
     """
 
     document: Document
     flag: Document | None = None
     notes: tuple[str, ...] = ()
+    about: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +137,7 @@ def take(workspace: Workspace, name: str, step: Step, *, doing: str) -> Outcome:
         commit = tx.commit(
             tree=tx.tree(base.tree, files),
             parents=base.parents,
-            message=f"{home.name}: {doing} A/B test",
+            message=f"{home.name}: {doing} A/B test" + (f": {plan.about}" if plan.about else ""),
             author=signature,
             sign=workspace.commit_sign(),
         )

@@ -145,3 +145,12 @@ def test_of_those_who_change_places_at_once_nobody_loses(draft: Draft) -> None:
         "correction": "holm",
         "difference": "absolute",
     }
+
+
+def test_the_commit_names_what_was_changed(draft: Draft) -> None:
+    workspace = draft()
+    places = {"statistics.method": "sequential", "statistics.confidence": 0.9, "title": "Words"}
+    done = update(workspace, "warm", Edits(places=places))
+    assert done.commit is not None
+    message = read_commit(workspace.store, done.commit).message
+    assert message.strip() == "warm: change A/B test: statistics, title"
