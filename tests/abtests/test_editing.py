@@ -13,6 +13,7 @@ from gitexp.abtests.editing import Edits, update
 from gitexp.abtests.reading import read_test
 from gitexp.errors import InvalidDocuments, InvalidInput, NotAllowed
 from gitexp.experiments.homes import get_home
+from gitexp.store.trees import read_commit
 from tests.abtests.conftest import Draft, file_at
 
 TEST = "experiments/warm/ab-test.yaml"
