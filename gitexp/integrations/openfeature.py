@@ -298,7 +298,8 @@ class GitexpProvider(AbstractProvider):
         except NotFound as exc:
             raise FlagNotFoundError(_told(exc)) from exc
         if found.reason == "missing_identifier":
-            raise TargetingKeyMissingError(f"flag {key!r} is drawn, and there is no targeting key")
+            by = f"property {flag.hashing.by!r}" if flag.hashing.by else "targeting key"
+            raise TargetingKeyMissingError(f"flag {key!r} is drawn, and there is no {by}")
         return FlagResolutionDetails(
             value=value(found, flag) if found.enabled else otherwise,
             variant=found.variant,

@@ -80,6 +80,12 @@ def test_a_version_as_property_is_no_number(flags: Path, gitexp: Run) -> None:
     for text, enabled in (("1.10", "true"), ("1.1", "false"), ('"1.10"', "true"), ("2", "true")):
         asked = gitexp("flag", "evaluate", "new", "--property", f"version={text}", "-q").ok()
         assert asked.out == f"{enabled}\n", text
+    (flags / "flags" / "new.yaml").write_text(
+        "active: true\nconditions:\n  - properties: [{key: version, value: '2.0'}]\n"
+    )
+    git("commit", "--quiet", "-am", "exact", directory=flags)
+    asked = gitexp("flag", "evaluate", "new", "--property", "version=2.0", "-q").ok()
+    assert asked.out == "true\n"
 
 
 def test_a_flag_that_is_not_valid_is_named(flags: Path, gitexp: Run) -> None:

@@ -35,6 +35,7 @@ FLAGS = {
     "off": "active: false\npayload: 1\n",
     "held": "active: true\nholdout: {id: h, percent: 100}\n",
     "drawn": "active: true\nrollout: 50\nhashing: growthbook\n",
+    "devices": "active: true\nrollout: 50\nhashing: {by: device}\n",
 }
 SOMEBODY = EvaluationContext("user-1", {"plan": "pro"})
 
@@ -99,6 +100,10 @@ def test_what_cannot_be_resolved_has_an_error_code(client: OpenFeatureClient) ->
     assert other.error_message == "the payload of flag 'greeting' is not an integer"
     nobody = client.get_boolean_details("drawn", True)
     assert (nobody.value, nobody.error_code) == (True, ErrorCode.TARGETING_KEY_MISSING)
+    assert nobody.error_message == "flag 'drawn' is drawn, and there is no targeting key"
+    without = client.get_boolean_details("devices", True, SOMEBODY)
+    assert (without.value, without.error_code) == (True, ErrorCode.TARGETING_KEY_MISSING)
+    assert without.error_message == "flag 'devices' is drawn, and there is no property 'device'"
 
 
 def test_details_say_where_a_flag_comes_from(team: Team, client: OpenFeatureClient) -> None:

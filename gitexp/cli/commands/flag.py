@@ -199,14 +199,16 @@ def _served(
 def _properties(texts: Iterable[str]) -> dict[str, Any]:
     import json
 
+    from gitexp.flags.operators import text_of
+
     found: dict[str, Any] = {}
     for name, text in pairs(texts, "--property"):
         try:
             value = json.loads(text)
         except ValueError:
             value = text
-        # 1.10 is a version, and no number that can be written as 1.1.
-        is_other = isinstance(value, float) and json.dumps(value) != text
+        # 1.10 is a version, and no number that is compared as 1.1; so is 2.0, and no 2.
+        is_other = isinstance(value, float) and text_of(value) != text
         found[name] = text if is_other else value
     return found
 
