@@ -32,6 +32,7 @@ _MOMENTS = ("started_at", "ended_at", "frozen_at")
 _ANY_MOMENT = "2000-01-01T00:00:00Z"
 _SOME_TIME = "1d"
 _LONGEST_PART = 255
+_SOURCES = ("exposures", "events")
 _WITHOUT_COVARIATE = ("retention", "quantile")
 
 
@@ -79,6 +80,8 @@ def _metric_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
             place: Place = ("metrics", role, position)
             if metric["key"] in seen:
                 yield (*place, "key"), f"{shown(metric['key'])} is the key of another metric too"
+            elif metric["key"] in _SOURCES:
+                yield (*place, "key"), f"{shown(metric['key'])} is the name of a source"
             seen.add(metric["key"])
             yield from (((*place, *inner), message) for inner, message in _faults_of(metric))
 

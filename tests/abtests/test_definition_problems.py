@@ -98,6 +98,15 @@ def test_keys_of_metrics_are_their_own() -> None:
     ]
 
 
+@pytest.mark.parametrize("key", ["exposures", "events"])
+def test_a_metric_is_not_called_as_a_source_is(key: str) -> None:
+    metrics = {"primary": [{"key": key, "type": "mean"}]}
+    data = {"metrics": {key: {"file": "own.csv"}}}
+    assert problems(metrics=metrics, data=data) == [
+        f'metrics.primary[0].key: "{key}" is the name of a source'
+    ]
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
