@@ -142,8 +142,8 @@ def test_csv_has_both_ends_of_an_interval(checkout: str, gitexp: Run) -> None:
 def test_markdown_has_checks_and_the_decision_too(checkout: str, gitexp: Run) -> None:
     shown = gitexp("ab", "results", checkout, "--format", "md").ok().out.splitlines()
     assert shown[0].startswith("| metric | role | variant | units |")
-    end = shown.index("")
-    assert shown[end + 1].startswith("- ok: split: control 200 (expected 200), test 200 (expected 200)")
+    split = shown[shown.index("") + 1]
+    assert split.startswith("- ok: split: control 200 (expected 200), test 200 (expected 200)")
     assert "- decision: keep running" in shown
     assert shown[-1].startswith("- because ")
 
