@@ -214,16 +214,19 @@ class Runs:
 
         return rows_of(self._repository.workspace, run_id)
 
-    def resume(self, run_id: str) -> Run:
+    def resume(self, run_id: str, *, force: bool = False) -> Run:
         """Return an evaluation that was broken off, gone on with to its end.
 
+        Args:
+            force: go on even where it is not known to be over elsewhere.
+
         Raises:
-            NotAllowed: it goes on already, or is no evaluation.
+            NotAllowed: it goes on already, here or elsewhere, or is no evaluation.
             Conflict: something that it used is not what it was.
         """
         from gitexp.evaluation.running.runner import resume
 
-        return resume(self._repository.workspace, run_id)
+        return resume(self._repository.workspace, run_id, force=force)
 
     def evaluation(self, run_id: str) -> EvaluationHandle:
         """Return a handle on an evaluation: its status and progress, to wait for or to cancel."""

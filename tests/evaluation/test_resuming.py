@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gitexp.clock import iso
 from gitexp.errors import Conflict, InvalidInput, NotAllowed, NotFound, StoreError
 from gitexp.evaluation.running.handles import EvaluationHandle
 from gitexp.evaluation.running.keeping import encoded_row
@@ -17,15 +19,20 @@ from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
 from gitexp.runs.journalling.journals import paths_of
 from gitexp.runs.journalling.side_files import ROWS
-from gitexp.runs.recording import ledger
+from gitexp.runs.recording import exchange, ledger
 from gitexp.runs.recording.closing import reap
 from gitexp.runs.recording.results import totals_of
+from gitexp.runs.recording.segments import made_at
 from gitexp.runs.run import Run
 from gitexp.runs.tallies import Stats
+from gitexp.runs.tracking.checkpoints import checkpoint
 from gitexp.runs.tracking.resuming import go_on_with
 from gitexp.runs.tracking.starting import delete_run
+from gitexp.store.memory import MemoryStore
+from gitexp.store.memory_remote import MemoryRemote
+from tests.builders import FixedClock
 from tests.evaluation.projects import Project, request
-from tests.runs.making import begin_journal, make_row, make_run, run_id
+from tests.runs.making import IDENTITY, begin_journal, clone_of, make_row, make_run, run_id
 
 FLAKY = """\
 import pathlib
@@ -317,6 +324,66 @@ def test_one_that_is_refused_disturbs_nobody(on_disk: Project) -> None:
     assert again.stats == Stats(passed=4)
     assert len(refused) == 3
     assert asked(on_disk) == {0: 1, 1: 2, 2: 1, 3: 2}
+
+
+# --- runs that go on elsewhere --------------------------------------------------------------
+
+
+@pytest.fixture
+def elsewhere(flaky: Project) -> Project:
+    """A project with a run that goes on in another clone, which shared that."""
+    shared = MemoryStore()
+    store = MemoryStore(config={**IDENTITY, "remote.origin.url": "memory:shared"})
+    flaky.workspace = replace(
+        flaky.workspace, store=store, open_remote=lambda name: MemoryRemote(store, shared)
+    )
+    flaky.save("shift: 1\n")
+    run = flaky.run()
+    exchange.push(flaky.workspace)
+    there = clone_of(shared, seed=2)
+    exchange.fetch(there)
+    going_on = go_on_with(there, run.id)
+    _, journal = going_on.__enter__()
+    journal.sides.append(ROWS, encoded_row(make_row("1", position=1)))
+    checkpoint(there, journal, push=True)
+    exchange.fetch(flaky.workspace)
+    return flaky
+
+
+def at(project: Project, moment: datetime) -> Workspace:
+    """Return the workspace of a project where it is some moment."""
+    surroundings = replace(project.workspace.surroundings, clock=FixedClock(moment))
+    return replace(project.workspace, surroundings=surroundings)
+
+
+def test_one_that_goes_on_elsewhere_is_refused_for_a_day(elsewhere: Project) -> None:
+    [run] = elsewhere.runs()
+    assert run.status == "running"
+    shared = max(ledger.segments_of(elsewhere.workspace, run.id))
+    until = made_at(shared) + timedelta(days=1)
+    tip = elsewhere.workspace.store.refs("")
+    with pytest.raises(NotAllowed) as caught:
+        resume(at(elsewhere, until - timedelta(seconds=2)), run.id)
+    assert str(caught.value) == (
+        f"run {run.id} goes on elsewhere: {run.who} began it on {run.machine.platform} at "
+        f"{iso(run.created_at)}, and what it had done was last shared at {iso(made_at(shared))}"
+    )
+    assert caught.value.hint == (
+        f"Wait for its end and fetch that: `gitexp fetch`. It counts as over at {iso(until)}; "
+        f"where you know that it is dead: `gitexp run resume {run.id} --force`."
+    )
+    assert elsewhere.workspace.store.refs("") == tip
+    elsewhere.write("fixed", "")
+    again = resume(at(elsewhere, until), run.id)
+    assert (again.status, again.stats) == ("finished", Stats(passed=4))
+    assert asked(elsewhere) == {0: 1, 1: 1, 2: 1, 3: 2}
+
+
+def test_one_that_goes_on_elsewhere_is_gone_on_with_on_demand(elsewhere: Project) -> None:
+    [run] = elsewhere.runs()
+    elsewhere.write("fixed", "")
+    assert go_on(elsewhere, run, force=True).stats == Stats(passed=4)
+    assert_counted(elsewhere, run)
 
 
 # --- deaths ---------------------------------------------------------------------------------

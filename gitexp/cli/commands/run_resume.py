@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import click
+
 from gitexp.cli.evaluating import carried_out
 from gitexp.cli.groups import command
 from gitexp.cli.output import Output, output_options
@@ -16,13 +18,15 @@ from gitexp.cli.run_arguments import push_option, run_argument, run_id_of
     ],
 )
 @run_argument()
+@click.option("--force", is_flag=True, help="Go on even where it may still go on elsewhere")
 @push_option
 @output_options
-def resume_command(output: Output, run: str, push: bool) -> None:
+def resume_command(output: Output, run: str, force: bool, push: bool) -> None:
     """Go on with an evaluation that was broken off
 
     Only those samples are done that are missing or were errors. Dataset, workflow, endpoints and
-    evaluators must be what they were.
+    evaluators must be what they were. A run that others shared while it went on with them is
+    refused for a day after that.
     """
     from gitexp.evaluation.running.runner import resume
 
@@ -32,6 +36,6 @@ def resume_command(output: Output, run: str, push: bool) -> None:
     carried_out(
         output,
         f"going on with {run_id}",
-        lambda report, begun: resume(workspace, run_id, progress=report, begun=begun),
+        lambda report, begun: resume(workspace, run_id, force=force, progress=report, begun=begun),
         push=push,
     )

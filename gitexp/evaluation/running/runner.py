@@ -118,6 +118,7 @@ def resume(
     workspace: Workspace,
     run_id: str,
     *,
+    force: bool = False,
     progress: Report | None = None,
     begun: Callable[[Run], None] | None = None,
 ) -> Run:
@@ -125,14 +126,17 @@ def resume(
 
     Only those passes over samples are done that are missing or were errors.
 
+    Args:
+        force: go on even where it is not known to be over elsewhere.
+
     Raises:
         NotFound: there is no such run, or something that it used is gone.
-        NotAllowed: it goes on already, or is no evaluation.
+        NotAllowed: it goes on already, here or elsewhere, or is no evaluation.
         Conflict: something that it used is not what it was.
     """
     reap_if_possible(workspace)
     with ExitStack() as stack:
-        run, journal = stack.enter_context(go_on_with(workspace, run_id))
+        run, journal = stack.enter_context(go_on_with(workspace, run_id, force=force))
         exact, revision = bool(run.evaluation.get("exact")), run.version or "latest"
         tree = working_tree_of(workspace, run.experiment, revision, exact=exact)
         found = stack.enter_context(tree)

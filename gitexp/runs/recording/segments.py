@@ -90,8 +90,16 @@ def new_segment(workspace: Workspace, *, after: Iterable[str] = ()) -> str:
 
 def next_segment(latest: str, letters: str) -> str:
     """Return the name that sorts right behind another one, with these letters."""
-    stamp = datetime.strptime(latest.partition("-")[0], _FORMAT).replace(tzinfo=timezone.utc)
-    return f"{stamp + timedelta(microseconds=1):{_FORMAT}}-{letters}"
+    return f"{made_at(latest) + timedelta(microseconds=1):{_FORMAT}}-{letters}"
+
+
+def made_at(segment: str) -> datetime:
+    """Return the moment at which a segment was made, by its name.
+
+    Raises:
+        ValueError: it is no name of a segment.
+    """
+    return datetime.strptime(segment.partition("-")[0], _FORMAT).replace(tzinfo=timezone.utc)
 
 
 def last_segment(contents: Contents) -> str:

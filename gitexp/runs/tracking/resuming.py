@@ -6,8 +6,10 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import TypeVar
 
+from gitexp.clock import iso
 from gitexp.errors import NotAllowed, RepositoryBusy
 from gitexp.ids import RunId, parse_run_id
 from gitexp.project.workspace import Workspace
@@ -15,7 +17,7 @@ from gitexp.runs.journalling import journals
 from gitexp.runs.journalling.journals import Journal, create_journal, open_journal
 from gitexp.runs.journalling.side_files import ROWS
 from gitexp.runs.recording import closing, ledger
-from gitexp.runs.recording.segments import new_segment
+from gitexp.runs.recording.segments import made_at, new_segment
 from gitexp.runs.run import Run
 from gitexp.runs.tracking.active import ActiveRun
 from gitexp.runs.tracking.starting import LEASE, going_on, milliseconds_now, refuse_deleted
@@ -51,20 +53,25 @@ def resume_run(workspace: Workspace, run_id: str, *, lease: float = LEASE) -> Ac
 
 
 @contextlib.contextmanager
-def go_on_with(workspace: Workspace, run_id: str) -> Iterator[tuple[Run, Journal]]:
+def go_on_with(
+    workspace: Workspace, run_id: str, *, force: bool = False
+) -> Iterator[tuple[Run, Journal]]:
     """Hold a run that was over and goes on again in this process; yields it and its journal.
 
     Where the block fails without having ended the run, it is over again: as it was, or with the
     rows that were kept meanwhile, which `reap` records.
 
+    Args:
+        force: go on even where it is not known to be over elsewhere.
+
     Raises:
         NotFound: there is no such run here.
-        NotAllowed: it is deleted, or goes on already.
+        NotAllowed: it is deleted, or goes on already, here or elsewhere.
         RepositoryBusy: another process is ending it and does not get done with that.
     """
     known = parse_run_id(run_id)
     before, journal = _settled(
-        workspace, known, _refuse_going_on, lambda: _begun_here(workspace, known)
+        workspace, known, _refuse_going_on, lambda: _begun_here(workspace, known, force=force)
     )
     try:
         yield before, journal
@@ -83,8 +90,26 @@ def _leave(journal: Journal) -> None:
         journal.discard()
 
 
-def _begun_here(workspace: Workspace, run_id: RunId) -> tuple[Run, Journal]:
+def _begun_here(workspace: Workspace, run_id: RunId, *, force: bool) -> tuple[Run, Journal]:
+    if not force:
+        _refuse_elsewhere(workspace, run_id)
     return _begin_again(workspace, run_id, lease=None)
+
+
+def _refuse_elsewhere(workspace: Workspace, run_id: RunId) -> None:
+    """Raise `NotAllowed` where others shared lately that a run goes on with them."""
+    run = ledger.get(workspace, run_id)
+    if run.is_over:
+        return
+    shared = made_at(max(ledger.segments_of(workspace, run_id)))
+    until = shared + timedelta(seconds=LEASE)
+    if workspace.surroundings.clock.now() < until:
+        raise NotAllowed(
+            f"run {run_id} goes on elsewhere: {run.who} began it on {run.machine.platform} at "
+            f"{iso(run.created_at)}, and what it had done was last shared at {iso(shared)}",
+            hint="Wait for its end and fetch that: `gitexp fetch`. It counts as over at "
+            f"{iso(until)}; where you know that it is dead: `gitexp run resume {run_id} --force`.",
+        )
 
 
 def _refuse_going_on(active: ActiveRun) -> tuple[Run, Journal]:
