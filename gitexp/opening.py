@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ from gitexp.surroundings import Surroundings
 if TYPE_CHECKING:
     from gitexp.environments.binding import Binding
     from gitexp.environments.planning import Proposal
+    from gitexp.runs.rows import ResultRow, Score
+    from gitexp.runs.run import Run
     from gitexp.store.transaction import Transaction
 
 _INIT_HINT = "Make one here with `gitexp init`."
@@ -139,6 +141,7 @@ def _workspace(
         cache=cache,
         guard=_guard,
         sign=commit_signing(store, surroundings),
+        recombine=_recombine,
     )
 
 
@@ -153,6 +156,12 @@ def _guard(tx: Transaction, workspace: Workspace, proposal: Proposal) -> Binding
     from gitexp.review.policies.guard import guard
 
     return guard(tx, workspace, proposal)
+
+
+def _recombine(workspace: Workspace, run: Run) -> Callable[[ResultRow], Mapping[str, Score]]:
+    from gitexp.evaluation.running.recombining import recombining
+
+    return recombining(workspace, run)
 
 
 def commit_signing(store: DiskStore, surroundings: Surroundings) -> Sign:

@@ -20,6 +20,8 @@ from gitexp.surroundings import Surroundings
 if TYPE_CHECKING:
     from gitexp.environments.binding import Binding
     from gitexp.environments.planning import Proposal
+    from gitexp.runs.rows import ResultRow, Score
+    from gitexp.runs.run import Run
     from gitexp.store.signing import Sign
     from gitexp.store.transaction import Transaction
 
@@ -28,6 +30,9 @@ Guard = Callable[["Transaction", "Workspace", "Proposal"], "Binding"]
 
 It returns the binding to write: signed, and with the policies that were passed over, if any.
 """
+
+Recombining = Callable[["Workspace", "Run"], Callable[["ResultRow"], Mapping[str, "Score"]]]
+"""Gives for a run what works out anew those scores of a row that are made of its other scores."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +51,7 @@ class Workspace:
         cache: parsed documents and other derived data, by content.
         guard: asked about every move of an environment before anything of it is written.
         sign: signs commits; None where they are never signed.
+        recombine: asked about runs that two clones scored; None where no score is made of others.
     """
 
     store: Store
@@ -59,6 +65,7 @@ class Workspace:
     cache: DerivedCache = field(default_factory=lambda: DerivedCache(None))
     guard: Guard | None = None
     sign: Sign | None = None
+    recombine: Recombining | None = None
 
     @property
     def has_remote(self) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +15,21 @@ from gitexp.documents.problems import MISSING
 from gitexp.errors import InvalidInput, NotAllowed, NotFound
 from gitexp.evaluation.running.judgements import read_judgements
 from gitexp.evaluation.running.progress import Progress
+from gitexp.evaluation.running.recombining import recombining
 from gitexp.evaluation.running.rescoring import Judgement, judge, rescore
 from gitexp.evaluation.running.runner import resume
+from gitexp.project.workspace import Workspace
 from gitexp.runs.journalling.journals import paths_of
-from gitexp.runs.recording import ledger
+from gitexp.runs.recording import exchange, ledger
 from gitexp.runs.recording.results import totals_of
 from gitexp.runs.run import Run
 from gitexp.runs.tallies import Stats
 from gitexp.runs.tracking.resuming import go_on_with
 from gitexp.runs.tracking.starting import delete_run
+from gitexp.store.memory import MemoryStore
+from gitexp.store.memory_remote import MemoryRemote
 from tests.evaluation.projects import Project
-from tests.runs.making import add_row, run_id
+from tests.runs.making import IDENTITY, add_row, run_id, workspace_on
 
 CLOSE = "type: numeric\n\ntolerance: TOLERANCE\n"
 REVIEWER = "type: human\n\nmin: 1\nmax: 5\n\npass_at: 3\n"
@@ -163,6 +169,15 @@ def test_a_person_may_say_something_else_later(scored: Project) -> None:
     assert_counted(scored, run)
 
 
+def test_what_people_said_is_not_done_again(scored: Project) -> None:
+    run = scored.run(limit=2)
+    judge(scored.workspace, run.id, "reviewer", [said("0", 4)])
+    again = rescore(scored.workspace, run.id, ["reviewer", "close"])
+    assert values(scored, run, "reviewer") == [4, None]
+    assert values(scored, run, "close") == [True, True]
+    assert again.scores["reviewer"]["unscored"] == 1
+
+
 def test_judgements_are_all_recorded_or_none(scored: Project) -> None:
     run = scored.run()
     with pytest.raises(InvalidInput) as wrong:
@@ -245,6 +260,96 @@ def test_an_evaluator_done_again_decides_through_the_workflow(combined: Project)
     again = rescore(combined.workspace, run.id, ["close"])
     assert again.stats == Stats(passed=2, failed=2, errors=1)
     assert_counted(combined, run)
+
+
+# --- scores from two clones -----------------------------------------------------------------
+
+PEOPLE = """\
+evaluators:
+  - evaluator: reviewer
+
+  - evaluator: writer
+
+combine: min
+
+pass_at: 0.5
+"""
+
+
+@pytest.fixture
+def clones(scored: Project) -> tuple[Project, Workspace]:
+    """A project and another clone of it that stands in the same files, and that knows its run."""
+    scored.write("evaluators/writer.yaml", REVIEWER)
+    scored.write("workflows/people.yaml", PEOPLE)
+    shared, stores = (
+        MemoryStore(),
+        [MemoryStore(config={**IDENTITY, "remote.origin.url": "memory:shared"}) for _ in "ab"],
+    )
+    here, there = (
+        replace(
+            workspace_on(store, remote=partial(opened, store, shared), seed=seed),
+            directory=scored.directory,
+            recombine=recombining,
+        )
+        for seed, store in enumerate(stores)
+    )
+    scored.workspace = here
+    scored.save("shift: 1\n")
+    scored.run(limit=3, evaluator_workflows=("people",))
+    exchange.push(here)
+    exchange.fetch(there)
+    return scored, there
+
+
+def opened(store: MemoryStore, shared: MemoryStore, name: str) -> MemoryRemote:
+    return MemoryRemote(store, shared)
+
+
+def joined(project: Project, there: Workspace) -> Run:
+    """Return the run once both clones know what each of them added, counted from its rows."""
+    exchange.push(project.workspace)
+    exchange.fetch(there)
+    exchange.push(there)
+    exchange.fetch(project.workspace)
+    [run] = project.runs()
+    assert ledger.get(there, run.id) == run
+    return assert_counted(project, run)
+
+
+def test_scores_of_two_clones_decide_through_the_workflow(
+    clones: tuple[Project, Workspace],
+) -> None:
+    project, there = clones
+    [run] = project.runs()
+    judge(project.workspace, run.id, "reviewer", [said("0", 1), said("1", 5)])
+    judge(there, run.id, "writer", [said("0", 5), said("1", 4)])
+    run = joined(project, there)
+    assert values(project, run, "people") == [0.0, 0.75, None]
+    assert [row.status for row in project.rows(run)] == ["failed", "passed", "unscored"]
+    assert run.stats == Stats(passed=1, failed=1, unscored=1)
+
+
+def test_scores_that_cannot_be_combined_anew_stay_and_it_is_said(
+    clones: tuple[Project, Workspace],
+) -> None:
+    project, there = clones
+    [run] = project.runs()
+    judge(project.workspace, run.id, "writer", [said("0", 5)])
+    judge(there, run.id, "reviewer", [said("0", 1)])
+    project.write("workflows/people.yaml", PEOPLE.replace("min", "max"))
+    notices: list[str] = []
+    there = replace(there, surroundings=replace(there.surroundings, notice=notices.append))
+    run = joined(project, there)
+    assert values(project, run, "people") == [1.0, None, None]
+    [notice] = notices
+    assert notice == (
+        f"run {run.id} was scored in two clones, and what people makes of that is not worked out, "
+        "because the files here are not those that scored it: do it with "
+        f"`gitexp score {run.id} --evaluator NAME`, for an evaluator of the workflow"
+    )
+    project.write("workflows/people.yaml", PEOPLE)
+    rescore(project.workspace, run.id, ["writer"])
+    assert values(project, run, "people") == [0.0, None, None]
 
 
 # --- what is refused ------------------------------------------------------------------------

@@ -17,7 +17,6 @@ from gitexp.documents.problems import MISSING
 from gitexp.environments.parameters import Parameters, Provenance
 from gitexp.errors import InvalidInput, NotAllowed, NotFound
 from gitexp.evaluation.answers import Usage
-from gitexp.evaluation.datasets.sample import Sample
 from gitexp.evaluation.evaluators.evaluator import Evaluator, opened
 from gitexp.evaluation.evaluators.loading import load_evaluator
 from gitexp.evaluation.evaluators.people import recorded
@@ -28,6 +27,7 @@ from gitexp.evaluation.running.loops import run_in_thread
 from gitexp.evaluation.running.outputs import masked
 from gitexp.evaluation.running.planning import project_directory
 from gitexp.evaluation.running.progress import Report, progress_of
+from gitexp.evaluation.running.recombining import combined, sample_of
 from gitexp.evaluation.running.requests import CONCURRENCY
 from gitexp.ids import Digest, VersionId
 from gitexp.project.reading import project_at
@@ -78,9 +78,9 @@ def rescore(
 ) -> Run:
     """Return a run with scores of evaluators added or redone; the system is not asked again.
 
-    Rows without an output stay as they are. All new scores are recorded together at the end, and
-    with them what the run's evaluation workflows make of them, as these are now; one that is gone
-    keeps its scores.
+    Rows without an output stay as they are, and so does what people said. All new scores are
+    recorded together at the end, and with them what the run's evaluation workflows make of them,
+    as these are now; one that is gone keeps its scores.
 
     Raises:
         NotFound: there is no such run or evaluator.
@@ -230,9 +230,11 @@ class _Again:
         await asyncio.gather(*(slot() for _ in range(concurrency)))
 
     async def _scores(self, row: ResultRow) -> dict[str, Score]:
-        sample = _sample(row)
+        sample = sample_of(row)
         found = {}
         for evaluator in self._ready:
+            if evaluator.type == "human" and evaluator.name in row.scores:
+                continue  # what a person said of it stays
             score = await evaluator.score(
                 sample,
                 row.output,
@@ -243,16 +245,6 @@ class _Again:
             )
             found[evaluator.name] = Score.from_dict(masked(score.to_dict(), self._secrets))
         return found
-
-
-def _sample(row: ResultRow) -> Sample:
-    return Sample(
-        id=row.sample,
-        input=row.input,
-        expected=row.expected,
-        metadata=row.metadata,
-        weight=row.weight,
-    )
 
 
 def _workflows(workspace: Workspace, run: Run, evaluators: Sequence[str]) -> Scoring:
@@ -281,9 +273,8 @@ class _Redone:
     def row(self, row: ResultRow, scores: Mapping[str, Score]) -> ResultRow:
         """Return a line that changes the scores of a row, and its status with them."""
         every = {**row.scores, **scores}
-        usage = Usage.from_dict(row.usage)
-        combined = self.workflows.combine(_sample(row), every, usage, row.duration_seconds)
-        every |= combined
+        together = combined(self.workflows, row, every)
+        every |= together
         deciding = self.run.evaluation.get("evaluator_workflows") or every
         return ResultRow(
             sample=row.sample,
@@ -292,7 +283,7 @@ class _Redone:
             status=status_of(
                 {name: every[name] for name in deciding if name in every}, error=row.error
             ),
-            scores={**scores, **combined},
+            scores={**scores, **together},
             rescored=True,
         )
 

@@ -1,12 +1,13 @@
 """Totals of runs that came to have more rows or scores in two clones at once.
 
 Each of the clones counted what it knew. When they join, the totals are counted anew over all rows
-and recorded behind what both added, with the verdicts that the scores of both come to.
+and recorded behind what both added, with what the scores of both come to: the scores that are made
+of others, and the verdicts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from gitexp.documents import layout
@@ -19,7 +20,7 @@ from gitexp.runs.recording.changes import ChangedRun, changed_runs, is_run
 from gitexp.runs.recording.places import all_ledgers, find
 from gitexp.runs.recording.results import rows_of, totals_of, updated
 from gitexp.runs.recording.segments import dump_events, events_in, new_segment, segments_at
-from gitexp.runs.rows import ResultRow, status_of
+from gitexp.runs.rows import ResultRow, Score, status_of
 from gitexp.runs.run import Run
 from gitexp.store.model import TreeId
 from gitexp.store.protocol import Store
@@ -60,11 +61,12 @@ def _parts(store: Store, run: ChangedRun) -> set[str]:
 
 def _segment(workspace: Workspace, run_id: RunId) -> dict[str, bytes]:
     run, lines = ledger.get(workspace, run_id), list[bytes]()
+    combine = _combining(workspace, run)
 
     def rows() -> Iterator[ResultRow]:
         # What goes on here beside it is counted when that is recorded.
         for row in rows_of(workspace, run_id, beside=Sides(None)):
-            line = _judged_again(run, row)
+            line = _judged_again(run, row, combine(row))
             if line is not None:
                 lines.append(encoded(line.to_dict()) + b"\n")
             yield row if line is None else updated(row, line)
@@ -78,18 +80,25 @@ def _segment(workspace: Workspace, run_id: RunId) -> dict[str, bytes]:
     return {layout.segment_path(run_id, name): dump_events([event]), **part}
 
 
-def _judged_again(run: Run, row: ResultRow) -> ResultRow | None:
-    """Return the line that gives a row the status of all its scores; None where it has that."""
-    deciding = run.evaluation.get("evaluator_workflows") or row.scores
-    scores = {name: row.scores[name] for name in deciding if name in row.scores}
-    status = status_of(scores, error=row.error)
-    if not run.evaluation or status == row.status:
+def _combining(workspace: Workspace, run: Run) -> Callable[[ResultRow], Mapping[str, Score]]:
+    if workspace.recombine is None or not run.evaluation.get("evaluator_workflows"):
+        return lambda row: {}
+    return workspace.recombine(workspace, run)
+
+
+def _judged_again(run: Run, row: ResultRow, combined: Mapping[str, Score]) -> ResultRow | None:
+    """Return the line that gives a row what all its scores come to; None where it has that."""
+    every = {**row.scores, **combined}
+    deciding = run.evaluation.get("evaluator_workflows") or every
+    status = status_of({name: every[name] for name in deciding if name in every}, error=row.error)
+    if not run.evaluation or (status == row.status and every == row.scores):
         return None
     return ResultRow(
         sample=row.sample,
         repeat=row.repeat,
         position=row.position,
         status=status,
+        scores=combined,
         rescored=True,
     )
 
