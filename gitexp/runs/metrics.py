@@ -182,12 +182,10 @@ def _point(row: Mapping[str, Any]) -> MetricPoint:
     return point
 
 
-_KEYS = b',"step":,"timestamp":'
-"""What stands in a line behind its start, but for the numbers."""
-
-_IN_NUMBERS = b"0123456789.-+e"
-_IN_KEYS = b'":aeimpst'
-_FORM = _KEYS.translate(None, _IN_NUMBERS)
+_STEP, _TIMESTAMP = b',"step":', b',"timestamp":'
+_IN_NUMBERS = b"0123456789.-+eE"
+_FORM = (_STEP + _TIMESTAMP).translate(None, _IN_NUMBERS)
+"""What is left of a line behind its start without the letters of numbers."""
 
 
 def load_history(data: bytes, metric: str) -> list[MetricPoint]:
@@ -223,12 +221,12 @@ def _as_written(lines: bytes, start: bytes) -> list[MetricPoint] | None:
         return None if lines else []
     text = lines[len(start) : -2].replace(b"}\n" + start, b",")
     form = text.translate(None, _IN_NUMBERS)
-    count = (len(form) + 1) // (len(_FORM) + 1)
-    if form != b",".join([_FORM] * count):
+    if form != b",".join([_FORM] * ((len(form) + 1) // (len(_FORM) + 1))):
         return None  # NaN, an infinity, or another hand
-    if text.count(b"e") > _KEYS.count(b"e") * count:
-        text = text.replace(b"e-", b"E-").replace(b"e+", b"E+")
-    flat = json.loads(b"[%b]" % text.translate(None, _IN_KEYS))
+    text = text.replace(_STEP, b",").replace(_TIMESTAMP, b",")
+    if b'"' in text:
+        return None
+    flat = json.loads(b"[%b]" % text)
     values, steps, times = flat[::3], flat[1::3], flat[2::3]
     if {*map(type, values)} != {float} or {*map(type, steps), *map(type, times)} != {int}:
         return None

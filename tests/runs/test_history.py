@@ -65,6 +65,8 @@ def test_a_history_that_was_cleared_is_empty() -> None:
         b'{"metric":"m","value":1.0,"step":2,"timestamp":3}',
         b'{"metric":"m","value":1, "timestamp": 3, "step": 2}\n',
         b'{"metric":"m","value":1.0,"timestamp":3,"step":2}\n',
+        b'{"metric":"m","value":0.1e1,"step":2,"timestamp":3}\n',
+        b'{"metric":"m","value":10.0E-1,"step":2,"timestamp":3}\n',
         b'{"metric":"m","value":1.0,"step":2,"timestamp":3}\n\n',
     ],
 )
