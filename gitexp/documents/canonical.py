@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from json import JSONEncoder, dumps
+from json import JSONEncoder
+from json.encoder import encode_basestring
 from typing import Any
 
 from gitexp.documents.values import require_plain
@@ -54,12 +55,21 @@ def digest_of(values: Any) -> Digest:
     Raises:
         InvalidInput: a part has no JSON form.
     """
-    return Digest("sha256:" + hashlib.sha256(canonical_json(values)).hexdigest())
+    return _digest(canonical_json(values))
+
+
+def digest_of_plain(value: Any) -> Digest:
+    """Return the digest of a value that was read from a document, so that it is plain."""
+    return _digest(canonical_plain_json(value))
+
+
+def _digest(data: bytes) -> Digest:
+    return Digest("sha256:" + hashlib.sha256(data).hexdigest())
 
 
 def _text(value: Any) -> str:
     if isinstance(value, str):
-        return _string(value)
+        return encode_basestring(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -67,15 +77,12 @@ def _text(value: Any) -> str:
     if isinstance(value, int):
         return int.__repr__(value)
     if isinstance(value, Mapping):
-        pairs = (f"{_string(key)}:{_text(value[key])}" for key in sorted(value, key=_utf16))
+        keys = sorted(value, key=_utf16)
+        pairs = (f"{encode_basestring(key)}:{_text(value[key])}" for key in keys)
         return "{" + ",".join(pairs) + "}"
     if value is None:
         return "null"
     return "[" + ",".join(map(_text, value)) + "]"
-
-
-def _string(text: str) -> str:
-    return dumps(text, ensure_ascii=False)
 
 
 def _utf16(key: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from gitexp.environments.binding import (
 )
 from gitexp.environments.branches import environment_name, fetch_branch, tip_of
 from gitexp.environments.live import live_since
-from gitexp.environments.published import FlagChanges, FlagDocuments, flag_changes
+from gitexp.environments.published import FlagChanges, flag_changes
 from gitexp.errors import (
     DamagedObject,
     GitexpError,
@@ -26,7 +26,7 @@ from gitexp.errors import (
     NotFound,
 )
 from gitexp.experiments.changes import ValueChange, value_changes
-from gitexp.ids import Name, ObjectId
+from gitexp.ids import Digest, Name, ObjectId
 from gitexp.project.reading import current_project
 from gitexp.project.workspace import Workspace
 from gitexp.store.history import History
@@ -249,18 +249,25 @@ def _commits(
             yield Unreadable(commit=commit, problem=one_line(exc))
 
 
-def flags_before(
+def snapshot_before(
     workspace: Workspace, environment: Name, tip: ObjectId | None, *, reader: Store
-) -> FlagDocuments:
-    """Return the flags that are published at a commit; where it is broken, those of before.
+) -> Snapshot | None:
+    """Return the environment at a commit, or None; where that is broken, as it was before.
 
     Raises:
         MissingObject, DamagedObject: history is cut off.
     """
     if tip is None:
-        return {}
-    found = next(line(workspace, environment, tip=tip, reader=reader), None)
-    return found.flags if found else {}
+        return None
+    return next(line(workspace, environment, tip=tip, reader=reader), None)
+
+
+def digests_before(
+    workspace: Workspace, environment: Name, tip: ObjectId | None, *, reader: Store
+) -> Mapping[str, Digest]:
+    """Return the digests of the flags in what `snapshot_before` returns; raises as it does."""
+    found = snapshot_before(workspace, environment, tip, reader=reader)
+    return found.binding.flags if found else {}
 
 
 def line_of_commits(workspace: Workspace, tip: ObjectId, *, reader: Store) -> Iterator[Commit]:

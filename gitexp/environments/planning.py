@@ -15,17 +15,18 @@ from gitexp.documents import layout
 from gitexp.documents.canonical import digest_of
 from gitexp.environments.binding import Action, Binding, Snapshot
 from gitexp.environments.branches import branch_of, tip_of
-from gitexp.environments.history import flags_before
+from gitexp.environments.history import digests_before, snapshot_before
 from gitexp.environments.live import live_snapshot
 from gitexp.environments.published import (
     FlagChanges,
     FlagDocuments,
     FlagEdits,
     changes_text,
-    digests_of,
     edited,
+    edited_digests,
     flag_changes,
     flag_files,
+    flags_alone,
 )
 from gitexp.errors import DamagedObject, InvalidInput
 from gitexp.experiments.headers import Header
@@ -181,8 +182,8 @@ def unbinding_plan(tx: Transaction, workspace: Workspace, move: Move) -> Plan:
 def _requested_edits(tx: Transaction, workspace: Workspace, wanted: Snapshot) -> FlagEdits:
     """Return what a move that was asked for does to flags, wherever the environment is now."""
     name, base = Name(wanted.binding.environment), wanted.binding.previous
-    before = flags_before(workspace, name, base, reader=tx)
-    changed = flag_changes(digests_of(before), wanted.binding.flags)
+    before = digests_before(workspace, name, base, reader=tx)
+    changed = flag_changes(before, wanted.binding.flags)
     return {key: wanted.flags.get(key) for key in changed}
 
 
@@ -195,9 +196,8 @@ def flags_plan(tx: Transaction, workspace: Workspace, move: Move, edits: FlagEdi
         InvalidDocuments: what the environment says now cannot be read.
     """
     live = live_snapshot(workspace, move.environment, reader=tx)
-    before = live.flags if live else {}
-    flags = edited(before, edits)
-    if not flag_changes(digests_of(before), digests_of(flags)):
+    before = live.binding.flags if live else {}
+    if not flag_changes(before, edited_digests(before, edits)):
         here = live.binding if live else move.binding(workspace, "flags")
         return Plan(binding=replace(here, created=False))
     now = live.binding if live else None
@@ -210,7 +210,7 @@ def flags_plan(tx: Transaction, workspace: Workspace, move: Move, edits: FlagEdi
         digest=now and now.digest,
         types=now.types if now else {},
     )
-    return _staged(tx, workspace, move, binding, live.values if live else {}, flags=flags)
+    return _staged(tx, workspace, move, binding, live.values if live else {}, edits=edits)
 
 
 def _readable(tx: Transaction, workspace: Workspace, environment: Name) -> Binding | None:
@@ -229,28 +229,29 @@ def _staged(
     binding: Binding,
     values: Mapping[str, Any],
     *,
-    flags: FlagDocuments | None = None,
+    edits: FlagEdits | None = None,
 ) -> Plan:
     from gitexp.documents.yaml_writer import dump_yaml
 
     _require_role(tx, workspace, binding)
     tip = tip_of(workspace, move.environment, reader=tx)
-    kept = flags_before(workspace, move.environment, tip, reader=tx)
-    published = kept if flags is None else flags
+    before = snapshot_before(workspace, move.environment, tip, reader=tx)
+    kept, edits = (before.binding.flags if before else {}), edits or {}
     nonce = new_nonce(workspace.surroundings.random_bits)
-    binding = replace(binding, previous=tip, nonce=nonce, flags=digests_of(published))
+    binding = replace(binding, previous=tip, nonce=nonce, flags=edited_digests(kept, edits))
     if workspace.guard is not None:
-        proposal = Proposal(binding=binding, values=values, flags=published, move=move)
+        flags = edited(before.flags if before else {}, edits)
+        proposal = Proposal(binding=binding, values=values, flags=flags, move=move)
         binding = workspace.guard(tx, workspace, proposal)
     files = {
         layout.BINDING_FILE: binding.encode(),
         layout.PARAMETERS_FILE: dump_yaml(values, schema="parameters"),
-        **flag_files(published),
+        **flag_files(edits),
     }
     commit = tx.commit(
-        tree=tx.tree(None, files),
+        tree=tx.tree(flags_alone(tx, before.commit) if before else None, files),
         parents=[tip] if tip else [],
-        message=_message(binding, flag_changes(digests_of(kept), binding.flags)),
+        message=_message(binding, flag_changes(kept, binding.flags)),
         author=move.signature,
         sign=workspace.commit_sign(),
     )

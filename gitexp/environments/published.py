@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from gitexp.documents import layout
-from gitexp.documents.canonical import digest_of
+from gitexp.documents.canonical import digest_of_plain
 from gitexp.errors import InvalidDocuments
-from gitexp.ids import Digest, Name, name_fault
+from gitexp.ids import Digest, Name, ObjectId, name_fault
 from gitexp.store.cache import DerivedCache
 from gitexp.store.model import TreeId
 from gitexp.store.protocol import Store
-from gitexp.store.trees import entry_at, list_dir
+from gitexp.store.transaction import Transaction
+from gitexp.store.trees import entry_at, list_dir, tree_of
 
 FlagDocuments = Mapping[str, Mapping[str, Any]]
 """What is published, by key."""
@@ -68,14 +69,9 @@ def faults(digests: Mapping[str, str], flags: FlagDocuments) -> Iterator[Fault]:
             yield path, "", "the file is missing"
         elif key not in digests:
             yield path, "", f"{layout.BINDING_FILE} does not name this flag"
-        elif (found := digest_of(dict(flags[key]))) != digests[key]:
+        elif (found := digest_of_plain(flags[key])) != digests[key]:
             message = f"{digests[key]} is not the digest of {path}, which is {found}"
             yield layout.BINDING_FILE, f"flags.{key}", message
-
-
-def digests_of(flags: FlagDocuments) -> dict[str, Digest]:
-    """Return the digest of each flag, sorted by key."""
-    return {key: digest_of(dict(flags[key])) for key in sorted(flags)}
 
 
 def edited(flags: FlagDocuments, edits: FlagEdits) -> dict[str, Mapping[str, Any]]:
@@ -84,14 +80,27 @@ def edited(flags: FlagDocuments, edits: FlagEdits) -> dict[str, Mapping[str, Any
     return {key: document for key, document in found.items() if document is not None}
 
 
-def flag_files(flags: FlagDocuments) -> dict[str, bytes]:
-    """Return the files of flags on an environment's branch, by path."""
+def edited_digests(digests: Mapping[str, Digest], edits: FlagEdits) -> dict[str, Digest]:
+    """Return the digest of each flag after some edits, sorted by key; they were read before."""
+    found = {key: digest for key, digest in digests.items() if key not in edits}
+    new = {key: digest_of_plain(flag) for key, flag in edits.items() if flag is not None}
+    return dict(sorted({**found, **new}.items()))
+
+
+def flag_files(edits: FlagEdits) -> dict[str, bytes | None]:
+    """Return the files that edits write on an environment's branch, by path; None removes one."""
     from gitexp.documents.yaml_writer import dump_yaml
 
     return {
-        layout.flag_path("", Name(key)): dump_yaml(document, schema="flag")
-        for key, document in flags.items()
+        layout.flag_path("", Name(key)): None if flag is None else dump_yaml(flag, schema="flag")
+        for key, flag in edits.items()
     }
+
+
+def flags_alone(tx: Transaction, commit: ObjectId) -> TreeId | None:
+    """Return a tree of nothing but the flags in a commit of an environment's branch, or None."""
+    directory = entry_at(tx, tree_of(tx, commit), layout.FLAGS_DIR)
+    return tx.tree(None, {layout.FLAGS_DIR: directory}) if directory else None
 
 
 def flag_changes(before: Mapping[str, Digest], after: Mapping[str, Digest]) -> FlagChanges:

@@ -23,9 +23,9 @@ class Evaluator(Mapping[str, Flag]):
     """
 
     def __init__(self, flags: Iterable[Flag], *, clock: Clock | None = None) -> None:
-        now = (clock or SystemClock()).now
+        self._now = (clock or SystemClock()).now
         self._flags = {flag.key: flag for flag in flags}
-        self._compiled = {key: CompiledFlag(flag, now) for key, flag in self._flags.items()}
+        self._compiled: dict[str, CompiledFlag] = {}
 
     def __getitem__(self, key: str) -> Flag:
         return self._flags[key]
@@ -61,7 +61,7 @@ class Evaluator(Mapping[str, Flag]):
         """
         compiled = self._compiled.get(key)
         if compiled is None:
-            raise self._absent(key)
+            compiled = self._compiled[key] = CompiledFlag(self.flag(key), self._now)
         who = identifier if type(identifier) is str else identity(identifier)
         found = compiled(who, _NOTHING if properties is None else properties)
         if type(found.payload) in _MUTABLE:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gitexp.environments.branches import environment_name
-from gitexp.environments.history import flags_before
+from gitexp.environments.history import snapshot_before
 from gitexp.environments.live import live_snapshot
 from gitexp.flags.documents import Flag
 from gitexp.flags.hashing import Span, growthbook_spans, posthog_spans
@@ -33,8 +33,8 @@ def moved_in(workspace: Workspace, environment: str) -> list[str]:
     live = live_snapshot(workspace, name)
     if live is None:
         return []
-    before = flags_before(workspace, name, live.binding.previous, reader=workspace.store)
-    return moved_between(before, live.flags)
+    before = snapshot_before(workspace, name, live.binding.previous, reader=workspace.store)
+    return moved_between(before.flags, live.flags) if before else []
 
 
 def moved_between(

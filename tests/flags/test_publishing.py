@@ -179,6 +179,20 @@ def test_flags_that_were_changed_by_hand_are_never_served(team: Team) -> None:
     assert ada.flags.of("production")["checkout"].variants[1].payload == {"color": "red"}
 
 
+def test_publishing_a_flag_leaves_the_files_of_others_as_somebody_wrote_them(team: Team) -> None:
+    publish(team)
+    team.person("Bob")
+    team.git("Bob", "checkout", "-q", "env/bot/production")
+    file = team.directory / "bob" / "flags" / "checkout.yaml"
+    file.write_text(f"# ours\n{FLAG}", encoding="utf-8")
+    team.git("Bob", "commit", "-qam", "say whose it is")
+    team.git("Bob", "push", "-q", "origin", "env/bot/production")
+    publish(team, "search")
+    changed = team.git("Ada", "show", "--format=", "--name-only", "origin/env/bot/production")
+    assert changed.split() == ["environment.yaml", "flags/search.yaml"]
+    assert list(team.person("Ada").flags.of("production")) == ["checkout", "search"]
+
+
 def test_a_wrong_flag_that_was_pushed_by_hand_is_never_served(team: Team) -> None:
     publish(team)
     wrong = {"active": True, "conditions": [{"properties": [{"key": "version"} | SOON]}]}

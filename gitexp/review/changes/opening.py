@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import NoReturn
 
 from gitexp.environments.binding import Binding
-from gitexp.environments.history import flags_before
+from gitexp.environments.history import digests_before
 from gitexp.environments.orders import Order, gather, plan_order
 from gitexp.environments.planning import Plan, Proposal
-from gitexp.environments.published import FlagChanges, changes_text, digests_of, flag_changes
+from gitexp.environments.published import FlagChanges, changes_text, flag_changes
 from gitexp.errors import ApprovalRequired, InvalidInput, NotAllowed, NotFound
 from gitexp.ids import ChangeId, Digest, Name, ObjectId, new_change_id
 from gitexp.project.groups import shared_trunk
@@ -171,8 +171,8 @@ def _request(
 
 def _flag_changes(workspace: Workspace, binding: Binding, tx: Transaction) -> FlagChanges:
     name = Name(binding.environment)
-    before = flags_before(workspace, name, binding.previous, reader=tx)
-    return flag_changes(digests_of(before), binding.flags)
+    before = digests_before(workspace, name, binding.previous, reader=tx)
+    return flag_changes(before, binding.flags)
 
 
 def terms_of(workspace: Workspace, binding: Binding, asking: Asking, tx: Transaction) -> Terms:

@@ -8,8 +8,8 @@ from gitexp.documents import layout
 from gitexp.documents.canonical import digest_of
 from gitexp.documents.parsed import ParsedDocument
 from gitexp.environments.binding import Snapshot
-from gitexp.environments.history import flags_before
-from gitexp.environments.published import changes_text, digests_of, flag_changes
+from gitexp.environments.history import digests_before
+from gitexp.environments.published import changes_text, flag_changes
 from gitexp.errors import InvalidDocuments, InvalidInput, NotAllowed
 from gitexp.flags.problems import problems_of
 from gitexp.ids import Digest, Name, ObjectId
@@ -37,7 +37,8 @@ def check_flags(
         InvalidDocuments: a flag that it publishes is not right.
     """
     _check_files(push, after)
-    changes = flag_changes(_digests_before(push, name, at), after.binding.flags)
+    kept = digests_before(push.workspace, name, at, reader=push.store)
+    changes = flag_changes(kept, after.binding.flags)
     if after.binding.action != "flags":
         if changes:
             raise NotAllowed(
@@ -58,10 +59,6 @@ def check_flags(
     for key in published:
         _check_flag(key, after)
     check_shared(push, published, after.commit)
-
-
-def _digests_before(push: Push, name: Name, at: ObjectId | None) -> Mapping[str, Digest]:
-    return digests_of(flags_before(push.workspace, name, at, reader=push.store))
 
 
 def _check_files(push: Push, after: Snapshot) -> None:
