@@ -19,6 +19,7 @@ from gitexp.ids import RunId
 from gitexp.runs.journalling.journals import live
 from gitexp.runs.tallies import Stats
 from gitexp.runs.tracking.resuming import go_on_with
+from gitexp.runs.tracking.starting import delete_run, open_run
 from tests.evaluation.projects import Project, request
 from tests.runs.making import begin_journal, make_run, run_id
 
@@ -127,6 +128,20 @@ def test_one_that_is_over_cannot_be_cancelled(on_disk: Project) -> None:
     with pytest.raises(NotAllowed) as caught:
         handle.cancel()
     assert str(caught.value) == f"run {run.id} is finished, so it cannot be cancelled here"
+
+
+def test_nobody_else_ends_it(waiting: Project) -> None:
+    with submitted(waiting) as handle:
+        other = open_run(waiting.workspace, handle.id)
+        with pytest.raises(NotAllowed) as ended:
+            other.end()
+        other.close()
+        with pytest.raises(NotAllowed) as deleted:
+            delete_run(waiting.workspace, handle.id)
+    assert str(ended.value) == f"run {handle.id} is an evaluation, which ends by itself"
+    assert ended.value.hint == f"Stop it: `gitexp run cancel {handle.id}`."
+    assert deleted.value.hint == f"End it first: `gitexp run cancel {handle.id}`."
+    assert handle.run().stats == Stats(passed=4)
 
 
 def test_what_cannot_be_carried_out_is_refused_before_it_begins(on_disk: Project) -> None:

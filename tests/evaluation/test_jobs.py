@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
@@ -19,7 +20,7 @@ from gitexp.evaluation.jobs.states import Job, with_change
 from gitexp.runs.recording import ledger
 from gitexp.runs.recording.closing import reap
 from gitexp.runs.tallies import Stats
-from gitexp.runs.tracking.starting import amend
+from gitexp.runs.tracking.starting import amend, open_run
 from tests.builders import commit_files
 from tests.evaluation.jobbing import LateClock, create, do, jobs_of, steps, with_entrypoints
 from tests.evaluation.projects import Project
@@ -426,6 +427,15 @@ def test_a_job_that_waits_can_be_given_up(bot: Project) -> None:
     assert steps(bot, job) == ["queued", "cancelled", "failed"]
     assert do(bot) is None
     assert jobs_of(bot).reset(job.id).status == "queued"
+
+
+def test_a_job_that_waits_is_not_ended_as_a_run(bot: Project) -> None:
+    job = create(bot)
+    with closing(open_run(bot.workspace, job.run.id)) as run, pytest.raises(NotAllowed) as caught:
+        run.end()
+    assert str(caught.value) == f"run {job.run.id} is a job, which ends by itself"
+    assert caught.value.hint == f"Stop it: `gitexp job cancel {job.run.id}`."
+    assert jobs_of(bot).get(job.id).status == "queued"
 
 
 def test_a_job_that_no_process_holds_yet_is_not_taken_for_one_that_died(bot: Project) -> None:

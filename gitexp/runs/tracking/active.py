@@ -30,7 +30,7 @@ from gitexp.runs.recording import closing
 from gitexp.runs.references import Exit
 from gitexp.runs.rows import Failure
 from gitexp.runs.run import TERMINAL, Run, RunStatus
-from gitexp.runs.tracking.endings import ending_of, failure_of
+from gitexp.runs.tracking.endings import ending_of, failure_of, refuse_foreign_end
 from gitexp.runs.tracking.interrupts import termination_raised
 
 
@@ -332,13 +332,16 @@ class ActiveRun:
             at: when it ended; now by default.
 
         Raises:
-            NotAllowed: it is over already.
+            NotAllowed: it is over already, or an evaluation or a job that others carry out.
             StoreError: it cannot be recorded now; what was logged stays and is recorded later.
         """
         if status not in TERMINAL:
             raise InvalidInput(
                 f"a run cannot end as {status!r}", hint="End it as finished, failed or killed."
             )
+        if (self._run.evaluation or self._run.job) and not self.is_mine:
+            with self._journal.contents() as contents:
+                refuse_foreign_end(contents)
         moment = at or self._clock.now()
         failure = failure_of(error) if isinstance(error, BaseException) else error
         fields = closing.ending_fields(status, moment, self._seconds(moment), error=failure)

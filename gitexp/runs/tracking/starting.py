@@ -25,7 +25,7 @@ from gitexp.runs.recording.segments import new_segment
 from gitexp.runs.rows import Failure
 from gitexp.runs.run import Run, RunStatus
 from gitexp.runs.tracking.active import ActiveRun
-from gitexp.runs.tracking.endings import failure_of
+from gitexp.runs.tracking.endings import failure_of, stop_command
 from gitexp.runs.tracking.origins import (
     Values,
     checked,
@@ -283,7 +283,7 @@ def delete_run(workspace: Workspace, run_id: str) -> Run:
     run = find_run(workspace, run_id)
     if not run.is_over:
         raise NotAllowed(
-            f"run {run_id} still goes on", hint=f"End it first: `gitexp run end {run_id}`."
+            f"run {run_id} still goes on", hint=f"End it first: `{stop_command(run)}`."
         )
     if run.lifecycle == "deleted" and run.deleted_by == "run":
         return run
