@@ -109,5 +109,5 @@ def _installed(directory: str) -> Versions:
 def _header(distribution: Distribution) -> Iterator[tuple[str, str]]:
     """Yield the fields of the header of the metadata; one that is repeated counts once, first."""
     text = next(filter(None, map(distribution.read_text, _FILES)), "")
-    header = re.split(r"\r?\n\r?\n", text, maxsplit=1)[0]
+    header = text.partition("\n\n")[0]
     yield from ((match[1], match[2]) for match in reversed(list(_FIELD.finditer(header))))

@@ -74,3 +74,12 @@ def test_what_is_no_package_is_passed_over(site: Path, cache: DerivedCache) -> N
     (site / "nameless-1.dist-info").mkdir()
     (site / "nameless-1.dist-info" / "METADATA").write_text("Version: 1\n")
     assert packages_text(cache, [str(site), str(site / "not there"), "bad\0path"]) == b""
+
+
+def test_a_header_ends_at_an_empty_line_however_lines_end(site: Path, cache: DerivedCache) -> None:
+    for name, end in (("one", "\n"), ("two", "\r\n")):
+        text = f"Name: {name}\nVersion: 1\n\nVersion: 9\n"
+        (install(site, name, "1") / "METADATA").write_text(text, newline=end)
+        text = f"Name: {name}-described\n\nVersion: 9\n"
+        (install(site, f"{name}-described", "1") / "METADATA").write_text(text, newline=end)
+    assert packages_text(cache, [str(site)]) == b"one==1\ntwo==1\n"

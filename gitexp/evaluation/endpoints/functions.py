@@ -81,7 +81,7 @@ def _import(callable_: str, place: str, what: str) -> Function:
     import importlib
 
     module, _, name = callable_.partition(":")
-    _OPEN[place].put_aside(_namesakes(Path(place), module.partition(".")[0]))
+    _OPEN[place].put_aside(_namesakes(place, module.partition(".")[0]))
     try:
         function = attrgetter(name)(importlib.import_module(module))
     except (Exception, SystemExit) as exc:  # the module's code may raise anything
@@ -153,30 +153,29 @@ def _modules_in(place: str) -> dict[str, ModuleType]:
         name: module
         for name, module in list(sys.modules.items())
         if name.partition(".")[0] not in ("__main__", "gitexp")
-        and _is_own(getattr(module, "__spec__", None), Path(place))
+        and _is_own(getattr(module, "__spec__", None), place)
     }
 
 
-def _namesakes(directory: Path, top: str) -> dict[str, ModuleType]:
+def _namesakes(place: str, top: str) -> dict[str, ModuleType]:
     """Return what was imported from elsewhere under the name of a module of the project."""
-    if top == "gitexp" or not ((directory / top).is_dir() or (directory / f"{top}.py").is_file()):
+    if top == "gitexp" or not (Path(place, top).is_dir() or Path(place, f"{top}.py").is_file()):
         return {}
     return {
         name: module
         for name, module in list(sys.modules.items())
-        if name.partition(".")[0] == top
-        and not _is_own(getattr(module, "__spec__", None), directory)
+        if name.partition(".")[0] == top and not _is_own(getattr(module, "__spec__", None), place)
     }
 
 
-def _is_own(spec: Any, place: Path) -> bool:
+def _is_own(spec: Any, place: str) -> bool:
     origin = getattr(spec, "origin", None)
     search = getattr(spec, "submodule_search_locations", None)
     where = origin if origin and spec.has_location else next(iter(search or ()), None)
-    if not where or not str(where).startswith(str(place)):
+    if not where or not str(where).startswith(place):
         return False
-    parts = Path(where).parts
-    return Path(where).is_relative_to(place) and not {"site-packages", "dist-packages"} & set(parts)
+    path = Path(where)
+    return path.is_relative_to(place) and not {"site-packages", "dist-packages"} & set(path.parts)
 
 
 # --- calling ---------------------------------------------------------------------------------
