@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.builders import commit_files, history
 from tests.real_git import Git, new_repository
 
 FORMATS = ["sha1", "sha256"]
+WHO = "Grace Example <grace@example.org>"
 
 
 @pytest.fixture(params=FORMATS)
@@ -25,9 +27,12 @@ def git(request: pytest.FixtureRequest, tmp_path: Path) -> Git:
 
 def everything(git: Git) -> dict[str, tuple[str, bytes]]:
     """Return kind and bytes of every object, as git reads them."""
-    listed = git("cat-file", "--batch-check=%(objectname) %(objecttype)", "--batch-all-objects")
-    rows = [line.split() for line in listed.splitlines()]
-    return {name: (kind, git.raw("cat-file", kind, name)) for name, kind in rows}
+    said, found = io.BytesIO(git.raw("cat-file", "--batch", "--batch-all-objects")), {}
+    while line := said.readline():
+        name, kind, size = line.decode().split()
+        found[name] = kind, said.read(int(size))
+        said.readline()
+    return found
 
 
 def assert_same_objects(git: Git, store: DiskStore) -> None:
@@ -42,9 +47,16 @@ def edits(git: Git, count: int) -> None:
     """Commit versions of a long file, which git stores as deltas."""
     lines = [f"line {number}" for number in range(400)]
     draw = random.Random(count)
+    start = "from refs/heads/main^0\n" if git("for-each-ref", "refs/heads/main") else ""
+    stream = ""
     for number in range(count):
         lines[draw.randrange(len(lines))] = f"edit {draw.random()}"
-        git.commit({"long.txt": "\n".join(lines), f"d/{number % 3}.txt": str(number)})
+        stream += f"commit refs/heads/main\ncommitter {WHO} now\ndata 0\n{start}"
+        files = {"long.txt": "\n".join(lines), f"d/{number % 3}.txt": f"{number}"}
+        for name, text in files.items():
+            stream += f"M 644 inline {name}\ndata {len(text)}\n{text}\n"
+        start = ""
+    git("fast-import", "--quiet", "--date-format=now", text=stream)
 
 
 def test_git_reads_a_few_objects_written_one_by_one(git: Git) -> None:
