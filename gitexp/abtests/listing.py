@@ -11,11 +11,12 @@ from gitexp.abtests.definition import AbTest
 from gitexp.abtests.launches import history_of_test
 from gitexp.abtests.reading import find_test
 from gitexp.clock import iso
+from gitexp.documents import layout
 from gitexp.errors import InvalidInput
 from gitexp.experiments.headers import Header
 from gitexp.experiments.homes import Home
 from gitexp.experiments.permissions import visible_experiments
-from gitexp.ids import ObjectId
+from gitexp.ids import Name, ObjectId
 from gitexp.project.workspace import Workspace
 from gitexp.store.trees import read_commit
 
@@ -272,14 +273,20 @@ class Origin:
 
 def origin(workspace: Workspace, name: str, tip: ObjectId) -> Origin:
     """Return who made the A/B test of an experiment, and when, by the history of its file."""
+    key = f"ab-test-origin/1/{tip}/{layout.ab_test_path(workspace.root, Name(name))}"
+    known = workspace.cache.get(key)
+    if known is not None:
+        by, *moments = known
+        created_at, updated_at = map(datetime.fromisoformat, moments)
+        return Origin(created_by=by, created_at=created_at, updated_at=updated_at)
     history = history_of_test(workspace, name, tip)
     ends = [history.changes[i].commit for i in (0, -1)] if history.changes else []
     authors = [read_commit(workspace.store, commit).author for commit in ends]
-    updated_at = authors[-1].when if authors else None
     if history.cut or not authors:
-        return Origin(updated_at=updated_at)
-    first = authors[0]
-    return Origin(created_by=first.email, created_at=first.when, updated_at=updated_at)
+        return Origin(updated_at=authors[-1].when if authors else None)
+    first, last = authors
+    workspace.cache.put(key, [first.email, first.when.isoformat(), last.when.isoformat()])
+    return Origin(created_by=first.email, created_at=first.when, updated_at=last.when)
 
 
 def seconds_of(test: AbTest, now: datetime) -> float | None:

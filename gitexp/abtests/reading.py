@@ -47,12 +47,26 @@ def find_test(
 ) -> AbTest | None:
     """Return the A/B test of an experiment in a commit; None where there is none.
 
+    A commit that was looked at before is not read again.
+
     Raises:
         InvalidDocuments: everything that is wrong with the document.
     """
-    tree = tree_of(reader or workspace.store, commit)
-    data = document_at(workspace, tree, name, reader=reader)
-    return None if data is None else AbTest.from_dict(name, data)
+    path = layout.ab_test_path(workspace.root, Name(name))
+    key = f"ab-test-at/1/{commit}/{path}"
+    known = workspace.cache.get(key)
+    if known is None:
+        tree = tree_of(reader or workspace.store, commit)
+        known = {"document": read_document(workspace, tree, path, "ab-test", reader=reader)}
+        workspace.cache.put(key, known)
+    return _test(name, known["document"], path)
+
+
+def _test(name: str, data: Mapping[str, Any] | None, path: str) -> AbTest | None:
+    if data is None:
+        return None
+    check(data, path)
+    return AbTest.from_dict(name, data)
 
 
 def all_tests(

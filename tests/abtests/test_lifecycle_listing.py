@@ -9,13 +9,18 @@ import pytest
 
 from gitexp.abtests import lifecycle
 from gitexp.abtests.listing import AbTestSelection, Origin, count_tests, list_tests, origin
+from gitexp.abtests.making import NewTest, create
 from gitexp.errors import InvalidInput
 from gitexp.experiments.homes import get_home
-from gitexp.experiments.lifecycle import archive, delete
+from gitexp.experiments.lifecycle import NewExperiment, archive, delete
+from gitexp.experiments.lifecycle import create as start
 from gitexp.ids import ObjectId
 from gitexp.project.workspace import Workspace
 from gitexp.store.trees import read_commit
-from tests.abtests.conftest import Draft, at, cut_off, edit_by_hand
+from tests.abtests.conftest import METRICS, Draft, at, cut_off, edit_by_hand
+from tests.builders import commit_files
+from tests.experiments.conftest import CONFIG, DEFINITION, workspace_on
+from tests.store.test_history import CountingStore
 
 NOW = datetime(2026, 6, 30, 12, tzinfo=timezone.utc)
 
@@ -109,6 +114,21 @@ def test_a_test_that_cannot_be_read_is_listed_with_its_problem(several: Workspac
     (line,) = [i for i in list_tests(several, AbTestSelection(status="draft")).items if i.problem]
     assert (line.name, line.status) == ("a-draft", "unreadable")
     assert 'unknown key "colour"' in (line.problem or "")
+
+
+def test_what_a_list_was_made_of_is_not_read_again() -> None:
+    store = CountingStore(config=CONFIG)
+    commit_files(store, {"gitexp.yaml": DEFINITION})
+    workspace = workspace_on(store, None, seed=1)
+    for name in ("warm", "cold"):
+        settings = {"metrics": METRICS}
+        create(workspace, NewTest(experiment=name, settings=settings))
+    start(workspace, NewExperiment(name="plain"))
+    before = list_tests(workspace, AbTestSelection())
+    store.reads = 0
+    assert list_tests(workspace, AbTestSelection()) == before
+    assert count_tests(workspace).active_experiments == 0
+    assert store.reads <= 4  # where the definition of the project stands, twice
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from gitexp.errors import MissingObject, StoreError
@@ -27,8 +29,8 @@ CRISS_CROSS = "a x1:a y1:a x2:x1,y1 y2:y1,x1"
 class CountingStore(MemoryStore):
     """A store that counts its reads."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
         self.reads = 0
 
     def read(self, object_id: ObjectId, *, limit: int | None = None) -> RawObject:
