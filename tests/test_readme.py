@@ -1,4 +1,8 @@
-"""The README is true: its walk-through runs, its Python runs, its command reference is current."""
+"""README and docs are true: what they show runs, their links lead somewhere.
+
+Of the pages about parameters and runs, blocks of `sh` and `python` run; those of `console` are
+samples.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,9 @@ from pathlib import Path
 import pytest
 
 README = Path(__file__).parent.parent / "README.md"
-COMMANDS = README.parent / "docs" / "commands.md"
+DOCS = README.parent / "docs"
+COMMANDS = DOCS / "commands.md"
+PAGES = [README, *sorted(DOCS.glob("*.md"))]
 TEXT = README.read_text(encoding="utf-8")
 FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
@@ -131,20 +137,80 @@ def test_the_command_reference_is_current() -> None:
     assert COMMANDS.read_text(encoding="utf-8") == text
 
 
-def test_every_relative_link_leads_somewhere() -> None:
-    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", TEXT):
-        assert (README.parent / target).exists(), target
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target, anchor in re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]+))?\)", text):
+        aim = page.parent / target if target else page
+        assert aim.exists(), target
+        assert not anchor or anchor in anchors(aim), (target, anchor)
 
 
-def test_every_anchor_is_a_heading() -> None:
-    headings = {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in _headings()}
-    for anchor in re.findall(r"\]\(#([^)]+)\)", TEXT):
-        assert anchor in headings
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as forges make them."""
+    outside = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", outside, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
-def _headings() -> list[str]:
-    outside = FENCE.sub("", TEXT)
-    return re.findall(r"^#+ (.+)$", outside, re.MULTILINE)
+@pytest.fixture
+def greeter(tmp_path: Path, environ: dict[str, str]) -> Path:
+    """The project of the walk-through as it stands at its end."""
+    project = tmp_path / "greeter"
+    for _, title, block in FENCE.findall(section("Five minutes")):
+        if title:
+            (project / title).parent.mkdir(parents=True, exist_ok=True)
+            (project / title).write_text(block, encoding="utf-8")
+    for command in (
+        "git init --quiet --bare --initial-branch=main ../shared.git",
+        "git init --quiet --initial-branch=main",
+        "git remote add origin ../shared.git",
+        "git add --all",
+        "git commit --quiet --message 'Slots, endpoint and dataset'",
+        "git push --quiet --set-upstream origin main",
+    ):
+        subprocess.run(command, shell=True, cwd=project, env=environ, timeout=60, check=True)
+    done = run([sys.executable, "-c", ENDED], project, environ)
+    assert done.returncode == 0, done.stderr
+    return project
+
+
+ENDED = """
+import gitexp
+
+tuning = gitexp.Repository.open().experiments.create("tuning", description="How to greet")
+for words in (2, 5):
+    tuning.commit({"max_words": words})
+    tuning.run("people", "greet")
+tuning.share()
+tuning.promote("staging")
+tuning.promote("production")
+tuning.commit(patch={"shout": True}, message="Louder")
+tuning.share()
+tuning.promote("production")
+tuning.repository.environments.rollback("production")
+"""
+
+
+def run(
+    command: list[str], directory: Path, environ: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Return what a command that has nothing to read said."""
+    return subprocess.run(
+        command, cwd=directory, env=environ, stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=300, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.interop
+@pytest.mark.parametrize("page", ["parameters.md", "runs.md"])
+def test_what_a_page_shows_runs(page: str, greeter: Path, environ: dict[str, str]) -> None:
+    ways = {"sh": ["sh", "-e", "-c"], "python": [sys.executable, "-W", "error", "-c"]}
+    for kind, _, block in FENCE.findall((DOCS / page).read_text(encoding="utf-8")):
+        if kind in ways:
+            done = run([*ways[kind], block], greeter, environ)
+            assert done.returncode == 0, (block, done.stdout, done.stderr)
+            assert done.stdout, block
 
 
 @pytest.mark.interop
