@@ -2,8 +2,8 @@
 
 A test is launched by the commit in which its file leaves the draft; of several, after resets, the
 one whose moment the file says counts, else the last. From then on its variants, their splits, its
-flag and its exposure rule stay as that commit has them. Metrics may change, and those that did are
-marked.
+flag, its exposure rule and its moment stay as that commit has them. Metrics may change, and those
+that did are marked.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Literal
 from gitexp.abtests.definition import AbTest
 from gitexp.abtests.metrics import Metric
 from gitexp.abtests.reading import find_test
+from gitexp.clock import iso
 from gitexp.documents import layout
 from gitexp.documents.values import Path as Place
 from gitexp.errors import InvalidInput, MissingObject
@@ -41,7 +42,10 @@ class Launch:
 
     def locked(self, test: AbTest) -> Iterator[tuple[Place, str]]:
         """Yield what a test changed that may not change after its launch, and where."""
-        return locked_changes(self.test, test)
+        yield from locked_changes(self.test, test)
+        begun = self.test.started_at
+        if begun is not None and test.started_at != begun:
+            yield ("started_at",), f"it was {iso(begun)}"
 
 
 def metric_marks(before: AbTest, after: AbTest) -> dict[str, Mark]:

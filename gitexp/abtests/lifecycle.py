@@ -360,7 +360,8 @@ def _since_launch(standing: Standing) -> str:
         raise NotAllowed(
             f"the A/B test of {standing.test.experiment!r} begins at {iso(begun)}, which is still "
             "to come",
-            hint="Correct started_at in its ab-test.yaml, or the clock of this machine.",
+            hint="Correct the clock of this machine, or make it a draft again: "
+            f"`gitexp ab reset {standing.test.experiment}`.",
         )
     return iso(begun)
 

@@ -40,6 +40,26 @@ def test_metrics_that_come_change_or_go_after_the_launch_are_pointed_out() -> No
     )
 
 
+def test_tests_that_come_to_share_a_flag_are_pointed_out() -> None:
+    """As where a test and its copy, each launched on its own branch, are merged."""
+    workspace: Workspace = workspace_on(MemoryStore(config=IDENTITY))
+    running = (TEST % ("running", "paid", "revenue", LAUNCHED)).encode()
+    path = "experiments/%s/ab-test.yaml"
+    files = {"gitexp.yaml": b"format: 1\nid: bot\n", path % "warm": running}
+    files["experiments/readme.txt"] = b"No test"
+    files[path % "over"] = running.replace(b": running", b": stopped") + (
+        b"ended_at: '2026-02-01T00:00:00Z'\n"
+    )
+    commit_files(workspace.store, files)
+    files[path % "warm-copy"] = running
+    commit_files(workspace.store, files)
+    shared = "A/B test warm-copy: flag checkout serves warm too"
+    assert compare(workspace, "main~1", "main").notes == (shared,)
+    files[path % "warm-copy"] = running.replace(b"status: running", b"status: paused")
+    commit_files(workspace.store, files)
+    assert compare(workspace, "main~1", "main").notes == ()
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [

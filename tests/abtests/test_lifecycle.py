@@ -14,6 +14,7 @@ from gitexp.abtests import lifecycle
 from gitexp.abtests.launches import launch_of
 from gitexp.abtests.reading import read_test
 from gitexp.abtests.steps import Outcome
+from gitexp.clock import iso
 from gitexp.errors import InvalidDocuments, InvalidInput, MissingObject, NotAllowed, NotFound
 from gitexp.experiments.homes import get_home
 from gitexp.experiments.lifecycle import delete
@@ -204,6 +205,20 @@ def test_a_launch_that_is_still_to_come_is_not_followed_by_anything(
     assert caught.value.message == (
         "the A/B test of 'warm' begins at 2030-01-01T00:00:00Z, which is still to come"
     )
+
+
+def test_the_moment_of_a_launch_that_was_edited_by_hand_is_found(draft: Draft) -> None:
+    workspace = draft()
+    lifecycle.launch(workspace, "warm")
+    test = read_test(workspace, "warm")
+    edit_by_hand(workspace, "warm", {"started_at": "2026-01-02T00:00:00Z"})
+    launched = launch_of(workspace, "warm", get_home(workspace, "warm").tip)
+    assert launched is not None
+    assert test.started_at is not None
+    assert list(launched.locked(test)) == []
+    assert list(launched.locked(read_test(workspace, "warm"))) == [
+        (("started_at",), f"it was {iso(test.started_at)}")
+    ]
 
 
 def test_shipping_to_everyone_leaves_no_holdout_and_no_namespace(draft: Draft) -> None:

@@ -1,4 +1,4 @@
-"""What of changed A/B tests that are launched changes what they are judged by."""
+"""What of changed A/B tests people should know: what they are judged by, and who shares a flag."""
 
 from __future__ import annotations
 
@@ -17,21 +17,49 @@ if TYPE_CHECKING:
 def ab_test_notes(
     workspace: Workspace, before: Contents, after: Contents, changed: Iterable[str]
 ) -> Iterator[str]:
-    """Yield which metrics came, changed or went of each test that was launched before, a line each.
+    """Yield what changed of the metrics of launched tests, and which begin to share a flag.
 
-    Tests that are not valid on both sides are left out.
+    A line each; tests that are not valid are left out.
     """
-    from gitexp.abtests.launches import metric_marks
-
     for path in sorted(path for path in changed if layout.kind_of(path) == "ab-test"):
         old, new = (_test(workspace, contents, path) for contents in (before, after))
-        if old is None or new is None or "draft" in (old.status, new.status):
+        if new is None:
             continue
-        start = f"A/B test {new.experiment}: metric"
-        yield from (f"{start} {key} is {mark}" for key, mark in metric_marks(old, new).items())
-        for metric in old.metrics:
-            if new.metric(metric.key) is None:
-                yield f"{start} {metric.key} is taken away after launch"
+        if old is not None:
+            yield from _metric_notes(old, new)
+        if _driven(new) and _driven(new) != _driven(old):
+            yield from _sharing_notes(workspace, after, new)
+
+
+def _metric_notes(old: AbTest, new: AbTest) -> Iterator[str]:
+    """Yield which metrics came, changed or went of a test that was launched before."""
+    from gitexp.abtests.launches import metric_marks
+
+    if "draft" in (old.status, new.status):
+        return
+    start = f"A/B test {new.experiment}: metric"
+    yield from (f"{start} {key} is {mark}" for key, mark in metric_marks(old, new).items())
+    for metric in old.metrics:
+        if new.metric(metric.key) is None:
+            yield f"{start} {metric.key} is taken away after launch"
+
+
+def _sharing_notes(workspace: Workspace, contents: Contents, test: AbTest) -> Iterator[str]:
+    """Yield which other tests go on with the flag of a test."""
+    paths = (
+        f"{layout.EXPERIMENTS_DIR}/{name}/{layout.AB_TEST_FILE}"
+        for name in contents.names(layout.EXPERIMENTS_DIR)
+        if name != test.experiment
+    )
+    others = (_test(workspace, contents, path) for path in paths)
+    users = [other.experiment for other in others if other and _driven(other) == test.flag]
+    if users:
+        yield f"A/B test {test.experiment}: flag {test.flag} serves {', '.join(users)} too"
+
+
+def _driven(test: AbTest | None) -> str | None:
+    """Return the flag of a test that goes on; None of any other."""
+    return test.flag if test and test.status in ("running", "paused") else None
 
 
 def _test(workspace: Workspace, contents: Contents, path: str) -> AbTest | None:
