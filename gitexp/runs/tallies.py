@@ -302,7 +302,8 @@ class ScoreTally:
     def _number(self, value: float | bool | str | None) -> float:
         """Return a value as a number; NaN for what has no place in a mean."""
         if isinstance(value, str):
-            self._labels[value] += 1
+            # As it stands in the row once that is recorded: without halves of surrogate pairs.
+            self._labels[value.encode("utf-8", "replace").decode("utf-8")] += 1
             return math.nan
         if value is None:
             return math.nan

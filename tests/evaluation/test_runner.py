@@ -17,6 +17,7 @@ from gitexp.evaluation.running import loops
 from gitexp.evaluation.running.runner import Progress, evaluate
 from gitexp.ids import parse_run_id
 from gitexp.runs.recording import ledger
+from gitexp.runs.recording.results import totals_of
 from gitexp.runs.rows import Failure
 from gitexp.runs.run import CodeReference
 from gitexp.runs.tallies import Stats
@@ -51,6 +52,24 @@ def test_a_run_asks_every_sample_and_records_what_came(project: Project) -> None
     )
     assert (unscored.status, unscored.expected) == ("unscored", MISSING)
     assert project.runs() == [run]
+
+
+def test_the_totals_of_a_run_are_those_of_its_rows(project: Project) -> None:
+    """They are counted while rows come, in whatever order, and must say what the rows say."""
+    project.code(
+        "import asyncio, random\n"
+        "async def answer(n, parameters):\n"
+        "    await asyncio.sleep(random.random() / 1000)\n"
+        "    return n + 1 if random.random() < 0.7 else n / random.choice((0, 3))\n"
+        "def length(output, **more): return random.choice((True, 'long', 0.1, 1e300, None))\n"
+    )
+    project.write("evaluators/odd.yaml", "type: python\n\ncallable: app:length\n")
+    run = project.run(evaluators=("exact-match", "odd"), repeats=30)
+    rows = project.rows(run)
+    assert len(rows) == 120
+    document = ledger.get(project.workspace, run.id).to_dict()
+    totals = totals_of(rows)
+    assert {name: document[name] for name in totals} == totals
 
 
 def test_rows_are_in_the_order_of_the_dataset(project: Project) -> None:

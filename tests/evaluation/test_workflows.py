@@ -10,6 +10,7 @@ from gitexp.documents.problems import MISSING
 from gitexp.errors import InvalidDocuments, InvalidInput, NotFound
 from gitexp.evaluation.workflows.loading import inline_workflow, load_workflow
 from gitexp.evaluation.workflows.tasks import single_endpoint
+from gitexp.runs.recording.results import totals_of
 from gitexp.runs.rows import Failure, ResultRow
 from gitexp.runs.tallies import Stats
 from tests.evaluation.projects import Project
@@ -171,6 +172,7 @@ def test_half_a_character_that_an_evaluator_says_spoils_nothing(
     assert (run.status, run.stats.rows) == ("finished", 4)
     score = project.rows(run)[0].scores["odd"]
     assert "a?b" in f"{score.value} {score.reason} {score.error}" or "\\ud800" in score.error
+    assert run.scores == totals_of(project.rows(run))["scores"]
 
 
 # --- files ----------------------------------------------------------------------------------

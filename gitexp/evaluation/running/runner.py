@@ -182,7 +182,7 @@ class Evaluation:
             except BaseException as exc:
                 self._record(*ending_of(exc))
                 raise
-            return self._record(*self._ending(), late=self._cancels.asked)
+            return self._record(*self._ending(), late=self._cancels.asked, tally=self._tally)
 
     def _require_order(self, done: Done) -> None:
         """Raise `Conflict` where samples stand elsewhere in the dataset than their rows say."""
@@ -280,11 +280,13 @@ class Evaluation:
         error: Failure | None = None,
         *,
         late: Callable[[], Failure | None] = lambda: None,
+        tally: Tally | None = None,
     ) -> Run:
         """Return the run, recorded with its end.
 
         Args:
             late: returns who cancelled it, asked when nobody can do that any more.
+            tally: what its rows add up to, where no row can come any more.
         """
         self._over.set()
         self._sides.close()
@@ -300,7 +302,7 @@ class Evaluation:
             return {"set": ending_fields(said, at, seconds, error=why)}
 
         try:
-            return close(self._workspace, self._journal, ending)
+            return close(self._workspace, self._journal, ending, tally=tally)
         except BaseException:
             self._journal.close()  # whoever reaps finds it left behind, with its rows
             raise

@@ -29,6 +29,7 @@ from gitexp.runs.recording.segments import last_segment
 from gitexp.runs.recording.spans import archived_spans
 from gitexp.runs.rows import Failure
 from gitexp.runs.run import Run
+from gitexp.runs.tallies import Tally
 from gitexp.store.filelocks import lock_file_now, unlock_file
 from gitexp.store.files import read_all
 from gitexp.store.model import Signature
@@ -42,11 +43,18 @@ _SILENT = Failure(
 )
 
 
-def close(workspace: Workspace, journal: Journal, ending: Event | Callable[[], Event]) -> Run:
+def close(
+    workspace: Workspace,
+    journal: Journal,
+    ending: Event | Callable[[], Event],
+    *,
+    tally: Tally | None = None,
+) -> Run:
     """Return a run, recorded with its last event, its journal gone.
 
     Args:
         ending: the event, or what returns it when nobody else can add to the run any more.
+        tally: what all rows beside the journal add up to, where they were counted already.
 
     Raises:
         NotAllowed: it is over already.
@@ -55,7 +63,7 @@ def close(workspace: Workspace, journal: Journal, ending: Event | Callable[[], E
     """
     try:
         contents = journals.contents_or_error(journal.end(ending), journal.name)
-        run = record(workspace, contents, journal.sides)
+        run = record(workspace, contents, journal.sides, tally)
     except BaseException:
         if not journal.is_open:
             journal.close()
@@ -73,9 +81,11 @@ def _tidy(workspace: Workspace) -> None:
     discard_stale(workspace)
 
 
-def record(workspace: Workspace, contents: Contents, sides: Sides) -> Run:
+def record(
+    workspace: Workspace, contents: Contents, sides: Sides, tally: Tally | None = None
+) -> Run:
     """Return the run of a journal, written to the ledger; doing it twice changes nothing."""
-    return _record(workspace, contents, name_now(workspace, contents.run), sides)
+    return _record(workspace, contents, name_now(workspace, contents.run), sides, tally=tally)
 
 
 def _record(
@@ -84,6 +94,7 @@ def _record(
     experiment: str,
     sides: Sides,
     author: Signature | None = None,
+    tally: Tally | None = None,
 ) -> Run:
     # What an evaluation said of its totals while it went on is less than all of them.
     if contents.segment is not None and (sides.size(ROWS) or contents.run.evaluation):
@@ -95,7 +106,7 @@ def _record(
     run = contents.state.run()
     files = shared_files(workspace, contents, experiment, sides)
     if contents.segment is None:
-        run, new = new_record(workspace, run, contents, sides)
+        run, new = new_record(workspace, run, contents, sides, tally)
     else:
         new = new_segment_files(workspace, contents, experiment, sides)
     files |= new

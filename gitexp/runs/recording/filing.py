@@ -16,6 +16,7 @@ from gitexp.runs.recording.results import recorded_parts, recorded_rows
 from gitexp.runs.recording.segments import last_segment
 from gitexp.runs.recording.spans import recorded_spans
 from gitexp.runs.run import Run
+from gitexp.runs.tallies import Tally
 from gitexp.store.streamed import StreamedBlob
 
 IsRecorded = Callable[[str], bool]
@@ -23,15 +24,23 @@ IsRecorded = Callable[[str], bool]
 
 
 def new_record(
-    workspace: Workspace, run: Run, contents: Contents, sides: Sides
+    workspace: Workspace,
+    run: Run,
+    contents: Contents,
+    sides: Sides,
+    tally: Tally | None = None,
 ) -> tuple[Run, dict[str, Content]]:
-    """Return a run that was not recorded before, with its totals, and its files by path."""
+    """Return a run that was not recorded before, with its totals, and its files by path.
+
+    Args:
+        tally: what its rows add up to, where they were counted already.
+    """
     history, length = contents.state.history, workspace.store.hash_length
     files: dict[str, Content] = {}
     files[layout.METRICS_FILE] = history.dump() if history is not None else b""
     run = replace(run, segments=tuple(contents.checkpoints))
     if sides.size(ROWS):
-        files[layout.RESULTS_FILE], tally = recorded_rows(sides, hash_length=length)
+        files[layout.RESULTS_FILE], tally = recorded_rows(sides, tally=tally, hash_length=length)
         files[layout.SPANS_FILE] = recorded_spans(sides, hash_length=length)
         run = counted(run, tally)
     made = record_of(run, files=files, texts=texts.of_run(workspace, run))

@@ -9,6 +9,7 @@ sample and repeat replaces the earlier one; a line that was only scored again re
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -43,6 +44,11 @@ _REPEATS = 2**32
 _LAST = 2**62
 _END = 2**64
 _MARK = b'{"checkpoint":'
+_BEGIN = re.compile(
+    rb'\{"sample":"[^"\\]*(?:\\.[^"\\]*)*","repeat":([0-9]+),"status":"[a-z]+","position":([0-9]+)[,}]'
+)
+"""How the rows of evaluations begin, see `ResultRow.to_dict`."""
+
 _DEPTH = 4
 """How deep the output of a task stands in a row."""
 
@@ -62,10 +68,17 @@ def unmarked(sides: Sides) -> bool:
 # --- recording ------------------------------------------------------------------------------
 
 
-def recorded_rows(sides: Sides, *, hash_length: int = 40) -> tuple[StreamedBlob, Tally]:
-    """Return the rows of a journal as the lines of a file, in order, and what they add up to."""
+def recorded_rows(
+    sides: Sides, *, tally: Tally | None = None, hash_length: int = 40
+) -> tuple[StreamedBlob, Tally]:
+    """Return the rows of a journal as the lines of a file, in order, and what they add up to.
+
+    Args:
+        tally: what they add up to, where they were counted already.
+    """
     in_order = sides.in_order(ROWS, _number)
-    tally = tally_of(ResultRow.from_dict(json.loads(payload)) for payload in in_order())
+    if tally is None:
+        tally = tally_of(ResultRow.from_dict(json.loads(payload)) for payload in in_order())
     lines = StreamedBlob(
         lambda: (payload + b"\n" for payload in in_order()), hash_length=hash_length
     )
@@ -73,6 +86,8 @@ def recorded_rows(sides: Sides, *, hash_length: int = 40) -> tuple[StreamedBlob,
 
 
 def _number(payload: bytes) -> int | None:
+    if begin := _BEGIN.match(payload):
+        return _place(int(begin[2]), int(begin[1]))
     return None if payload.startswith(_MARK) else _order_of(json.loads(payload))
 
 

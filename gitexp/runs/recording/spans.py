@@ -79,9 +79,8 @@ def _kept(sides: Sides) -> Iterator[bytes]:
 def recorded_spans(sides: Sides, *, hash_length: int = 40) -> StreamedBlob:
     """Return the spans of a journal as the lines of a file; nothing where they are too many."""
     few = sides.size(SPANS) <= LARGE
-    return StreamedBlob(
-        lambda: (line + b"\n" for line in _kept(sides)) if few else (), hash_length=hash_length
-    )
+    lines = [line + b"\n" for line in _kept(sides)] if few else []
+    return StreamedBlob(lambda: lines, hash_length=hash_length)
 
 
 def archived_spans(

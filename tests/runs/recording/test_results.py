@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from gitexp.errors import NotFound
 from gitexp.project.workspace import Workspace
 from gitexp.runs.journalling.contents import contents_or_error, encoded
 from gitexp.runs.journalling.journals import Journal, paths_of
-from gitexp.runs.journalling.side_files import Sides, Suffix
+from gitexp.runs.journalling.side_files import ROWS, Sides, Suffix
 from gitexp.runs.recording import exchange, ledger
 from gitexp.runs.recording.closing import close, ending_fields, reap, record
 from gitexp.runs.recording.results import (
@@ -78,6 +79,19 @@ def test_rows_are_recorded_in_the_order_of_the_dataset(
         ("s1", 0),
         ("s2", 0),
     ]
+
+
+def test_what_a_row_holds_never_says_where_it_stands(
+    workspace: Workspace, journal: Journal
+) -> None:
+    like_a_row = {"sample": "x", "repeat": 0, "status": "passed", "position": 0}
+    unplaced = make_row("last", position=None, input=like_a_row)
+    journal.sides.append(ROWS, json.dumps(unplaced.to_dict(), separators=(",", ":")).encode())
+    for position, sample in ((2, '","repeat":0'), (1, "\\"), (0, '\\"')):
+        add_row(journal, position, sample, input=like_a_row)
+    close(workspace, journal, ENDING)
+    found = [row.sample for row in rows_of(workspace, run_id(1))]
+    assert found == ['\\"', "\\", '","repeat":0', "last"]
 
 
 def test_of_two_rows_of_one_pass_over_a_sample_the_later_counts(
