@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -131,9 +132,10 @@ def _read(
     if _nests_too_deep(text, max_depth):
         message = f"nested more than {max_depth} deep"
         return None, [Problem(file=file, message=message, line=first_line)]
-    suspicions = _Suspicions()
+    suspicions = _reader.suspicions
+    suspicions.any = False
     try:
-        value = _decoder(suspicions).decode(text)
+        value = _reader.decode(text)
     except json.JSONDecodeError as exc:
         return None, [_syntax_problem(exc, file, first_line)]
     if suspicions.any or _SURROGATE_ESCAPE.search(text):
@@ -187,10 +189,17 @@ class _Suspicions:
         self.any = True
 
 
-def _decoder(suspicions: _Suspicions) -> json.JSONDecoder:
-    return json.JSONDecoder(
-        object_pairs_hook=suspicions.pairs,
-        parse_int=suspicions.integer,
-        parse_float=suspicions.number,
-        parse_constant=suspicions.constant,
-    )
+class _Reader(threading.local):
+    """The quick reader of a thread: making one takes as long as reading a line does."""
+
+    def __init__(self) -> None:
+        self.suspicions = _Suspicions()
+        self.decode = json.JSONDecoder(
+            object_pairs_hook=self.suspicions.pairs,
+            parse_int=self.suspicions.integer,
+            parse_float=self.suspicions.number,
+            parse_constant=self.suspicions.constant,
+        ).decode
+
+
+_reader = _Reader()
