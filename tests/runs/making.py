@@ -91,11 +91,15 @@ def make_run(
     run = Run(
         id=chosen,
         experiment=experiment,
-        experiment_id=EXPERIMENT_ID,
         project="bot",
         created_at=fields.pop("created_at", began),
         who="Ada Example <ada@example.org>",
-        **{"version": "a" * 40, "digest": DIGEST, **fields},
+        **{
+            "experiment_id": EXPERIMENT_ID,
+            "version": "a" * 40,
+            "digest": DIGEST,
+            **fields,
+        },
     )
     if status == "scheduled":
         return run

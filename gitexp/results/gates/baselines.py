@@ -9,6 +9,7 @@ from gitexp.experiments.versions import resolve_version
 from gitexp.ids import parse_name
 from gitexp.project.workspace import Workspace
 from gitexp.runs.run import Run
+from gitexp.runs.same_values import same_values
 from gitexp.runs.searching import RunQuery, find_run, search
 
 
@@ -30,19 +31,19 @@ def find_baseline(workspace: Workspace, run: Run, text: str) -> Run:
         return _newest(
             workspace,
             run,
-            f"created_at <= '{iso(run.created_at)}'",
+            f"experiment_id = '{run.experiment_id}' AND created_at <= '{iso(run.created_at)}'",
             what=f"earlier run of {run.experiment!r}",
-            experiment=run.experiment,
         )
     if colon and kind == "env":
         snapshot = bound_snapshot(workspace, parse_name(name))
-        digest = snapshot.subject.digest
+        live = same_values(snapshot.subject.experiment_id, snapshot.subject.digest)
         what = f"other run with the values that are live in {name!r} ({snapshot.binding.label})"
-        return _newest(workspace, run, f"digest = '{digest}'", what=what)
+        return _newest(workspace, run, live, what=what)
     if colon and kind == "version":
         version = resolve_version(workspace, run.experiment, name)
         hashes = [version.version, *version.aliases]
         wanted = "(" + " OR ".join(f"version = '{one}'" for one in hashes) + ")"
+        wanted += f" AND experiment_id = '{run.experiment_id}'"
         if version.digest is not None:
             wanted += f" AND digest = '{version.digest}'"
         return _newest(workspace, run, wanted, what=f"other run of version {version.version[:10]}")
@@ -57,21 +58,14 @@ def find_baseline(workspace: Workspace, run: Run, text: str) -> Run:
     return found
 
 
-def _newest(
-    workspace: Workspace, run: Run, condition: str, *, what: str, experiment: str = ""
-) -> Run:
+def _newest(workspace: Workspace, run: Run, condition: str, *, what: str) -> Run:
     """Return the newest finished run over the same dataset that a condition fits."""
     conditions = [condition, "status = 'finished'", f"run_id != '{run.id}'"]
     over = ""
     if run.dataset is not None:
         conditions.append(f"datasets.digest = '{run.dataset.digest}'")
         over = f" over the same dataset {run.dataset.name!r}"
-    query = RunQuery(
-        filter=" AND ".join(conditions),
-        limit=1,
-        experiments=(experiment,) if experiment else (),
-    )
-    page = search(workspace, query)
+    page = search(workspace, RunQuery(filter=" AND ".join(conditions), limit=1))
     if not page.documents:
         raise NotFound(f"there is no finished {what}{over}")
     return page.runs[0]

@@ -125,8 +125,8 @@ class _Reviewed:
     def gate(self, rule: GateRule, move: Move) -> GateFinding:
         return self._known.gate(rule, move)
 
-    def live_periods(self, environment: str, digest: str) -> Sequence[Period]:
-        return self._known.live_periods(environment, digest)
+    def live_periods(self, environment: str, mark: str) -> Sequence[Period]:
+        return self._known.live_periods(environment, mark)
 
     def promotion_signature(self, move: Move) -> Answer:
         return self._known.promotion_signature(move)

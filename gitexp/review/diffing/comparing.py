@@ -254,9 +254,12 @@ def _values(workspace: Workspace, left: Operand, right: Operand) -> ProjectDiff:
         right = values_of(workspace, right, left)
     types = {**left.types, **right.types}
     changes = value_changes(left.values, right.values, types)
+    is_other = left.experiment_id != right.experiment_id
     found = ExperimentDiff(
         name=right.side.experiment or "",
         kind="changed",
+        id=right.experiment_id,
+        former_id=left.experiment_id if is_other else None,
         digest_before=left.side.digest,
         digest_after=right.side.digest,
         parameters=tuple(parameter_change(change) for change in changes),

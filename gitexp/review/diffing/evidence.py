@@ -1,7 +1,8 @@
 """The results behind values: the newest runs of both sides of a comparison, side by side.
 
-Runs are found by the digest of their values, so also those of a version whose commit was rewritten
-by a squash or a rebase. Two runs over the same samples are compared row by row.
+Runs are found by the id of their experiment and the digest of their values, so also those of a
+version whose commit was rewritten by a squash or a rebase. Two runs over the same samples are
+compared row by row.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from gitexp.review.diffing.results import (
 )
 from gitexp.runs.recording.results import rows_of
 from gitexp.runs.run import Run
+from gitexp.runs.same_values import same_values
 from gitexp.runs.searching import RunQuery, search
 
 _READING = "1"
@@ -66,17 +68,20 @@ def results_of(workspace: Workspace, found: ExperimentDiff) -> Iterator[ResultsD
     """
     if found.digest_before == found.digest_after:
         return
-    before = newest_runs(workspace, found.digest_before)
-    after = newest_runs(workspace, found.digest_after)
+    before = newest_runs(workspace, found.former_id or found.id, found.digest_before)
+    after = newest_runs(workspace, found.id, found.digest_after)
     for dataset in sorted(before.keys() | after.keys(), key=lambda name: (name is None, name)):
         yield _results(workspace, dataset, before.get(dataset), after.get(dataset))
 
 
-def newest_runs(workspace: Workspace, digest: Digest | None) -> dict[str | None, Run]:
-    """Return the newest finished run with these very values over each dataset, by its name."""
-    if digest is None:
+def newest_runs(
+    workspace: Workspace, experiment_id: str | None, digest: Digest | None
+) -> dict[str | None, Run]:
+    """Return the newest finished run of these very values over each dataset, by its name."""
+    if experiment_id is None or digest is None:
         return {}
-    query = RunQuery(filter=f"digest = '{digest}' AND status = 'finished'", limit=_MOST_RUNS)
+    wanted = f"{same_values(experiment_id, digest)} AND status = 'finished'"
+    query = RunQuery(filter=wanted, limit=_MOST_RUNS)
     found: dict[str | None, Run] = {}
     for run in search(workspace, query).runs:
         found.setdefault(run.dataset.name if run.dataset else None, run)

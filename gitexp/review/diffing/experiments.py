@@ -141,6 +141,7 @@ def _experiment_diff(
     header = path_changes(earlier.header if earlier else {}, later.header if later else {})
     parameters = tuple(parameter_changes(earlier, later, types))
     former = old[0] if old and old[0] != name else None
+    former_id = earlier.id if earlier and earlier.id != present.id else None
     problems = (*(earlier.problems if earlier else ()), *(later.problems if later else ()))
     if kind == "changed" and not (header or parameters or former or _became(earlier, later)):
         return None
@@ -149,6 +150,7 @@ def _experiment_diff(
         kind=kind,
         former_name=former,
         id=present.id,
+        former_id=former_id,
         digest_before=earlier.digest if earlier else None,
         digest_after=later.digest if later else None,
         header=header,

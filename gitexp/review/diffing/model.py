@@ -132,6 +132,7 @@ class ExperimentDiff:
         name: its name, the later one where it was renamed.
         former_name: its name before; None where that is the same.
         id: its stable id; None where no header can be read.
+        former_id: the id that the values before belong to; None where that is the same one.
         digest_before, digest_after: over its values with defaults; None where there are none or
             they are not valid.
         header: what differs in its header.
@@ -143,6 +144,7 @@ class ExperimentDiff:
     kind: ChangeKind
     former_name: str | None = None
     id: str | None = None
+    former_id: str | None = None
     digest_before: Digest | None = None
     digest_after: Digest | None = None
     header: tuple[PathChange, ...] = ()
@@ -157,6 +159,7 @@ class ExperimentDiff:
             "kind": self.kind,
             "former_name": self.former_name,
             "id": self.id,
+            "former_id": self.former_id,
             "digest_before": self.digest_before,
             "digest_after": self.digest_after,
             "header": _dicts(self.header),

@@ -29,9 +29,14 @@ _REVIEW = re.compile(r"([^/]+)/((?:pull|pulls|merge-requests)/\d+/(?:head|merge)
 
 @dataclass(frozen=True, kw_only=True)
 class Values:
-    """A set of values: a version's, or what is live in an environment."""
+    """A set of values: a version's, or what is live in an environment.
+
+    Attributes:
+        experiment_id: the stable id of their experiment; None where no header can be read.
+    """
 
     side: Side
+    experiment_id: str | None
     values: Mapping[str, Any]
     types: Mapping[str, str]
 
@@ -202,7 +207,12 @@ def of_snapshot(snapshot: Snapshot, label: str) -> Values:
         digest=subject.digest,
         environment=snapshot.binding.environment,
     )
-    return Values(side=side, values=snapshot.values, types=snapshot.binding.types)
+    return Values(
+        side=side,
+        experiment_id=subject.experiment_id,
+        values=snapshot.values,
+        types=snapshot.binding.types,
+    )
 
 
 def of_version(located: Located) -> Values:
@@ -217,7 +227,12 @@ def of_version(located: Located) -> Values:
         version=version.version,
         digest=version.digest,
     )
-    return Values(side=side, values=version.values, types=version.types)
+    return Values(
+        side=side,
+        experiment_id=located.header.id,
+        values=version.values,
+        types=version.types,
+    )
 
 
 def values_of(workspace: Workspace, whole: Whole, other: Values) -> Values:
@@ -264,4 +279,4 @@ def _working_values(workspace: Workspace, whole: Whole, other: Values) -> Values
             hint="`gitexp validate` says what is wrong.",
         )
     side = Side(label="working tree", kind="worktree", experiment=name, digest=found.digest)
-    return Values(side=side, values=found.values, types=definition.types)
+    return Values(side=side, experiment_id=found.id, values=found.values, types=definition.types)

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gitexp.documents import layout
+from gitexp.documents.schemas import parse
 from gitexp.errors import NotAllowed
 from gitexp.experiments.headers import Header
 from gitexp.ids import RUN_ID_PATTERN, Name
 from gitexp.project.groups import Role
-from gitexp.project.sources import tree_source
+from gitexp.project.sources import Source, tree_source
 from gitexp.review.enforcement.documents import refuse_problems
 from gitexp.review.enforcement.moves import Place, RefMove
 from gitexp.review.enforcement.pushes import Push
@@ -69,7 +70,8 @@ def check_ledger_of_files(push: Push, move: RefMove, place: Place) -> None:
     """See that a push to a branch of runs or analyses adds to it and changes nothing.
 
     Raises:
-        NotAllowed: it removes, rewrites or changes what is recorded, or holds something else.
+        NotAllowed: it removes, rewrites or changes what is recorded, or holds something else, such
+            as runs of another experiment.
         InvalidDocuments: a file breaks its schema.
         Forbidden: whoever pushes may not write to the experiment.
     """
@@ -89,7 +91,9 @@ def check_ledger_of_files(push: Push, move: RefMove, place: Place) -> None:
             f"{ledger.what} of {place.name!r} that are recorded would be gone",
             hint=f"Join what is there with `{ledger.sync}`, which never removes any.",
         )
-    _check_files(push, move, ledger)
+    source = _check_files(push, move, ledger)
+    if place.kind == "runs" and header is not None:
+        _check_experiment(push, header, source)
 
 
 def _is_renamed(push: Push, move: RefMove, header: Header | None, ledger: _Ledger) -> bool:
@@ -117,7 +121,8 @@ def _check_purge(push: Push, place: Place, header: Header | None, ledger: _Ledge
     )
 
 
-def _check_files(push: Push, move: RefMove, ledger: _Ledger) -> None:
+def _check_files(push: Push, move: RefMove, ledger: _Ledger) -> Source:
+    """Return what is added, after seeing that nothing else is done."""
     assert move.new is not None
     before, after = push.tree(move.old), push.tree(move.new)
     added: list[str] = []
@@ -143,6 +148,21 @@ def _check_files(push: Push, move: RefMove, ledger: _Ledger) -> None:
     place, label = ledger.place, move.new[:10]
     source = tree_source(push.workspace, move.new, added, place=place, label=label)
     refuse_problems(validate_source(push.workspace, source))
+    return source
+
+
+def _check_experiment(push: Push, header: Header, source: Source) -> None:
+    """Refuse runs in the name of another experiment, for which they would be evidence."""
+    for path in source.paths:
+        if layout.kind_of(path, place="runs") != "run":
+            continue
+        said = parse(source.read(path) or b"", file=path).value["experiment"]["id"]
+        other = push.header_by_id(said) if said != header.id else None
+        if other is not None:
+            raise NotAllowed(
+                f"{path} is a run of {other.name!r}, and stands among those of {header.name!r}",
+                hint="Record it where it belongs.",
+            )
 
 
 def _belongs(path: str, entry: TreeEntry, ledger: _Ledger) -> bool:

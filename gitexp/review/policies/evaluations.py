@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from gitexp.clock import SKEW, iso
 from gitexp.errors import GitexpError, InvalidInput, NotFound
-from gitexp.ids import Name
 from gitexp.project.policies import GateRule
 from gitexp.project.workspace import Workspace
 from gitexp.review.policies.facts import GateFinding
 from gitexp.review.policies.moves import Move
 from gitexp.review.policies.wording import duration_text
 from gitexp.runs.run import Run
+from gitexp.runs.same_values import same_values
 
 if TYPE_CHECKING:
     from gitexp.results.gates.judging import Verdict
@@ -24,17 +24,24 @@ _ENVIRONMENT = "env:"
 _PAGE = 50
 
 
-def gate_finding(workspace: Workspace, rule: GateRule, move: Move, now: datetime) -> GateFinding:
+def gate_finding(
+    workspace: Workspace, rule: GateRule, move: Move, now: datetime, *, branch: str
+) -> GateFinding:
     """Return what came of a gate for the values of a move.
 
     The run is the newest one that finished, is not deleted, is on the shared remote, evaluated
-    exactly these values (by digest), over the dataset that the rule names, and is not too old.
+    exactly these values of this experiment (by digest and id), over the dataset that the rule
+    names, and is not too old.
+
+    Args:
+        branch: where the experiment's runs are. A run that another branch holds does not count,
+            whatever it says of itself: who may write there may not write here.
 
     Raises:
         StoreError: the records of runs cannot be read.
     """
     over = f" over {rule.dataset}" if rule.dataset else ""
-    run = next(_shared(workspace, _runs(workspace, rule, move, now)), None)
+    run = next(_shared(workspace, branch, _runs(workspace, rule, move, now)), None)
     if run is None:
         age = f" in the last {duration_text(rule.max_age)}" if rule.max_age else ""
         text = f"no shared run evaluated these values{over}{age}"
@@ -46,7 +53,10 @@ def _runs(workspace: Workspace, rule: GateRule, move: Move, now: datetime) -> It
     """Yield the runs that a gate may be judged by, the newest first."""
     from gitexp.runs.searching import RunQuery, search
 
-    wanted = [f"digest = '{move.after.digest}'", "status = 'finished'"]
+    experiment_id, digest = move.after.experiment_id, move.after.digest
+    assert experiment_id is not None  # gates are asked about what is bound
+    assert digest is not None
+    wanted = [same_values(experiment_id, digest), "status = 'finished'"]
     wanted += [f"created_at <= '{iso(now + SKEW)}'", f"ended_at <= '{iso(now + SKEW)}'"]
     if rule.dataset:
         wanted.append(f"dataset = '{rule.dataset}'")
@@ -62,16 +72,18 @@ def _runs(workspace: Workspace, rule: GateRule, move: Move, now: datetime) -> It
             return
 
 
-def _shared(workspace: Workspace, runs: Iterator[Run]) -> Iterator[Run]:
-    """Yield the runs that are on the shared remote, where everybody who judges sees them."""
+def _shared(workspace: Workspace, branch: str, runs: Iterator[Run]) -> Iterator[Run]:
+    """Yield the runs that a branch of the shared remote holds: all who judge see them there."""
     from gitexp.documents import layout
     from gitexp.store.trees import entry_at, tree_of
 
     store = workspace.store
+    tip = store.ref(workspace.tracking(branch) if workspace.has_remote else branch)
+    if tip is None:
+        return
+    tree = tree_of(store, tip)
     for run in runs:
-        branch = layout.runs_branch(Name(workspace.project_id), Name(run.experiment))
-        tip = store.ref(workspace.tracking(branch) if workspace.has_remote else branch)
-        if tip is not None and entry_at(store, tree_of(store, tip), layout.run_path(run.id)):
+        if entry_at(store, tree, layout.run_path(run.id)):
             yield run
 
 
@@ -101,9 +113,13 @@ def _judged(workspace: Workspace, rule: GateRule, move: Move, run: Run, over: st
 
 def _comparable(rule: GateRule, move: Move, baseline: str) -> list[str]:
     """Return the rules, without regressions against what is live where that is nothing else."""
-    live = move.before.binding.digest if move.before is not None else None
-    against_live = baseline == f"{_ENVIRONMENT}{move.environment}"
-    if against_live and live in (None, move.after.digest):
+    live, after = move.before.binding if move.before is not None else None, move.after
+    nothing_else = (
+        live is None
+        or not live.bound
+        or (live.experiment_id, live.digest) == (after.experiment_id, after.digest)
+    )
+    if nothing_else and baseline == f"{_ENVIRONMENT}{move.environment}":
         return [text for text in rule.rules if not text.strip().startswith(_REGRESSION)]
     return list(rule.rules)
 

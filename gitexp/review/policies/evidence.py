@@ -16,7 +16,7 @@ from gitexp.project.groups import Groups, groups_at
 from gitexp.project.policies import GateRule
 from gitexp.project.workspace import Workspace
 from gitexp.review.policies.facts import Ballot, GateFinding, Period, Vote
-from gitexp.review.policies.moves import Move
+from gitexp.review.policies.moves import Move, values_mark
 from gitexp.review.policies.timelines import Step, periods_of, steps_of
 from gitexp.store.model import TreeId
 from gitexp.store.protocol import Store
@@ -61,7 +61,7 @@ class GitEvidence:
         self._online = online and workspace.has_remote
         self._brought: set[str] = set()
         self._steps: dict[str, list[Step]] = {}
-        self._gates: dict[tuple[GateRule, str | None], GateFinding] = {}
+        self._gates: dict[tuple[GateRule, str, ObjectId | None, str | None], GateFinding] = {}
         self._ballots: dict[tuple[str, str], Ballot | None] = {}
 
     @cached_property
@@ -80,16 +80,21 @@ class GitEvidence:
 
         It is that of the experiment as it is shared, else the project's.
         """
-        from gitexp.experiments.homes import find_home
         from gitexp.experiments.permissions import owner_of, project_group
 
-        name = move.after.experiment or (move.before and move.before.binding.experiment)
-        home = find_home(self._workspace, name, reader=self._store) if name else None
-        if home is None and name:
-            home = self._renamed(move)  # a name that is gone leaves it to whoever owned it
+        home = self._home(move)  # a name that is gone leaves it to whoever owned it
         if home is None:
             return project_group(self._workspace, reader=self._store)
         return owner_of(self._workspace, home, reader=self._store)
+
+    def _home(self, move: Move) -> Home | None:
+        """Return where the experiment of a move lives, by its id where the name is gone."""
+        from gitexp.experiments.homes import find_home
+
+        name = move.after.experiment or (move.before and move.before.binding.experiment)
+        if not name:
+            return None
+        return find_home(self._workspace, name, reader=self._store) or self._renamed(move)
 
     def _renamed(self, move: Move) -> Home | None:
         """Return the home of what is moved by its id, whatever it is called now."""
@@ -132,16 +137,18 @@ class GitEvidence:
         """Return what came of a gate for the values of a move."""
         from gitexp.review.policies.evaluations import gate_finding
 
-        key = (rule, move.after.digest)
+        key = (rule, move.environment, move.tip, values_mark(move.after))
         if key not in self._gates:
-            if move.after.experiment is not None:
-                project, name = Name(self._workspace.project_id), Name(move.after.experiment)
-                self._bring(layout.runs_branch(project, name))
-            self._gates[key] = gate_finding(self._workspace, rule, move, self.now)
+            home = self._home(move)
+            name = home.name if home is not None else move.after.experiment
+            assert name is not None  # gates are asked about what is bound
+            branch = layout.runs_branch(Name(self._workspace.project_id), Name(name))
+            self._bring(branch)
+            self._gates[key] = gate_finding(self._workspace, rule, move, self.now, branch=branch)
         return self._gates[key]
 
-    def live_periods(self, environment: str, digest: str) -> Sequence[Period]:
-        """Return when values were live in an environment, oldest first.
+    def live_periods(self, environment: str, mark: str) -> Sequence[Period]:
+        """Return when values or a flag were live in an environment, oldest first.
 
         Raises:
             MissingObject: its history is cut off here.
@@ -151,7 +158,7 @@ class GitEvidence:
             branch = layout.environment_branch(Name(self._workspace.project_id), name)
             self._bring(branch, whole=True)
             self._steps[environment] = steps_of(self._workspace, name, reader=self._store)
-        return periods_of(self._steps[environment], digest, self.now)
+        return periods_of(self._steps[environment], mark, self.now)
 
     # --- signatures -------------------------------------------------------------------------
 

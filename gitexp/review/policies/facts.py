@@ -110,8 +110,12 @@ class Evidence(Protocol):
         """Return what came of a gate for the values of a move."""
         ...
 
-    def live_periods(self, environment: str, digest: str) -> Sequence[Period]:
-        """Return when values were live in an environment, oldest first."""
+    def live_periods(self, environment: str, mark: str) -> Sequence[Period]:
+        """Return when values or a flag were live in an environment, oldest first.
+
+        Args:
+            mark: of the values (`values_mark`) or of the flag (`flag_mark`).
+        """
         ...
 
     def promotion_signature(self, move: Move) -> Answer:

@@ -28,6 +28,7 @@ from gitexp.review.policies.judgements import Verdict as Verdict
 from gitexp.review.policies.moves import Move as Move
 from gitexp.review.policies.moves import policy_digest as policy_digest
 from gitexp.review.policies.moves import subject_of as subject_of
+from gitexp.review.policies.moves import values_mark
 from gitexp.review.policies.windows import frozen_until
 from gitexp.review.policies.wording import duration_text, in_one_line, people_text
 from gitexp.review.signatures.answers import Answer, Verified
@@ -74,9 +75,10 @@ def real_action(move: Move, evidence: Evidence) -> Action:
         return "flags"
     if not move.after.bound:
         return "unbind"
-    if move.action != "rollback" or move.after.digest is None:
+    mark = values_mark(move.after)
+    if move.action != "rollback" or mark is None:
         return "promote"
-    was_live = evidence.live_periods(move.environment, move.after.digest)
+    was_live = evidence.live_periods(move.environment, mark)
     return "rollback" if was_live else "promote"
 
 
@@ -142,7 +144,7 @@ def _frozen(policy: Policy, evidence: Evidence) -> Iterator[Requirement]:
 
 def _order(policy: Policy, move: Move, evidence: Evidence) -> Iterator[Requirement]:
     for order in policy.order:
-        periods = evidence.live_periods(order.after, move.after.digest or "")
+        periods = evidence.live_periods(order.after, values_mark(move.after) or "")
         yield _order_requirement(policy, order, periods, evidence)
 
 

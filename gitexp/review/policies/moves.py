@@ -63,6 +63,15 @@ class Move:
         return bool(self.flags) and before == self.after.subject
 
 
+def values_mark(binding: Binding) -> str | None:
+    """Return what tells the values that are live from any others; None where none are.
+
+    It is the same whatever the experiment is called and whatever commit saved them. Equal values
+    of another experiment are others: its code and its prompts need not be the same.
+    """
+    return f"{binding.experiment_id}@{binding.digest}" if binding.bound else None
+
+
 def policy_digest(policies: Sequence[Policy]) -> Digest:
     """Return what tells the policies of an environment from any others: order and names count."""
     return policies_digest([policy.document for policy in policies])

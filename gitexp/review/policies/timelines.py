@@ -19,10 +19,11 @@ from gitexp.environments.published import flag_mark
 from gitexp.ids import Name
 from gitexp.project.workspace import Workspace
 from gitexp.review.policies.facts import Period
+from gitexp.review.policies.moves import values_mark
 from gitexp.store.model import Commit
 from gitexp.store.protocol import Store
 
-_READING = "environment-step/2"
+_READING = "environment-step/3"
 """Changes when the same commit may be read as something else, and so makes old entries unused."""
 
 
@@ -31,18 +32,12 @@ class Step:
     """One commit of an environment's branch.
 
     Attributes:
-        digest: of the values that are live from here on; None where none are, or nobody knows.
         dates: every date that it carries.
-        flags: marks of the flags that are live from here on.
+        marks: of the values and the flags that are live from here on; none where nobody knows.
     """
 
-    digest: str | None
     dates: tuple[datetime, ...]
-    flags: frozenset[str] = frozenset()
-
-    def holds(self, digest: str) -> bool:
-        """Return whether values are live, by their digest, or a flag, by its mark."""
-        return digest == self.digest or digest in self.flags
+    marks: frozenset[str] = frozenset()
 
 
 def steps_of(workspace: Workspace, environment: Name, *, reader: Store) -> list[Step]:
@@ -65,7 +60,7 @@ def _step(workspace: Workspace, environment: Name, store: Store, commit: Commit)
     known = workspace.cache.get(key)
     if known is not None:
         dates = tuple(map(parse_iso, known["dates"]))
-        return Step(digest=known["digest"], dates=dates, flags=frozenset(known["flags"]))
+        return Step(dates=dates, marks=frozenset(known["marks"]))
     try:
         binding = environment_at(
             store,
@@ -75,29 +70,27 @@ def _step(workspace: Workspace, environment: Name, store: Store, commit: Commit)
             cache=workspace.cache,
         ).binding
     except UNREADABLE:
-        return Step(digest=None, dates=(commit.committer.when,))
+        return Step(dates=(commit.committer.when,))
     marks = [flag_mark(name, digest) for name, digest in binding.flags.items()]
-    step = Step(
-        digest=binding.digest,
-        dates=(commit.committer.when, binding.at),
-        flags=frozenset(marks),
-    )
+    if (mark := values_mark(binding)) is not None:
+        marks.append(mark)
+    step = Step(dates=(commit.committer.when, binding.at), marks=frozenset(marks))
     said = [iso(date) for date in step.dates]
-    workspace.cache.put(key, {"digest": step.digest, "dates": said, "flags": marks})
+    workspace.cache.put(key, {"dates": said, "marks": marks})
     return step
 
 
-def periods_of(steps: Sequence[Step], digest: str, now: datetime) -> list[Period]:
+def periods_of(steps: Sequence[Step], mark: str, now: datetime) -> list[Period]:
     """Return when values or a flag were live, oldest first.
 
     Args:
         steps: the moves of an environment, oldest first.
-        digest: of the values, or the mark of the flag.
+        mark: of the values, or of the flag.
     """
     found: list[Period] = []
     start: datetime | None = None
     for step, moment in _dated(steps, now):
-        is_live = step.holds(digest)
+        is_live = mark in step.marks
         if start is not None and not is_live:
             # Nobody knows when it ended where that is dated in the future.
             found.append(Period(start=start, end=moment if moment <= now else start))

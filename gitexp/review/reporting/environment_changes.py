@@ -18,7 +18,7 @@ from gitexp.review.diffing.experiments import parameter_change
 from gitexp.review.diffing.model import ExperimentDiff, ProjectDiff, Side
 from gitexp.review.policies.moves import Move
 from gitexp.review.reporting.effects import NOBODY, judged, judging_in
-from gitexp.review.reporting.evaluations import runs_of
+from gitexp.review.reporting.evaluations import Wanted, runs_of
 from gitexp.review.reporting.report import Asked, Effect, Evaluated, Relation, Report
 from gitexp.review.reporting.work import Work
 from gitexp.store.trees import read_commit
@@ -106,14 +106,17 @@ def _values_diff(work: Work, base: Snapshot | None, head: Snapshot) -> ProjectDi
     types = {**(base.binding.types if base is not None else {}), **head.binding.types}
     changes = value_changes(before, head.values, types)
     old, new = base.binding if base is not None else None, head.binding
+    id_before = old.experiment_id if old else None
     found = ExperimentDiff(
         name=new.experiment or (old.experiment if old else None) or "",
         kind="changed" if new.bound else "removed",
+        id=new.experiment_id or id_before,
+        former_id=id_before if new.bound and id_before != new.experiment_id else None,
         digest_before=old.digest if old else None,
         digest_after=new.digest,
         parameters=tuple(parameter_change(change) for change in changes),
     )
-    is_moved = old is None or (old.version, old.digest) != (new.version, new.digest)
+    is_moved = old is None or old.subject != new.subject
     return ProjectDiff(
         a=_side(work.request.base, base),
         b=_side(work.request.head, head),
@@ -140,13 +143,14 @@ def _evaluated(work: Work, head: Snapshot) -> tuple[Evaluated, ...]:
     binding = head.binding
     if not (work.request.results and binding.bound):
         return ()
-    return tuple(runs_of(work.workspace, [(binding.experiment or "", binding.digest)]))
+    wanted = Wanted(binding.experiment or "", binding.experiment_id, binding.digest)
+    return tuple(runs_of(work.workspace, [wanted]))
 
 
 def _effect(work: Work, base: Snapshot | None, head: Snapshot) -> Effect:
     ours, live = head.binding, base.binding if base is not None else None
     bound = live is not None and live.bound
-    same = live is not None and (live.version, live.digest) == (ours.version, ours.digest)
+    same = live is not None and live.subject == ours.subject
     relation: Relation = "same" if same else "other" if bound else "nothing"
     judgement, problem = judged(judging_in(work.workspace), _move(work, base, head))
     return Effect(

@@ -1,9 +1,13 @@
-"""Which runs used exactly the values that experiments have after a change, found by digest."""
+"""Which runs used exactly the values that experiments have after a change.
+
+They are found by the experiment's id and the digest of the values, whatever became of the commits.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from gitexp.errors import GitexpError
 from gitexp.ids import Digest
@@ -11,9 +15,28 @@ from gitexp.project.workspace import Workspace
 from gitexp.review.diffing.evidence import brief_of
 from gitexp.review.diffing.model import ExperimentDiff
 from gitexp.review.reporting.report import Evaluated
+from gitexp.runs.same_values import same_values
 from gitexp.runs.searching import RunQuery, choice_of, search, with_sources
 
 _SHOWN = 20
+
+
+class Wanted(NamedTuple):
+    """Values of an experiment.
+
+    Attributes:
+        experiment_id: None where its header cannot be read.
+        digest: None where the values are not valid.
+    """
+
+    experiment: str
+    experiment_id: str | None
+    digest: Digest | None
+
+    @property
+    def filter(self) -> str:
+        """The filter for the runs that used these values, which are valid."""
+        return same_values(self.experiment_id or "", self.digest or "")
 
 
 def evaluated(workspace: Workspace, found: Sequence[ExperimentDiff]) -> list[Evaluated]:
@@ -23,17 +46,16 @@ def evaluated(workspace: Workspace, found: Sequence[ExperimentDiff]) -> list[Eva
         for experiment in found
         if experiment.kind != "removed" and experiment.digest_after != experiment.digest_before
     ]
-    return runs_of(workspace, [(one.name, one.digest_after) for one in changed])
+    return runs_of(workspace, [Wanted(one.name, one.id, one.digest_after) for one in changed])
 
 
-def runs_of(workspace: Workspace, wanted: Sequence[tuple[str, Digest | None]]) -> list[Evaluated]:
-    """Return, for experiments with their values, the runs of any experiment that used these."""
-    found = [_runs_of(workspace, name, digest) for name, digest in wanted]
-    some = [one for one in found if one.runs]
-    asked = [_asked(one.digest) for one in some]
+def runs_of(workspace: Workspace, wanted: Sequence[Wanted]) -> list[Evaluated]:
+    """Return, for experiments with their values, the runs that used these."""
+    found = [_runs_of(workspace, one) for one in wanted]
+    asked = [one.filter for one, runs in zip(wanted, found, strict=True) if runs.runs]
     ended = [f"{one} AND status = 'finished'" for one in asked]
     numbers = _counts(workspace, [*asked, *ended])
-    pairs = iter(zip(numbers[: len(some)], numbers[len(some) :], strict=True))
+    pairs = iter(zip(numbers[: len(asked)], numbers[len(asked) :], strict=True))
     return [_counted(one, *next(pairs)) if one.runs else one for one in found]
 
 
@@ -47,17 +69,15 @@ def _counted(found: Evaluated, total: int, finished: int) -> Evaluated:
     return replace(found, total=total, finished=finished)
 
 
-def _asked(digest: str | None) -> str:
-    return f"digest = '{digest}'"
-
-
-def _runs_of(workspace: Workspace, experiment: str, digest: Digest | None) -> Evaluated:
+def _runs_of(workspace: Workspace, wanted: Wanted) -> Evaluated:
     """Return the newest runs of some values, not counted yet."""
-    if digest is None:
-        return Evaluated(experiment=experiment, digest=None, problem="its values are not valid")
+    found = Evaluated(experiment=wanted.experiment, digest=wanted.digest)
+    if wanted.digest is None:
+        return replace(found, problem="its values are not valid")
+    if wanted.experiment_id is None:
+        return replace(found, problem="its header cannot be read")
     try:
-        page = search(workspace, RunQuery(filter=_asked(digest), limit=_SHOWN))
+        page = search(workspace, RunQuery(filter=wanted.filter, limit=_SHOWN))
     except GitexpError as exc:
-        return Evaluated(experiment=experiment, digest=digest, problem=exc.message)
-    runs = tuple(brief_of(run) for run in page.runs)
-    return Evaluated(experiment=experiment, digest=digest, runs=runs)
+        return replace(found, problem=exc.message)
+    return replace(found, runs=tuple(brief_of(run) for run in page.runs))

@@ -190,6 +190,18 @@ def test_a_gate_that_is_not_passed_is_refused_whoever_approves(world: World) -> 
     assert "exact-match.pass_rate" in said(report)
 
 
+def test_a_gate_is_not_passed_by_a_run_of_another_experiment_with_equal_values(
+    world: World,
+) -> None:
+    head = world.proposed(temperature=0.75)
+    commit = world.git("rev-parse", head)
+    with world.open() as repository:
+        repository.experiments.create("other").share()
+    world.run(1, [True] * 10, experiment="other", temperature=0.75)
+    report = checked(world, "env:production", head, actor="ada", reviews=review("lin", commit))
+    assert "no shared run evaluated these values over golden" in said(report)
+
+
 def test_values_that_are_not_those_of_the_version_are_refused(world: World) -> None:
     world.proposed(temperature=0.75)
     world.git("switch", "--quiet", "--detach", "origin/change/bot/20260102-aaaaaaaa")

@@ -45,8 +45,10 @@ def workspace() -> Workspace:
     return made
 
 
-def change(workspace: Workspace, **options: Any) -> ExperimentDiff:
-    [found] = compare(workspace, "main~1", "main", **options).experiments
+def change(
+    workspace: Workspace, a: str = "main~1", b: str = "main", **options: Any
+) -> ExperimentDiff:
+    [found] = compare(workspace, a, b, **options).experiments
     return found
 
 
@@ -99,6 +101,42 @@ def test_the_newest_finished_runs_are_compared_row_by_row(workspace: Workspace) 
     assert rate.interval_after is not None
     assert rate.p_value is not None
     assert rate.p_value < 0.001
+
+
+def test_runs_of_another_experiment_with_equal_values_are_no_results(
+    workspace: Workspace,
+) -> None:
+    values = change(workspace)
+    record(workspace, values.digest_before, [True] * 20, number=0)
+    record(workspace, values.digest_after, [True] * 20, number=1, experiment_id="x" * 17)
+    results = only(change(workspace))
+    assert results.before is not None
+    assert results.after is None
+
+
+def test_versions_of_two_experiments_are_compared_by_the_runs_of_each(
+    workspace: Workspace,
+) -> None:
+    other = "x" * 17
+    path = "experiments/other"
+    header = HEADER.replace(EXPERIMENT_ID, other).replace("tone", "other").encode()
+    values = b"temperature: 0.5\n"
+    commit_files(
+        workspace.store,
+        {f"{path}/experiment.yaml": header, f"{path}/parameters.yaml": values},
+    )
+    before = change(workspace, a="main~2", b="main~1")
+    [found] = compare(workspace, "other", "tone").experiments
+    assert (found.id, found.former_id) == (EXPERIMENT_ID, other)
+    assert found.digest_before == before.digest_before
+    record(workspace, found.digest_before, [True] * 20, number=0, experiment_id=other)
+    record(workspace, found.digest_before, [True] * 20, number=1)
+    record(workspace, found.digest_after, [True] * 20, number=2)
+    [found] = compare(workspace, "other", "tone").experiments
+    results = only(found)
+    assert results.before is not None
+    assert results.after is not None
+    assert (results.before.id, results.after.id) == (run_id(0), run_id(2))
 
 
 def test_a_difference_that_may_be_chance_is_unclear(workspace: Workspace) -> None:

@@ -103,6 +103,27 @@ def test_a_record_that_breaks_its_schema_is_refused(server: Server, carol: Perso
     assert other in carol.refused(BRANCH)
 
 
+def test_runs_in_the_name_of_another_experiment_are_refused(server: Server, carol: Person) -> None:
+    other = carol.repository.experiments.create("other")
+    other.share()
+    path = run_file(carol)
+    text = carol.git("show", f"{BRANCH}:{path}")
+    mine = path.rsplit("-", 1)[0] + "-aaaaaaaa"
+    forged = text.replace(carol.repository.experiments.get("tone").id, other.id)
+    tamper(carol, **{f"{mine}.json": forged.replace(path[-29:-5], mine[-24:])})
+    said = carol.refused(BRANCH)
+    assert f"{mine}.json is a run of 'other', and stands among those of 'tone'" in said
+
+
+def test_runs_of_an_experiment_that_is_gone_are_kept(server: Server, carol: Person) -> None:
+    path = run_file(carol)
+    text = carol.git("show", f"{BRANCH}:{path}")
+    mine = path.rsplit("-", 1)[0] + "-aaaaaaaa"
+    former = text.replace(carol.repository.experiments.get("tone").id, "x" * 17)
+    tamper(carol, **{f"{mine}.json": former.replace(path[-29:-5], mine[-24:])})
+    carol.takes(BRANCH)
+
+
 def test_readers_record_nothing(server: Server, carol: Person) -> None:
     dave = server.person("dave")
     dave.git("fetch", "--quiet")

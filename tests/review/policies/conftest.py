@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -130,16 +130,14 @@ class Team:
         self.git("Ada", "commit", "--quiet", "--allow-empty", "--message=definition")
         self.git("Ada", "push", "--quiet", "origin", "main")
 
-    def shared(self, name: str = "Ada", **values: Any) -> Version:
-        """Return a version of `tone` that somebody saved and shared."""
+    def shared(self, name: str = "Ada", *, experiment: str = "tone", **values: Any) -> Version:
+        """Return a version that somebody saved and shared."""
         repository = self.person(name)
         repository.fetch()
-        known = repository.experiments.exists("tone")
-        experiment = (repository.experiments.get if known else repository.experiments.create)(
-            "tone"
-        )
-        version = experiment.commit(values)
-        experiment.share()
+        known = repository.experiments.exists(experiment)
+        made = (repository.experiments.get if known else repository.experiments.create)(experiment)
+        version = made.commit(values)
+        made.share()
         return version
 
     def tip(self, branch: str = "env/bot/production") -> str:
@@ -148,7 +146,13 @@ class Team:
         return listed.partition("\t")[0]
 
     def evaluated(
-        self, version: Version, accuracy: float, *, shared: bool = True, **fields: Any
+        self,
+        version: Version,
+        accuracy: float,
+        *,
+        experiment: str = "tone",
+        shared: bool = True,
+        **fields: Any,
     ) -> Run:
         """Record a run of a version over the dataset `golden`, as having just ended."""
         workspace = self.person("Ada").workspace
@@ -160,12 +164,13 @@ class Team:
                 "digest": version.digest,
                 "dataset": dataset_reference("golden"),
                 "metrics": {"accuracy": MetricPoint(accuracy)},
+                "experiment": experiment,
+                "experiment_id": self.person("Ada").experiments.get(experiment).id,
                 **fields,
             },
         )
-        run = replace(run, experiment_id=self.person("Ada").experiments.get("tone").id)
         self.runs += 1
-        ledger.append(workspace, "tone", [Record(run=run)])
+        ledger.append(workspace, experiment, [Record(run=run)])
         if shared:
             exchange.push(workspace)
         return run

@@ -134,7 +134,7 @@ class Known:
         self.asked.append("gate")
         return self.gates.get(rule.dataset, GateFinding(passed=None, text="no run"))
 
-    def live_periods(self, environment: str, digest: str) -> Sequence[Period]:
+    def live_periods(self, environment: str, mark: str) -> Sequence[Period]:
         self.asked.append("live_periods")
         return self.periods.get(environment, ())
 

@@ -48,20 +48,19 @@ def served(directory: Path, policies: str, files: dict[str, str] | None = None) 
     return make_server(directory, known, program=sys.executable)
 
 
-def shared(person: Person, temperature: float) -> Version:
-    """Return a new shared version of `tone`."""
-    repository = person.repository
-    known = repository.experiments.exists("tone")
-    experiments = repository.experiments
-    tone = experiments.get("tone") if known else experiments.create("tone")
-    version = tone.commit({"temperature": temperature})
-    tone.share()
+def shared(person: Person, temperature: float, name: str = "tone") -> Version:
+    """Return a new shared version of an experiment."""
+    experiments = person.repository.experiments
+    known = experiments.exists(name)
+    experiment = experiments.get(name) if known else experiments.create(name)
+    version = experiment.commit({"temperature": temperature})
+    experiment.share()
     return version
 
 
-def evaluated(person: Person, version: Version, accuracy: float) -> None:
+def evaluated(person: Person, version: Version, accuracy: float, name: str = "tone") -> None:
     """Record and share a run of a version that has just ended."""
-    workspace = person.repository.workspace
+    repository = person.repository
     began = datetime.now(timezone.utc) - timedelta(seconds=5)
     run = make_run(
         new_run_id(began),
@@ -69,17 +68,18 @@ def evaluated(person: Person, version: Version, accuracy: float) -> None:
         digest=version.digest,
         dataset=dataset_reference("golden"),
         metrics={"accuracy": MetricPoint(accuracy)},
+        experiment=name,
+        experiment_id=repository.experiments.get(name).id,
     )
-    ledger.append(workspace, "tone", [Record(run=run)])
-    exchange.push(workspace)
+    ledger.append(repository.workspace, name, [Record(run=run)])
+    exchange.push(repository.workspace)
 
 
-def unguarded(person: Person, **asked: str) -> Binding:
+def unguarded(person: Person, experiment: str = "tone", **asked: str) -> Binding:
     """Promote to production as a client would that asks no policies."""
     workspace = replace(person.repository.workspace, guard=None)
-    return carry_out(
-        workspace, Order.of(workspace, "promote", "production", experiment="tone", **asked)
-    )
+    order = Order.of(workspace, "promote", "production", experiment=experiment, **asked)
+    return carry_out(workspace, order)
 
 
 def refused(server: Server, person: Person, **asked: str) -> str:
@@ -103,6 +103,22 @@ def test_a_gate_holds_at_the_server(tmp_path: Path) -> None:
     evaluated(carol, other, 0.95)
     assert "failed (0.5)" in refused(server, carol, version=version.version)
     assert unguarded(carol).version == other.version
+
+
+def test_what_another_experiment_did_with_equal_values_is_no_evidence_at_the_server(
+    tmp_path: Path,
+) -> None:
+    rules = "{dataset: golden, rules: [min metrics.accuracy=0.9]}"
+    policies = f"- {{name: good, gates: [{rules}]}}\n- {{name: tried, order: {{after: staging}}}}"
+    server = served(tmp_path, policies)
+    carol = server.person("carol")
+    shared(carol, 0.2)
+    evaluated(carol, shared(carol, 0.2, "other"), 0.95, "other")
+    carol.repository.environments.promote("other", "staging")
+    said = refused(server, carol)
+    assert "good: no shared run evaluated these values over golden" in said
+    assert "tried: these values were never live in staging" in said
+    assert unguarded(carol, "other").experiment == "other"
 
 
 def test_an_order_holds_at_the_server(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gitexp.review.policies.timelines import Step, periods_of
 from tests.review.policies.known import NOW, ago
 
-GOOD, OTHER = "sha256:1", "sha256:2"
+GOOD, OTHER = "xaaa@sha256:1", "xaaa@sha256:2"
 
 
 def lengths(*steps: Step) -> list[float]:
@@ -20,8 +20,8 @@ def lengths(*steps: Step) -> list[float]:
     return [period.length(NOW) / timedelta(hours=1) for period in periods_of(steps, GOOD, NOW)]
 
 
-def step(digest: str | None, *dates: datetime) -> Step:
-    return Step(digest=digest, dates=dates)
+def step(mark: str | None, *dates: datetime) -> Step:
+    return Step(marks=frozenset([mark] if mark else []), dates=dates)
 
 
 @pytest.mark.parametrize(

@@ -125,13 +125,16 @@ class World:
         self.git("switch", "--quiet", "main")
         return commit
 
-    def run(self, number: int, passed: Sequence[bool], **values: object) -> Run:
+    def run(
+        self, number: int, passed: Sequence[bool], *, experiment: str = "tone", **values: object
+    ) -> Run:
         """Return a recorded and shared run of these values over the dataset `golden`."""
         with self.open() as repository:
             used = self.values(**values)
-            identity = repository.experiments.get("tone").id
+            identity = repository.experiments.get(experiment).id
             made = make_run(
                 run_id(number),
+                experiment=experiment,
                 digest=digest_of(used),
                 parameters=used,
                 dataset=dataset_reference("golden", samples=len(passed)),
@@ -142,8 +145,8 @@ class World:
                 make_row(f"s{n}", "passed" if ok else "failed", position=n)
                 for n, ok in enumerate(passed)
             ]
-            ledger.append(repository.workspace, "tone", [record_of(made, rows)])
-            repository.push_runs(["tone"])
+            ledger.append(repository.workspace, experiment, [record_of(made, rows)])
+            repository.push_runs([experiment])
         return made
 
     def proposed(self, **values: object) -> str:

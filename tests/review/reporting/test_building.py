@@ -50,6 +50,46 @@ def test_runs_of_exactly_these_values_are_found_after_a_squash(world: World) -> 
     assert "1 run used exactly these values" in text
 
 
+def test_runs_of_another_experiment_with_equal_values_are_not_among_them(world: World) -> None:
+    with world.open() as repository:
+        other = repository.experiments.create("other")
+        other.commit({"temperature": 0.75})
+        other.share()
+    world.run(1, [True] * 10, experiment="other", temperature=0.75)
+    world.branch("warmer", parameters("temperature: 0.75\n"))
+    report = made(world, "main", "warmer")
+    (found,) = report.evaluated
+    assert (found.experiment, found.total, found.runs) == ("tone", 0, ())
+    (experiment,) = report.diff.experiments
+    assert experiment.results == ()
+    production = next(e for e in report.effects if e.environment == "production")
+    assert {a.kind: a.outcome for a in production.requirements}["gate"] == "missing"
+
+
+def test_experiments_with_equal_values_are_judged_each_by_its_own_runs(world: World) -> None:
+    with world.open() as repository:
+        other = repository.experiments.create("other")
+        other.commit({"temperature": 0.5})
+        other.share()
+    world.git("merge", "--quiet", "exp/bot/other")
+    world.git("push", "--quiet", "origin", "main")
+    values = "temperature: 0.75\n"
+    files = {f"experiments/{name}/parameters.yaml": values for name in ("other", "tone")}
+    world.branch("warmer", files)
+    world.run(1, [True] * 10, experiment="other", temperature=0.75)
+    report = made(world, "main", "warmer")
+    gates = {
+        effect.experiment: asked.outcome
+        for effect in report.effects
+        for asked in effect.requirements
+        if effect.environment == "production" and asked.kind == "gate"
+    }
+    assert (gates["tone"], {e.experiment: e.total for e in report.evaluated}) == (
+        "missing",
+        {"other": 1, "tone": 0},
+    )
+
+
 def test_values_that_nobody_evaluated_are_said_to_be_so(world: World) -> None:
     world.branch("warmer", WARMER)
     report = made(world, "main", "warmer")
