@@ -202,9 +202,8 @@ def _project_directory(directory: Path, top: Path, store: DiskStore) -> Path:
             f"nothing is checked out in {top}: HEAD names {head.branch!r}, which does not exist",
             hint="Check a branch out with `git switch main`.",
         )
-    raise NotFound(
-        f"no {layout.PROJECT_FILE} in {directory} or above it, up to {top}", hint=_INIT_HINT
-    )
+    above = f" or above it, up to {top}" if directory != top else ""
+    raise NotFound(f"no {layout.PROJECT_FILE} in {directory}{above}", hint=_INIT_HINT)
 
 
 def _definition(path: Path, cache: DerivedCache) -> Mapping[str, Any]:

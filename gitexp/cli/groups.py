@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _CONTEXT_SETTINGS = {"max_content_width": 88}
 _help_option = click.help_option("-h", "--help", help="Show this message and exit")
 
+_NO_LIST = ("-h", "--help", "--")
+
 G = TypeVar("G", bound="LazyGroup")
 
 
@@ -32,6 +34,14 @@ class Command(click.Command):
     """A command whose help ends with examples."""
 
     examples: Sequence[str] = ()
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; an error that click raises without a command is one of this command."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples, each on its own line."""
@@ -76,6 +86,12 @@ class LazyGroup(click.Group):
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take options without a verb as those of the list, where the bare noun lists."""
+        if "list" in self.entries and args and args[0].startswith("-") and args[0] not in _NO_LIST:
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -49,7 +49,7 @@ def policy_items(environment: str, policies: Sequence[Policy]) -> list[dict[str,
 def policy_table(items: Sequence[Mapping[str, Any]]) -> Table:
     """Return a row for each policy."""
     rows = [dict(item) | {"asked": "; ".join(item["asks"])} for item in items]
-    note = "" if rows else "no policies: whoever may push may move it"
+    note = "" if rows else "no policies: whoever may push may move what is live"
     return Table(columns=_POLICY_COLUMNS, rows=rows, note=note)
 
 

@@ -39,7 +39,7 @@ def findings_text(found: Verification) -> str:
 
 def findings_summary(found: Verification) -> str:
     """Return what a verification came to, in one line."""
-    looked_at = ", ".join(f"{count:,} {name}" for name, count in found.looked_at.items() if count)
+    looked_at = ", ".join(_counted(name, n) for name, n in found.looked_at.items() if n)
     told = f"looked at {looked_at}" if looked_at else "nothing changed since the last time"
     counts = [
         f"{len(listed)} {word}{'' if len(listed) == 1 else 's'}"
@@ -47,6 +47,10 @@ def findings_summary(found: Verification) -> str:
         if listed
     ]
     return f"{told}: {' and '.join(counts) or 'everything is in order'}"
+
+
+def _counted(plural: str, count: int) -> str:
+    return f"{count:,} {plural if count > 1 else plural.removesuffix('s')}"
 
 
 def findings_junit(found: Verification) -> bytes:

@@ -162,10 +162,13 @@ def missing_experiment(
     workspace: Workspace, name: str, known: Sequence[str], *, reader: Store | None = None
 ) -> NotFound:
     """Return the error for a name that no experiment has; `known` are those that may be meant."""
-    close = difflib.get_close_matches(name, known, n=1)
+    alone, _, revision = name.partition("@")
+    close = difflib.get_close_matches(alone, known, n=1)
     return NotFound(
         f"no experiment {name!r} in project {workspace.project_id!r}",
-        hint=f"Did you mean {close[0]!r}?"
+        hint=f"Name the version apart, where it can be chosen: {alone} --version {revision}."
+        if revision and alone in known
+        else f"Did you mean {close[0]!r}?"
         if close
         else _renamed_hint(workspace, name, known, reader)
         or "List them with `gitexp experiment list`, or fetch others' with `gitexp fetch`.",

@@ -237,7 +237,7 @@ def _explained(
     names = ", ".join(ref.removeprefix(layout.BRANCHES) for ref in moved)
     return Conflict(
         f"{what} was not pushed: {names} moved on {workspace.remote_name!r} meanwhile",
-        hint="Bring the change over with `gitexp fetch`, look at `gitexp status`, and try again.",
+        hint="Join what others saved with `gitexp pull`, look at `gitexp status`, and try again.",
     )
 
 

@@ -46,6 +46,10 @@ def test_datasets_are_listed(project: Path, gitexp: Run) -> None:
     assert gitexp("dataset", "list", "--quiet").ok().out == "q\n"
     [entry] = json.loads(gitexp("dataset", "list", "--format", "json").ok().out)
     assert (entry["name"], entry["path"]) == ("q", "datasets/q.jsonl")
+    (project / "datasets" / "q.jsonl").unlink()
+    assert gitexp("dataset").ok().err == (
+        "no datasets; a dataset is a file in datasets/, such as datasets/NAME.jsonl\n"
+    )
 
 
 def test_a_dataset_is_shown(project: Path, gitexp: Run) -> None:

@@ -22,7 +22,8 @@ def flags(project: Path, gitexp: Run) -> Path:
 
 def test_a_project_without_flags_says_so(project: Path, gitexp: Run) -> None:
     found = gitexp("flag").ok()
-    assert (found.out, found.err) == ("", "no flags\n")
+    assert (found.out, found.err) == ("", "no flags; make one with `gitexp flag create KEY`\n")
+    assert gitexp("flag", "list", "--search", "pay").ok().err == "no such flags\n"
 
 
 def test_a_flag_is_made_in_one_commit(project: Path, gitexp: Run) -> None:

@@ -73,6 +73,21 @@ def test_a_usage_error_names_the_help_page(gitexp: Run) -> None:
     )
 
 
+def test_an_option_without_its_value_names_the_help_page_of_its_command(gitexp: Run) -> None:
+    done = gitexp("gate", "20261121", "--min")
+    assert (done.code, done.err) == (
+        2,
+        "error: option '--min' requires an argument\nhint: Run `gitexp gate --help`.\n",
+    )
+
+
+def test_a_bare_noun_takes_the_options_of_its_list(tone: list[str], gitexp: Run) -> None:
+    listed = gitexp("experiment", "list", "--format", "json").ok().out
+    assert gitexp("experiment", "--format", "json").ok().out == listed
+    assert gitexp("experiment", "-q").ok().out == "tone\n"
+    assert gitexp("experiment", "-h").ok().out.startswith("Usage: gitexp experiment ")
+
+
 def test_outside_a_repository_there_is_an_error_and_nothing_on_standard_output(
     gitexp: Run,
 ) -> None:

@@ -47,7 +47,7 @@ def version(project: Path, gitexp: Run) -> str:
 
 def test_a_project_without_policies_says_so(project: Path, gitexp: Run) -> None:
     found = gitexp("policy").ok()
-    assert (found.out, found.err) == ("", "no policies: whoever may push may move it\n")
+    assert (found.out, found.err) == ("", "no policies: whoever may push may move what is live\n")
 
 
 def test_policies_are_shown_in_words(project: Path, gitexp: Run) -> None:

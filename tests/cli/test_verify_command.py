@@ -28,6 +28,9 @@ def test_a_sound_repository_is_done(project: Path, gitexp: Run) -> None:
     assert result.out == ""
     assert result.err.startswith("looked at ")
     assert result.err.endswith(": everything is in order\n")
+    assert gitexp("verify", "versions", "--full").ok().err == (
+        "looked at 1 version: everything is in order\n"
+    )
 
 
 def test_what_is_wrong_is_a_no_with_advice(project: Path, gitexp: Run) -> None:

@@ -197,3 +197,8 @@ def test_an_unknown_experiment_is_met_with_a_suggestion(workspace: Workspace) ->
         "no experiment 'tunning' in project 'bot'",
         "Did you mean 'tuning'?",
     )
+    with pytest.raises(NotFound) as caught:
+        get_home(workspace, "tuning@latest~1")
+    assert caught.value.hint == (
+        "Name the version apart, where it can be chosen: tuning --version latest~1."
+    )

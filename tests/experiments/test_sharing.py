@@ -88,8 +88,9 @@ def test_an_unfetched_divergence_is_refused_by_the_remote(workspace, another_clo
     theirs = patch(other, temperature=1.0)
     sharing.share(other, "tuning")
     patch(workspace, retries=5)
-    with pytest.raises(Conflict, match="exp/bot/tuning moved on 'origin' meanwhile"):
+    with pytest.raises(Conflict, match="exp/bot/tuning moved on 'origin' meanwhile") as caught:
         sharing.share(workspace, "tuning")
+    assert caught.value.hint.startswith("Join what others saved with `gitexp pull`")
     ref = "refs/heads/exp/bot/tuning"
     assert workspace.remote().list_refs([ref])[ref] == theirs
 

@@ -89,8 +89,11 @@ def test_outside_of_a_project_nothing_is_opened(tmp_path: Path, surroundings, gi
     with pytest.raises(NotFound):
         Repository.open(tmp_path, surroundings=surroundings)
     git(tmp_path, "init", "--quiet", "plain")
-    with pytest.raises(NotFound, match=r"no gitexp.yaml in .*plain or above it"):
+    with pytest.raises(NotFound, match=r"no gitexp\.yaml in \S+/plain$"):
         Repository.open(tmp_path / "plain", surroundings=surroundings)
+    (tmp_path / "plain" / "inside").mkdir()
+    with pytest.raises(NotFound, match=r"in \S+/inside or above it, up to \S+/plain$"):
+        Repository.open(tmp_path / "plain" / "inside", surroundings=surroundings)
 
 
 def test_a_bare_repository_is_opened_by_its_trunk(repository: Repository, project: Path) -> None:

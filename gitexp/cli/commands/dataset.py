@@ -64,7 +64,8 @@ def list_command(output: Output) -> None:
     """List datasets"""
     found = datasets_of(output.session).list()
     rows = [vars(entry) for entry in found]
-    table = Table(columns=ENTRIES, rows=rows, note="" if rows else "no datasets")
+    nothing = "no datasets; a dataset is a file in datasets/, such as datasets/NAME.jsonl"
+    table = Table(columns=ENTRIES, rows=rows, note="" if rows else nothing)
     output.listing(found, table, ids=[entry.name for entry in found])
 
 

@@ -43,7 +43,8 @@ def flag_command(context: click.Context) -> None:
 def list_command(output: Output, environment: str | None, search: str) -> None:
     """List flags, or those that are published in an environment"""
     found = output.session.repository.flags.list(search=search, environment=environment)
-    table = entry_table(found, nothing="no flags")
+    nothing = "no flags; make one with `gitexp flag create KEY`"
+    table = entry_table(found, nothing="no such flags" if search or environment else nothing)
     output.listing([entry.to_dict() for entry in found], table, ids=[e.key for e in found])
 
 
