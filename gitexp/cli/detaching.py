@@ -6,6 +6,7 @@ import contextlib
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,16 +72,16 @@ def _begun(session: Session, run_id: str, child: subprocess.Popen[bytes], log: P
             return session.repository.runs.get(run_id)
         except NotFound as exc:
             if over:
-                said = log.read_text(encoding="utf-8", errors="replace").strip()
+                said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+                hints = [line.removeprefix("hint: ") for line in said if line.startswith("hint: ")]
                 raise GitexpError(
                     f"the evaluation did not begin: {_message(said)}",
-                    hint=f"All that it wrote is in {log}.",
+                    hint=" ".join([*hints[-1:], f"All that it wrote is in {log}."]),
                 ) from exc
         time.sleep(_LOOK)
 
 
-def _message(said: str) -> str:
-    lines = said.splitlines()
+def _message(lines: Sequence[str]) -> str:
     errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     return (errors or lines or ["it wrote nothing"])[0]
 

@@ -64,11 +64,15 @@ def carried_out(output: Output, title: str, work: Work, *, push: bool = False) -
         session.say(error_summary(rows_of(session.repository.workspace, run.id)))
     shown(output, run)
     if run.status != "finished":
-        why = run.error.message if run.error is not None else "it was broken off"
         raise GitexpError(
-            f"run {run.id} {run.status}: {why}",
+            f"run {run.id} {run.status}: {why_broken_off(run)}",
             hint=f"What is done is recorded; go on with `gitexp run resume {run.id}`.",
         )
+
+
+def why_broken_off(run: Run) -> str:
+    """Return why a run did not finish."""
+    return run.error.message if run.error is not None else "it was broken off"
 
 
 def shown(output: Output, run: Run) -> None:

@@ -36,12 +36,14 @@ _FIELDS = (
     Column(key="version", title="version", kind="hash"),
     Column(key="values", title="values", kind="value"),
     Column(key="inputs", title="inputs", kind="value"),
+    Column(key="asked", title="asked", kind="value", optional=True),
     Column(key="timeout", title="timeout", kind="duration"),
     Column(key="created_at", title="created", kind="time"),
     Column(key="started_at", title="started", kind="time"),
     Column(key="ended_at", title="ended", kind="time"),
     Column(key="note", title="note"),
 )
+_ASKED = ("selection", "repeats", "seed", "concurrency", "limits")
 _CHANGE_COLUMNS = (
     Column(key="at", title="at", kind="time"),
     Column(key="attempt", title="attempt", kind="number"),
@@ -80,6 +82,7 @@ def job_row(jobs: Jobs, job: Job) -> dict[str, Any]:
     return data | {
         "entrypoint_name": job.entrypoint,
         "attempt_of": f"{job.run.attempt} of {max(job.max_attempts, job.run.attempt)}",
+        "asked": {n: job.run.evaluation[n] for n in _ASKED if n in job.run.evaluation} or None,
         "note": note or (job.reason if job.status != "started" else ""),
     }
 

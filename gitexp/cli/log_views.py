@@ -106,7 +106,8 @@ def _told_run(event: Event, said: str) -> str:
     details = event.details
     parts = [event.action, _counted(details.get("stats") or {})]
     parts.append(f"over {details['dataset']}" if details.get("dataset") else "")
-    parts.append(f"in {details['duration_seconds']:.1f} s" if _has_duration(details) else "")
+    took = read(details["duration_seconds"], "duration") if _has_duration(details) else ""
+    parts.append(took and f"in {took}")
     parts.append("(deleted)" if details.get("lifecycle") == "deleted" else "")
     return _with_reason(" ".join(part for part in parts if part), said)
 

@@ -99,9 +99,13 @@ def _results(document: Document) -> str:
     total = stats.get("total", 0)
     if not total and not stats.get("unscored"):
         return ""
-    counts = [f"{stats.get(n, 0)} {n}" for n in ("passed", "failed", "errors", "unscored")]
-    rate = f", pass rate {percent(stats['passed'] / total)}" if total else ""
-    return ", ".join(counts) + f" of {total}{rate}{_rates(document.get('rates') or {})}"
+    if not total:
+        return f"{stats['unscored']} unscored"
+    counts = [f"{stats.get(n, 0)} {n}" for n in ("passed", "failed")]
+    counts.append("1 error" if stats.get("errors") == 1 else f"{stats.get('errors', 0)} errors")
+    rates = f"pass rate {percent(stats['passed'] / total)}{_rates(document.get('rates') or {})}"
+    unscored = f", {stats['unscored']} unscored" if stats.get("unscored") else ""
+    return f"{', '.join(counts)} of {total}, {rates}{unscored}"
 
 
 def _rates(rates: Mapping[str, Any]) -> str:

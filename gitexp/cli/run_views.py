@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gitexp.cli.changes import changed_slots
@@ -11,11 +12,12 @@ from gitexp.cli.plain import plain
 from gitexp.cli.progress import tally_text
 from gitexp.cli.rendering import cut
 from gitexp.cli.safety import visible
-from gitexp.cli.tables import Column, Table, columns, percent
+from gitexp.cli.tables import Column, Table, columns, percent, read
 
 if TYPE_CHECKING:
     from gitexp.runs.rows import ResultRow
     from gitexp.runs.run import Run
+    from gitexp.runs.tallies import Stats
 
 _OUTCOMES = columns(passed="number", failed="number", errors="number")
 _TALLIES = [*columns(total="number"), *_OUTCOMES]
@@ -129,10 +131,20 @@ def run_hint(experiment: str) -> str:
 
 def run_summary(run: Run) -> str:
     """Return how a run went, in one line."""
-    stats = run.stats
-    rate = f", pass rate {percent(stats.passed / stats.total)}" if stats.total else ""
-    took = f" in {run.duration_seconds:.1f} s" if run.duration_seconds is not None else ""
-    return f"{run.status}{took}: {tally_text(stats)} of {stats.total}{rate}"
+    took = read(run.duration_seconds, "duration")
+    return f"{run.status}{took and f' in {took}'}: {stats_summary(run.stats)}"
+
+
+def stats_summary(stats: Stats) -> str:
+    """Return how rows went: those of the total with the pass rate, then the unscored ones."""
+    said = []
+    if stats.total or not stats.unscored:
+        said.append(f"{tally_text(replace(stats, unscored=0))} of {stats.total}")
+    if stats.total:
+        said.append(f"pass rate {percent(stats.passed / stats.total)}")
+    if stats.unscored:
+        said.append(f"{stats.unscored} unscored")
+    return ", ".join(said)
 
 
 def error_summary(rows: Iterable[ResultRow]) -> str:

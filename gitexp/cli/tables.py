@@ -126,6 +126,17 @@ def _latency(seconds: float) -> str:
     return f"{seconds:.3g} s" if seconds < 99.95 else f"{seconds:.0f} s"
 
 
+def _duration(seconds: float) -> str:
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    counted = ((*divmod(round(seconds / part), many), *units) for part, many, *units in _LONG)
+    whole, rest, unit, smaller = next(found for found in counted if found[0])
+    return f"{whole} {unit} {rest} {smaller}" if rest else f"{whole} {unit}"
+
+
+_LONG = ((3600, 24, "d", "h"), (60, 60, "h", "min"), (1, 60, "min", "s"))
+
+
 def _time(value: Any) -> str:
     if not isinstance(value, datetime):
         value = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
@@ -156,7 +167,7 @@ _READERS = {
     "range": _range,
     "points": lambda value: tenths(value, sign=True),
     "time": _time,
-    "duration": lambda value: f"{value:.1f} s",
+    "duration": _duration,
     "latency": _latency,
     "names": lambda value: ", ".join(map(str, value)),
     "flag": lambda value: "yes" if value else "",

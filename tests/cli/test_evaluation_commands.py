@@ -184,6 +184,7 @@ def test_an_error_before_it_begins_is_told(bot: Path, process: Run) -> None:
     done = process("run", "tone", "--dataset", "nope", "--endpoint", "bot", "--detach")
     assert (done.code, done.out) == (1, "")
     assert "error: the evaluation did not begin: no dataset 'nope' in the project" in done.err
+    assert "hint: Make the file datasets/nope.jsonl" in done.err
     (bot / "app.py").write_text("raise SystemExit('at import')\n")
     done = process(*USUAL, "--detach")
     assert done.code == 1
@@ -226,10 +227,12 @@ def test_a_run_is_cancelled(bot: Path, process: Run) -> None:
     (bot / "go").touch()
     watched = process("run", "watch", run_id)
     assert (watched.code, watched.out) == (3, f"{run_id}\n")
+    why = "cancelled by Ada Example <ada@example.org>: wrong dataset"
+    assert watched.err.endswith(f"{why}; go on with `gitexp run resume {run_id}`\n")
     [run] = recorded(bot)
     assert run.status == "killed"
     assert run.error is not None
-    assert run.error.message == "cancelled by Ada Example <ada@example.org>: wrong dataset"
+    assert run.error.message == why
     again = process("run", "cancel", run_id)
     assert (again.code, again.out) == (1, "")
     assert f"run {run_id} is killed, so it cannot be cancelled here" in again.err

@@ -72,6 +72,9 @@ def test_a_job_is_told_how_its_samples_are_worked_on(gitexp: Run, project: Path)
         *("job", "create", "tone", "--entrypoint", "ask", "--limit", "1", "--repeats", "2"),
         *("--max-errors", "0", "--fail-fast", "--seed", "0"),
     ).ok()
+    shown = gitexp("job", "show", job.out.strip()).ok().out
+    assert 'asked       {"selection": {"limit": 1}, "repeats": 2, "seed": 0, "limits": ' in shown
+    assert "timeout     1 d\n" in shown
     record = json.loads(gitexp("run", "show", job.out.strip(), "--format", "json").ok().out)
     assert {k: record["evaluation"][k] for k in ("selection", "repeats", "seed", "limits")} == {
         "selection": {"limit": 1},

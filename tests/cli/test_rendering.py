@@ -187,6 +187,16 @@ def test_kinds_read_as_people_expect() -> None:
     assert read(True, "flag") == "yes"
     assert read(1.23456789, "number") == "1.23457"
     assert read(2.25, "duration") == "2.2 s"
+    seconds = (59.9, 59.96, 61, 3599.7, 5234, 86400, 90000)
+    assert [read(value, "duration") for value in seconds] == [
+        "59.9 s",
+        "1 min",
+        "1 min 1 s",
+        "1 h",
+        "1 h 27 min",
+        "1 d",
+        "1 d 1 h",
+    ]
     assert read(None, "percent") == ""
 
 

@@ -259,7 +259,7 @@ def test_a_run_is_shown_whole(runs: list[str], gitexp: Run) -> None:
     lines = page.splitlines()
     assert lines[0].split() == ["run", OLDEST]
     assert "status      finished" in lines
-    assert "results     1 passed, 1 failed, 0 errors, 0 unscored of 2, pass rate 50.0 %" in lines
+    assert "results     1 passed, 1 failed, 0 errors of 2, pass rate 50.0 %" in lines
     assert "    val loss  1.0 at step 5" in lines
     assert "    model  a b" in lines
     assert "tags:" not in lines

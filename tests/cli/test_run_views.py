@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from gitexp.cli.rendering import csv_table, plain_table
-from gitexp.cli.run_views import error_summary, run_table
+from gitexp.cli.run_views import error_summary, run_table, stats_summary
 from gitexp.runs.rows import Failure, ResultRow, Score
+from gitexp.runs.tallies import Stats
 
 
 def broken(sample: str, message: str) -> ResultRow:
@@ -23,6 +24,22 @@ def test_the_first_error_of_several_is_told_in_one_harmless_line() -> None:
     assert error_summary(rows) == (
         "error in 3 rows, 2 different ones, the first in 2 rows: E: no\\nkey \\x1b[2J"
     )
+
+
+@pytest.mark.parametrize(
+    ("stats", "said"),
+    [
+        (Stats(), "0 passed of 0"),
+        (Stats(unscored=5), "5 unscored"),
+        (Stats(passed=3, errors=1), "3 passed, 1 error of 4, pass rate 75.0 %"),
+        (
+            Stats(passed=1, failed=1, unscored=3),
+            "1 passed, 1 failed of 2, pass rate 50.0 %, 3 unscored",
+        ),
+    ],
+)
+def test_what_is_unscored_is_told_apart_from_the_total(stats: Stats, said: str) -> None:
+    assert stats_summary(stats) == said
 
 
 def test_an_evaluator_s_error_names_the_evaluator() -> None:

@@ -359,6 +359,7 @@ def at(project: Project, moment: datetime) -> Workspace:
 def test_one_that_goes_on_elsewhere_is_refused_for_a_day(elsewhere: Project) -> None:
     [run] = elsewhere.runs()
     assert run.status == "running"
+    assert EvaluationHandle(elsewhere.workspace, run.id).is_elsewhere
     shared = max(ledger.segments_of(elsewhere.workspace, run.id))
     until = made_at(shared) + timedelta(days=1)
     tip = elsewhere.workspace.store.refs("")
@@ -376,6 +377,7 @@ def test_one_that_goes_on_elsewhere_is_refused_for_a_day(elsewhere: Project) -> 
     elsewhere.write("fixed", "")
     again = resume(at(elsewhere, until), run.id)
     assert (again.status, again.stats) == ("finished", Stats(passed=4))
+    assert not EvaluationHandle(elsewhere.workspace, run.id).is_elsewhere
     assert asked(elsewhere) == {0: 1, 1: 1, 2: 1, 3: 2}
 
 

@@ -11,6 +11,7 @@ from gitexp.cli.arguments import experiment_argument
 from gitexp.cli.groups import UsageFault, command
 from gitexp.cli.run_arguments import new_run_of, new_run_options, push_option
 from gitexp.cli.session import Session
+from gitexp.cli.tables import read
 from gitexp.errors import GitexpError
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _execute(
 def _summary(done: Executed) -> str:
     run = done.run
     reason = f": {run.error.message}" if run.error else ""
-    return f"run {run.id} {run.status} in {run.duration_seconds or 0.0:.1f} s{reason}"
+    return f"run {run.id} {run.status} in {read(run.duration_seconds or 0.0, 'duration')}{reason}"
 
 
 def _push(session: Session, done: Executed) -> None:

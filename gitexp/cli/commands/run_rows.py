@@ -13,7 +13,7 @@ from gitexp.cli.run_arguments import run_argument, run_id_of
 from gitexp.cli.tables import Column, Table, value_text
 from gitexp.documents.problems import MISSING
 
-_MOST_SHOWN = 500
+_MOST_SHOWN = 100
 _COLUMNS = (
     Column(key="sample", title="sample", kind="code"),
     Column(key="repeat", title="repeat", kind="number", optional=True),

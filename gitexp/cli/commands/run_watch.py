@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gitexp.cli.evaluating import shown
+from gitexp.cli.evaluating import shown, why_broken_off
 from gitexp.cli.failures import AnswerIsNo
 from gitexp.cli.groups import command
 from gitexp.cli.output import Output, output_options
@@ -26,6 +26,8 @@ def watch_command(output: Output, run: str) -> None:
 
     session = output.session
     handle = EvaluationHandle(session.repository.workspace, RunId(run_id_of(session, run)))
+    if handle.is_elsewhere:
+        session.say(f"run {handle.id} goes on elsewhere; `gitexp fetch` brings in what was shared")
     with progress_bar(session, f"run {handle.id}") as report:
         for found in handle.looks():
             if report is not None:
@@ -35,6 +37,8 @@ def watch_command(output: Output, run: str) -> None:
     session.say(run_summary(found))
     shown(output, found)
     if found.status != "finished":
+        go_on = f"; go on with `gitexp run resume {found.id}`" if found.evaluation else ""
+        session.say(f"{why_broken_off(found)}{go_on}")
         raise AnswerIsNo
 
 

@@ -13,7 +13,7 @@ from gitexp.cli.groups import UsageFault, command
 from gitexp.cli.output import Output, output_options
 from gitexp.cli.progress import progress_bar
 from gitexp.cli.run_arguments import run_argument, run_id_of
-from gitexp.cli.run_views import run_summary
+from gitexp.cli.run_views import stats_summary
 
 
 @command(
@@ -91,7 +91,7 @@ def score_command(
                 )
             ]
         found = judge(workspace, run_id, evaluators[0], judgements)
-    session.say(run_summary(found))
+    session.say(f"scored: {stats_summary(found.stats)}")
     shown(output, found)
 
 

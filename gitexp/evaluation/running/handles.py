@@ -62,6 +62,11 @@ class EvaluationHandle:
         """
         return find_run(self._workspace, self.id)
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it goes on as far as is known here, and not on this machine."""
+        return not any(paths_of(self._workspace, self.id)) and not self.run().is_over
+
     def progress(self) -> Progress:
         """Return how far the run is; only rows that are new since the last time are read."""
         run = self.run()
