@@ -185,6 +185,10 @@ def git(*arguments: str, directory: Path | None = None) -> str:
     return done.stdout
 
 
+_PLAIN = ("--quiet", "--initial-branch=main", "--template=")
+"""Without Git's samples of hooks, which are half of the files of a new repository."""
+
+
 @pytest.fixture(scope="session")
 def made_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of a project and its remote, which are only ever copied."""
@@ -194,10 +198,10 @@ def made_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (directory / "gitexp.yaml").write_text(DEFINITION)
     with pytest.MonkeyPatch.context() as patch:
         _set_up(_make_home(place), patch)
-        git("init", "--quiet", "--initial-branch=main", directory=directory)
+        git("init", *_PLAIN, directory=directory)
         git("add", "gitexp.yaml", directory=directory)
         git("commit", "--quiet", "--message=project", directory=directory)
-        git("init", "--quiet", "--bare", "--initial-branch=main", str(remote))
+        git("init", *_PLAIN, "--bare", str(remote))
         git("remote", "add", "origin", str(remote), directory=directory)
         git("push", "--quiet", "origin", "main", directory=directory)
     return place
@@ -229,14 +233,20 @@ def _copy(made: Path, place: Path) -> None:
 
 
 @pytest.fixture
-def project(made_project: Path, directory: Path) -> Path:
-    """A project with slots, two environments and an empty shared remote."""
-    _copy(made_project, directory.parent)
+def project(request: pytest.FixtureRequest, directory: Path) -> Path:
+    """A project with slots, two environments and a shared remote; with `tone` where it is asked."""
+    made = "made_tone" if "tone" in request.fixturenames else "made_project"
+    _copy(request.getfixturevalue(made), directory.parent)
     return directory
 
 
+@pytest.fixture(scope="session")
+def made_versions(made_tone: Path) -> list[str]:
+    """The ids of the versions of `tone`, oldest first."""
+    return git("rev-parse", "exp/bot/tone~1", "exp/bot/tone", directory=made_tone / "work").split()
+
+
 @pytest.fixture
-def tone(made_tone: Path, project: Path) -> list[str]:
+def tone(project: Path, made_versions: list[str]) -> list[str]:
     """An experiment with two versions; their ids, oldest first."""
-    _copy(made_tone, project.parent)
-    return git("rev-parse", "exp/bot/tone~1", "exp/bot/tone").split()
+    return list(made_versions)
