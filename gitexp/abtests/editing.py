@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +21,8 @@ class Edits:
     """What is to be changed in the file of a test.
 
     A place is the keys on the way, with points between: `statistics.method`. In a list it is the
-    `key` of a part: `metrics.primary.paid.window`; a part that is not there is added.
+    `key` of a part: `metrics.primary.paid.window`; a part that is not there is added. A key with
+    points stands in quotes: `metrics.primary."page.load".window`.
 
     Attributes:
         keys: new values of whole keys of the file; None removes one.
@@ -35,7 +37,7 @@ class Edits:
     @property
     def touched(self) -> Iterable[str]:
         """The keys of the file that are changed."""
-        return [*self.keys, *(place.split(".")[0] for place in (*self.places, *self.removed))]
+        return [*self.keys, *(_steps(place)[0] for place in (*self.places, *self.removed))]
 
     def applied(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """Return a document with the changes; whether it is right then is another question.
@@ -125,14 +127,18 @@ def _without(document: Mapping[str, Any], place: str) -> dict[str, Any]:
     return dict(cut(document, 0))
 
 
-_HINT = "A place is a key of ab-test.yaml, or keys with points between: `statistics.method`."
+_HINT = (
+    "A place is a key of ab-test.yaml, or keys with points between: `statistics.method`. A key "
+    "with points stands in double quotes."
+)
+_STEP = re.compile(r'"[^"]+"|[^".]+')
+_PLACE = re.compile(rf"(?:{_STEP.pattern})(?:\.(?:{_STEP.pattern}))*")
 
 
 def _steps(place: str) -> tuple[str, ...]:
-    steps = tuple(place.split("."))
-    if not all(steps):
+    if not _PLACE.fullmatch(place):
         raise InvalidInput(f"{shown(place)} is not a place", hint=_HINT)
-    return steps
+    return tuple(step.strip('"') for step in _STEP.findall(place))
 
 
 def _position(value: Any, key: str, place: str) -> int | None:

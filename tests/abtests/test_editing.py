@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -73,6 +74,7 @@ def test_a_place_is_removed(draft: Draft) -> None:
         (Edits(places={"variants.test": 1}), "variants.test: 1 has no keys"),
         (Edits(places={"statistics.": 1}), '"statistics." is not a place'),
         (Edits(places={"": 1}), '"" is not a place'),
+        (Edits(places={'data."a': 1}), '"data.\\"a" is not a place'),
         (Edits(places={"status": "running"}), 'cannot change "status" directly'),
         (Edits(removed=("started_at",)), 'cannot change "started_at" directly'),
     ],
@@ -102,6 +104,16 @@ def test_what_would_not_be_right_is_refused_with_its_place(
     with pytest.raises(InvalidDocuments) as caught:
         update(workspace, "warm", Edits(places=places))
     assert caught.value.problems[0].place.startswith(place)
+
+
+def test_a_key_with_points_is_named_in_quotes(draft: Draft) -> None:
+    workspace = draft()
+    place = 'metrics.primary."page.load"'
+    update(workspace, "warm", Edits(places={f"{place}.type": "mean"}))
+    done = update(workspace, "warm", Edits(places={f"{place}.window": "14d"}))
+    assert done.test.metric("page.load").window == timedelta(days=14)  # type: ignore[union-attr]
+    gone = update(workspace, "warm", Edits(removed=(place,)))
+    assert [metric.key for metric in gone.test.metrics] == ["sales"]
 
 
 def test_a_place_that_is_locked_stays(draft: Draft) -> None:

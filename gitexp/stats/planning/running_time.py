@@ -33,6 +33,8 @@ from gitexp.stats.sequential import TUNED_FOR
 
 Method = Literal["exact", "lehr"]
 _LEHR = 16
+_LEHRS_DESIGN = (0.05, 0.8, 2)
+"""Alpha, power and sides that the rule has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,9 +266,14 @@ class _Request:
         return self._answer("lehr", outcome, total, sizes=sizes, plan=plan, note=self._left_out())
 
     def _left_out(self) -> str:
-        if self.known.variance is None or self.known.metric_type in ("ratio", "retention"):
-            return ""
-        return f'method="lehr" has its own variance of a {self.known.metric_type}'
+        """Return what of the request the rule does not look at."""
+        kind, design = self.known.metric_type, self.design
+        found = []
+        if self.known.variance is not None and kind not in ("ratio", "retention"):
+            found.append(f"has its own variance of a {kind}")
+        if (design.alpha, design.power, design.sides) != _LEHRS_DESIGN:
+            found.append("sizes for a power of 0.8 at an alpha of 0.05 on two sides alone")
+        return f'method="lehr" {" and ".join(found)}' if found else ""
 
     def _answer(
         self,

@@ -174,6 +174,17 @@ def test_sums_beyond_arithmetic_are_refused() -> None:
         lehr("funnel", baseline_stats={"number_of_samples": 10, "sum": 10**400})
 
 
+@pytest.mark.parametrize("given", [{"power": 0.9}, {"alpha": 0.01}, {"sides": 1}])
+def test_the_rule_says_what_it_does_not_size_for(given: dict[str, Any]) -> None:
+    plain = lehr("mean_count", baseline_value=4)
+    found = lehr("mean_count", baseline_value=4, **given)
+    assert found.recommended_sample_size == plain.recommended_sample_size
+    sized = "sizes for a power of 0.8 at an alpha of 0.05 on two sides alone"
+    assert (plain.note, found.note) == ("", f'method="lehr" {sized}')
+    both = lehr("mean_count", baseline_value=4, variance=9, **given)
+    assert both.note == f'method="lehr" has its own variance of a mean_count and {sized}'
+
+
 def test_the_last_bit_of_a_float_adds_no_unit() -> None:
     assert math.ceil(16 * 0.01 * (1 - 0.01) / (5 / 100 * 0.01) ** 2 * 2) == 1267201
     assert lehr("funnel", baseline_value=0.01).recommended_sample_size == 1267200
