@@ -12,7 +12,7 @@ from typing import Any
 from gitexp.environments.branches import environment_name
 from gitexp.environments.history import snapshot_before
 from gitexp.environments.live import live_snapshot
-from gitexp.flags.documents import Flag
+from gitexp.flags.documents import Flag, Namespace
 from gitexp.flags.hashing import Span, growthbook_spans, posthog_spans
 from gitexp.project.workspace import Workspace
 
@@ -58,6 +58,8 @@ def _notes(before: Flag, after: Flag) -> Iterator[str]:
     elif share := moved_share(before, after):
         lose = " or lose it" if after.hashing.method == "growthbook" else ""
         yield f"{share * 100:.3g} % of those with the flag change their variant{lose}"
+    if lost := _outside(before.hashing.namespace, after.hashing.namespace):
+        yield f"{lost * 100:.3g} % of those with the flag lose it, because the namespace changes"
     if not before.active:
         return
     if not after.active:
@@ -94,7 +96,21 @@ def _some_are_taken_over(before: Flag, after: Flag) -> bool:
 def _drawing(flag: Flag) -> tuple[object, ...]:
     hashing = flag.hashing
     version = hashing.version if hashing.method == "growthbook" else None
-    return (hashing.method, version, flag.seed, hashing.by, hashing.namespace)
+    return (hashing.method, version, flag.seed, hashing.by)
+
+
+def _outside(before: Namespace | None, after: Namespace | None) -> float:
+    """Return the share of those in a namespace, from 0 to 1, who are not in another one.
+
+    People stand in each namespace at a place that is drawn anew, by its name.
+    """
+    if after is None:
+        return 0.0
+    begin, end = after.span
+    if before is None or before.name != after.name:
+        return 1 - (end - begin)
+    old_begin, old_end = before.span
+    return 1 - _overlap(before.span, after.span) / (old_end - old_begin)
 
 
 def moved_share(before: Flag, after: Flag) -> float:

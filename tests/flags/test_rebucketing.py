@@ -19,6 +19,12 @@ COVERED = {"hashing": "growthbook", "rollout": 50}
 CHANGED = "the conditions change, so that some may lose the flag or change their variant"
 
 
+def in_space(begin: float, end: float, *, name: str = "pay") -> dict[str, Any]:
+    """Return what keeps a flag to a part of a namespace."""
+    space = {"name": name, "from": begin, "to": end}
+    return {"hashing": {"method": "growthbook", "namespace": space}}
+
+
 @pytest.mark.parametrize(
     ("before", "after", "notes"),
     [
@@ -85,6 +91,23 @@ CHANGED = "the conditions change, so that some may lose the flag or change their
             [],
         ),
         ({"description": "a"}, {"description": "b"}, []),
+        (in_space(0, 0.5), in_space(0, 0.75), []),
+        (in_space(0.2, 0.5), {"hashing": {"method": "growthbook"}}, []),
+        (
+            in_space(0, 0.8),
+            in_space(0.2, 0.6),
+            ["50 % of those with the flag lose it, because the namespace changes"],
+        ),
+        (
+            {"hashing": "growthbook"},
+            in_space(0, 0.9),
+            ["10 % of those with the flag lose it, because the namespace changes"],
+        ),
+        (
+            in_space(0, 0.8),
+            in_space(0, 0.8, name="other"),
+            ["20 % of those with the flag lose it, because the namespace changes"],
+        ),
     ],
 )
 def test_what_moves_people_is_told(
