@@ -120,7 +120,7 @@ class _Grouped:
 
 def _grouped(metric: Metric, sums: MetricSums, variant: str) -> _Grouped:
     cell = sums.totals.get(variant, Cell(count=0))
-    known = VariantResult(variant=variant, count=cell.count, left_out=cell.left_out)
+    known = VariantResult(variant=variant, count=_behind(metric, cell), left_out=cell.left_out)
     if not cell.count:
         return _Grouped(result=replace(known, error="no unit has a value"), group=None)
     try:
@@ -128,6 +128,13 @@ def _grouped(metric: Metric, sums: MetricSums, variant: str) -> _Grouped:
         return _Grouped(result=replace(known, value=group.point), group=group)
     except InvalidInput as exc:
         return _Grouped(result=replace(known, error=exc.message), group=None)
+
+
+def _behind(metric: Metric, cell: Cell) -> int:
+    """Return the units behind a number; of retention, those whose time to come back is over."""
+    if metric.type != "retention" or not cell.means:
+        return cell.count
+    return round(cell.count * cell.means[1])
 
 
 def _compared(

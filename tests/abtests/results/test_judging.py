@@ -198,3 +198,14 @@ def test_too_few_units_have_no_answer() -> None:
     assert result.difference is None
     assert result.error is not None
     assert result.error.endswith("units with a value, and at least 1000000 are asked for")
+
+
+def test_the_units_of_retention_are_those_whose_time_to_come_back_is_over() -> None:
+    back = {"key": "back", "type": "retention", "event": "buy", "retention": {"to": "3d"}}
+    metric = found(ab_test(back)).metric("back")
+    assert metric is not None
+    units = counted(ROWS[0], END)
+    over = units[units["first"] + pd.Timedelta(days=3) <= END]
+    expected = over.groupby("variant").size()
+    assert 0 < expected.sum() < len(units)
+    assert {each.variant: each.count for each in metric.variants} == expected.to_dict()
