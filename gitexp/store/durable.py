@@ -67,13 +67,15 @@ class ObjectWriter:
         wanted = {raw.id: raw for raw in objects}
         # What is here already may be on the list of what goes, like everything that is new.
         listed = gc_is_running(self._objects.path)
-        missing = [raw for raw in wanted.values() if listed or not self._objects.renew(raw.id)]
+        here = set() if listed else self._objects.renewed(list(wanted))
+        missing = [raw for raw in wanted.values() if raw.id not in here]
         packed = {raw.id for raw in missing} if listed or len(missing) > MOST_LOOSE else set()
         self._exposed = [raw for raw in wanted.values() if raw.id not in packed]
         if packed:
             self._write_pack(missing, pending)
         elif missing:
             self._write_loose(missing, pending)
+        self._objects.keep(missing)
 
     def restore(self, pending: Pending) -> None:
         """Write again what a prune removed since `write` or may remove yet.

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
 from gitexp.errors import DamagedObject, InvalidInput, MissingObject, StoreError
 from gitexp.ids import ObjectId, is_object_id
 from gitexp.store.files import lstat_or_none, read_error, read_file
-from gitexp.store.model import ObjectKind, RawObject
+from gitexp.store.model import NewObject, ObjectKind, RawObject
 from gitexp.store.objectcopies import FSCK, Copy, LooseCopy, PackedCopy, UnreadableCopy
 from gitexp.store.objects import hash_object, hash_pieces
 from gitexp.store.packs import Content, Pack
@@ -204,19 +204,36 @@ class ObjectFiles:
             return False
         return True
 
-    def renew(self, object_id: ObjectId) -> bool:
-        """Return whether an intact copy is here, now durable and safe from a running prune.
+    def renewed(self, object_ids: Sequence[ObjectId]) -> set[ObjectId]:
+        """Return those of some objects that are here, now durable and safe from a running prune.
+
+        Packs that came are looked for once for all of them: an object that is missed, because it
+        moved meanwhile, is written again, and that does no harm.
+        """
+        found = {object_id for object_id in object_ids if self._renew(object_id)}
+        rest = [object_id for object_id in object_ids if object_id not in found]
+        if rest and self._packs_changed():
+            found.update(object_id for object_id in rest if self._renew(object_id))
+        return found
+
+    def _renew(self, object_id: ObjectId) -> bool:
+        """Return whether an intact copy is in what is known.
 
         A loose copy is read in full: a power cut can leave empty files behind a good name.
         """
-        with contextlib.suppress(MissingObject):
-            for copy in self._copies(object_id):
-                with contextlib.suppress(OSError, DamagedObject):
-                    if isinstance(copy, LooseCopy):
-                        self._checked(object_id, copy)
-                    copy.refresh()
-                    return True
+        for copy in self._known_copies(object_id):
+            with contextlib.suppress(OSError, DamagedObject):
+                if isinstance(copy, LooseCopy):
+                    self._checked(object_id, copy)
+                copy.refresh()
+                return True
         return False
+
+    def keep(self, objects: Iterable[NewObject]) -> None:
+        """Keep commits and trees that were written at hand: the next write begins with them."""
+        for new in objects:
+            if new.kind != "blob":
+                self._recent.keep(RawObject(id=new.id, kind=new.kind, data=new.data))
 
     def gone(self, object_ids: Sequence[ObjectId]) -> set[ObjectId]:
         """Return those of some objects of which no copy is here any more.
@@ -250,15 +267,22 @@ class ObjectFiles:
     def _copies(self, object_id: ObjectId) -> Iterator[Copy]:
         if len(object_id) != self.hash_length or not is_object_id(object_id):
             raise MissingObject(f"{object_id!r} is no id of an object in this repository")
-        directories = self._directories()
         for _ in range(_MOST_LOOKS):
-            for directory in directories:
-                yield from directory.copies(object_id)
+            yield from self._known_copies(object_id)
             # Objects only move from one pack to another, or between packs and files of their
             # own, when packs come or go; where none did, there is nothing new to see.
-            before = [directory.listed() for directory in directories]
-            if [directory.list_again() for directory in directories] == before:
+            if not self._packs_changed():
                 return
+
+    def _known_copies(self, object_id: ObjectId) -> Iterator[Copy]:
+        for directory in self._directories():
+            yield from directory.copies(object_id)
+
+    def _packs_changed(self) -> bool:
+        """Return whether packs came or went since the last look."""
+        directories = self._directories()
+        before = [directory.listed() for directory in directories]
+        return [directory.list_again() for directory in directories] != before
 
     def _check_size(self, object_id: ObjectId, copy: Copy, limit: int | None) -> None:
         if limit is not None and (size := copy.size()) > limit:

@@ -65,7 +65,7 @@ class PackIndex:
     def offset(self, raw_id: bytes) -> int | None:
         """Return where an object begins in the pack, or None when it is not there."""
         position = self._lower_bound(raw_id)
-        if position < self._count and self._name(position) == raw_id:
+        if position < self._fanout[raw_id[0]] and self._name(position) == raw_id:
             return self._offset_at(position)
         return None
 

@@ -39,7 +39,7 @@ class RefFiles:
         Raises:
             StoreError: its file is damaged, or symbolic references lead in a circle.
         """
-        return self.value(self.resolve(name))
+        return self._value(*self._followed(name))
 
     def resolve(self, name: str) -> str:
         """Return the name at the end of a chain of symbolic references.
@@ -47,12 +47,16 @@ class RefFiles:
         Raises:
             StoreError: a file is damaged, or the chain leads in a circle.
         """
+        return self._followed(name)[0]
+
+    def _followed(self, name: str) -> tuple[str, bytes | None]:
+        """Return the name at the end of a chain of symbolic references, and what its file holds."""
         seen = name
         for _ in range(_LONGEST_SYMBOLIC_CHAIN):
             found = self._loose(seen)
             target = _target(found)
             if target is None:
-                return seen
+                return seen, found
             if fault := _name_fault(target):
                 raise StoreError(f"{seen} points at {target!r}, which is no reference: {fault}")
             seen = target
@@ -63,7 +67,9 @@ class RefFiles:
 
     def value(self, name: str) -> ObjectId | None:
         """Return what a reference that is not symbolic points at, or None."""
-        found = self._loose(name)
+        return self._value(name, self._loose(name))
+
+    def _value(self, name: str, found: bytes | None) -> ObjectId | None:
         return self.packed_value(name) if found is None else self._parse(name, found)
 
     def path(self, name: str) -> str:

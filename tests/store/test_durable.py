@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from gitexp.store.durable import MOST_LOOSE
 from gitexp.store.model import RawObject
 from gitexp.store.objects import make_object
 from gitexp.store.sharing import Sharing
+from gitexp.store.trees import list_dir, tree_of
 from tests.builders import commit_files
 from tests.real_git import Git
 
@@ -51,6 +53,42 @@ def test_objects_that_are_here_are_not_written_again(store: DiskStore) -> None:
     write(store, blobs(20))
     write(store, blobs(5))
     assert files(store) == before
+
+
+def test_objects_that_another_process_packed_are_not_written_again(store: DiskStore) -> None:
+    write(store, blobs(1))
+    write(DiskStore.open(store.common_dir), blobs(20))
+    before = files(store)
+    write(store, blobs(20))
+    assert files(store) == before
+
+
+def test_packs_are_looked_for_as_often_for_many_objects_as_for_few(
+    store: DiskStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    real = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda path: [looks.append(str(path)), real(path)][1])
+    counts = []
+    for number in (9, 10, 99):
+        write(store, [make_object("blob", b"%d of %d" % (n, number)) for n in range(number)])
+        counts.append(len([path for path in looks if path.endswith("pack")]))
+    assert counts[2] - counts[1] == counts[1] - counts[0]
+
+
+def test_a_write_that_follows_another_reads_no_directory_of_it(
+    store: DiskStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = commit_files(store, {f"a/b/{number}": b"%d" % number for number in range(9)})
+    real = os.open
+
+    def refused(path: str, *rest: Any, **named: Any) -> int:
+        assert "objects" not in path
+        return real(path, *rest, **named)
+
+    monkeypatch.setattr(os, "open", refused)
+    listed = list_dir(store, tree_of(store, first), "a/b")
+    assert [entry.name for entry in listed] == sorted(map(str, range(9)))
 
 
 def test_an_object_named_twice_is_written_once(store: DiskStore) -> None:

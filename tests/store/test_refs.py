@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +46,24 @@ def test_a_loose_reference_hides_the_packed_one(refs: RefFiles, tmp_path: Path) 
     (tmp_path / "refs/heads/main").write_text(f"{B}\n")
     assert refs.read("refs/heads/main") == B
     assert refs.under("refs/heads/") == {"refs/heads/main": B, "refs/heads/main2": B}
+
+
+def test_the_file_of_a_reference_is_read_once(
+    refs: RefFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "refs/heads").mkdir(parents=True)
+    (tmp_path / "refs/heads/main").write_text(f"{B}\n")
+    (tmp_path / "HEAD").write_text("ref: refs/heads/main\n")
+    opened: list[str] = []
+    real = os.open
+
+    def recorded(path: str, *rest: Any, **named: Any) -> int:
+        opened.append(Path(path).relative_to(tmp_path).as_posix())
+        return real(path, *rest, **named)
+
+    monkeypatch.setattr(os, "open", recorded)
+    assert refs.read("HEAD") == B
+    assert opened == ["HEAD", "refs/heads/main"]
 
 
 def test_a_prefix_need_not_end_with_a_directory(refs: RefFiles) -> None:
