@@ -291,17 +291,22 @@ class Repository:
 
         return validate(self.workspace, paths, revision=revision)
 
-    def report(self, base: str, head: str = "HEAD", *, results: bool = True) -> Report:
+    def report(
+        self, base: str, head: str = "HEAD", *, results: bool = True, trust_votes: bool = False
+    ) -> Report:
         """Return what merging `head` into `base` would do, how it did, and who decides.
 
         Args:
             base, head: revisions; of an environment's change, its branch and that of the change.
             results: whether to look for the results of values that change.
+            trust_votes: count votes that nobody signed too, where a hook of the remote checks
+                who pushes them.
         """
         from gitexp.review.reporting.building import build
         from gitexp.review.reporting.work import Request
 
-        return build(self.workspace, Request(base=base, head=head, results=results))
+        request = Request(base=base, head=head, results=results, trusts_votes=trust_votes)
+        return build(self.workspace, request)
 
     def verify(self, *checks: str, signatures: bool = False, full: bool = False) -> Verification:
         """Return what is wrong with the repository, as far as it is here.

@@ -63,6 +63,9 @@ _LIMIT = 50
     help="Fetch first, or never  [default: what a shallow clone lacks]",
 )
 @click.option("--results/--no-results", default=True, help="Look for runs and their results")
+@click.option(
+    "--trust-votes", is_flag=True, help="Count votes that nobody signed, where a hook checks them"
+)
 @click.option("--summary", is_flag=True, help="Add it to the summary of the job in CI")
 @click.option("--annotations", is_flag=True, help="Annotate files with problems, in CI")
 @comment_options
@@ -104,6 +107,7 @@ def _report(
     project: str | None,
     fetch: bool | None,
     results: bool,
+    trust_votes: bool,
 ) -> Report:
     if (base is None) == (file is None):
         raise UsageFault(
@@ -119,7 +123,12 @@ def _report(
 
     workspace = project_of(session, trunk, project)
     request = Request(
-        base=base or "", head=head or "HEAD", trunk=trunk, fetch=fetch, results=results
+        base=base or "",
+        head=head or "HEAD",
+        trunk=trunk,
+        fetch=fetch,
+        results=results,
+        trusts_votes=trust_votes,
     )
     report = build(workspace, request)
     workspace.cache.flush()

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from gitexp.errors import Forbidden
-from gitexp.project.groups import Actor, Groups, Role, identity_key, same_person
+from gitexp.project.groups import Actor, Groups, Role, identity_key
 from gitexp.project.policies import GateRule
 from gitexp.review.enforcement.moves import RefMove
 from gitexp.review.enforcement.pushes import Push
@@ -39,12 +39,9 @@ class Proposal(Push):
 
     Attributes:
         reviews: what people said about this very head.
-        trusts_votes: whether votes that nobody signed count, since a hook looked at who pushed
-            them. Without one, whoever may push could write them in anybody's name.
     """
 
     reviews: Sequence[Review] = ()
-    trusts_votes: bool = False
 
     def require(self, move: RefMove, role: Role, group: str, what: str) -> Actor:
         """Return who asks, after seeing that they or somebody who agrees have a role in a group.
@@ -93,7 +90,7 @@ class _Reviewed:
         found = self._known.ballot(move, subject)
         if found is None and not self._proposal.reviews:
             return None
-        votes = [vote for vote in found.votes if self._counts(vote)] if found is not None else []
+        votes = [*found.votes] if found is not None else []
         known = {identity_key(vote.by) for vote in votes}
         said = {identity_key(vote.by): vote for vote in map(self._vote, self._reviews())}
         votes += [vote for key, vote in said.items() if key not in known]
@@ -103,12 +100,8 @@ class _Reviewed:
             requesters=tuple(dict.fromkeys([*asked, move.actor.identity])),
             votes=votes,
             closed=found.closed if found is not None else "",
+            unsigned=found.unsigned if found is not None else 0,
         )
-
-    def _counts(self, vote: Vote) -> bool:
-        if self._proposal.trusts_votes:
-            return True
-        return vote.signed_by is not None and same_person(vote.signed_by, vote.by)
 
     def _reviews(self) -> Sequence[Review]:
         return sorted(self._proposal.reviews, key=lambda review: review.at)

@@ -39,6 +39,8 @@ class Push:
         identify: tells who asks for a move.
         now: the present moment.
         in_advance: whether nobody pushes yet, as in CI before a merge; what it holds may be older.
+        trusts_votes: whether votes that nobody signed count, since a hook looked at who pushed
+            them. Without one, whoever may push could write them in anybody's name.
     """
 
     workspace: Workspace
@@ -48,6 +50,7 @@ class Push:
     identify: Identify
     now: datetime
     in_advance: bool = False
+    trusts_votes: bool = True
 
     @property
     def store(self) -> Store:
@@ -99,7 +102,13 @@ class Push:
         """Return what policies ask about, as the server knows it."""
         from gitexp.review.policies.evidence import GitEvidence
 
-        return GitEvidence(self.workspace, trunk=self.trunk(), now=self.now, reader=self.store)
+        return GitEvidence(
+            self.workspace,
+            trunk=self.trunk(),
+            now=self.now,
+            reader=self.store,
+            trusts_votes=self.trusts_votes,
+        )
 
     def experiment_after(self, name: str) -> ObjectId | None:
         """Return where an experiment would live after the push."""

@@ -53,6 +53,9 @@ def _outcome(
     text = f"{len(given)} of {_count(rule.count)} given"
     if given:
         text += f" (by {', '.join(given)})"
+    if ballot is not None and ballot.unsigned:
+        votes = "1 vote" if ballot.unsigned == 1 else f"{ballot.unsigned} votes"
+        text += f"; not counting {votes} that nobody signed"
     return ("met" if len(given) >= rule.count else "missing"), text
 
 
@@ -79,9 +82,7 @@ def _counts(
         return False
     if not may_approve(rule, vote.by, owner=owner, groups=evidence.groups):
         return False
-    if policy.signed is not None and not (
-        vote.signed_by is not None and same_person(vote.signed_by, vote.by)
-    ):
+    if policy.signed is not None and not vote.is_signed:
         return False
     age = evidence.now - vote.at
     return -SKEW <= age <= rule.expires_after

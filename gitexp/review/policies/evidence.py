@@ -45,6 +45,7 @@ class GitEvidence:
         now: datetime,
         reader: Store | None = None,
         online: bool = False,
+        trusts_votes: bool = True,
     ) -> None:
         """Hold what is read.
 
@@ -53,12 +54,15 @@ class GitEvidence:
             reader: a store that knows more than the workspace's, such as what is being pushed.
             online: bring over what an answer needs before it is looked up; else what was last
                 fetched answers.
+            trusts_votes: count votes that nobody signed too, as is right where a hook of the
+                remote looked at who pushed them.
         """
         self.now = now
         self._workspace = workspace
         self._trunk = trunk
         self._store = reader or workspace.store
         self._online = online and workspace.has_remote
+        self._trusts_votes = trusts_votes
         self._brought: set[str] = set()
         self._steps: dict[str, list[Step]] = {}
         self._gates: dict[tuple[GateRule, str, ObjectId | None, str | None], GateFinding] = {}
@@ -127,8 +131,12 @@ class GitEvidence:
         is_over = self.now >= expiry_of(facts.terms)
         with self._check() as check:
             votes = [_vote(vote, check) for vote in votes_for(facts, subject)]
+        counted = [vote for vote in votes if self._trusts_votes or vote.is_signed]
         return Ballot(
-            requesters=facts.requesters, votes=votes, closed=_end(facts) or "expired" * is_over
+            requesters=facts.requesters,
+            votes=counted,
+            closed=_end(facts) or "expired" * is_over,
+            unsigned=len(votes) - len(counted),
         )
 
     # --- runs and history -------------------------------------------------------------------

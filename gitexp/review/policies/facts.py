@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from gitexp.project.groups import same_person
+
 if TYPE_CHECKING:
     from gitexp.project.groups import Groups
     from gitexp.project.policies import GateRule
@@ -35,6 +37,11 @@ class Vote:
     reason: str = ""
     signed_by: str | None = None
 
+    @property
+    def is_signed(self) -> bool:
+        """Whether whoever voted signed it."""
+        return self.signed_by is not None and same_person(self.signed_by, self.by)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ballot:
@@ -43,11 +50,13 @@ class Ballot:
     Attributes:
         requesters: the identities of those who asked for the change, or renewed it.
         closed: why the change takes no votes any more, such as `cancelled`; empty while it does.
+        unsigned: how many votes were left out, since anybody could have written them.
     """
 
     requesters: Sequence[str]
     votes: Sequence[Vote] = ()
     closed: str = ""
+    unsigned: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,13 +30,18 @@ NOBODY = Actor(identity="")
 """Who would move an environment is not known before somebody does."""
 
 
-def judging_in(workspace: Workspace) -> Judging:
-    """Return what judges moves by the policies in force, over what was fetched last."""
+def judging_in(workspace: Workspace, *, trusts_votes: bool = False) -> Judging:
+    """Return what judges moves by the policies in force, over what was fetched last.
+
+    Args:
+        trusts_votes: count votes that nobody signed too, as `gitexp check` does where it is told.
+    """
     from gitexp.review.policies.evidence import GitEvidence
     from gitexp.review.policies.judging import judge
 
     trunk = shared_trunk(workspace)
-    evidence = GitEvidence(workspace, trunk=trunk, now=workspace.surroundings.clock.now())
+    now = workspace.surroundings.clock.now()
+    evidence = GitEvidence(workspace, trunk=trunk, now=now, trusts_votes=trusts_votes)
     return lambda move: judge(policies_at(workspace, trunk, move.environment), move, evidence)
 
 

@@ -152,7 +152,8 @@ def _effect(work: Work, base: Snapshot | None, head: Snapshot) -> Effect:
     bound = live is not None and live.bound
     same = live is not None and live.subject == ours.subject
     relation: Relation = "same" if same else "other" if bound else "nothing"
-    judgement, problem = judged(judging_in(work.workspace), _move(work, base, head))
+    judging = judging_in(work.workspace, trusts_votes=work.request.trusts_votes)
+    judgement, problem = judged(judging, _move(work, base, head))
     return Effect(
         environment=ours.environment,
         experiment=ours.experiment or (live.experiment if live else None) or "",

@@ -26,6 +26,8 @@ class Request:
             base names, where it holds the project, else that of the workspace.
         fetch: whether to fetch first; None for as much as is missing in a shallow clone.
         results: whether to look for results.
+        trusts_votes: whether votes on a change request count that nobody signed, since a hook of
+            the server looks at who pushes them.
     """
 
     base: str
@@ -33,6 +35,7 @@ class Request:
     trunk: str | None = None
     fetch: bool | None = None
     results: bool = True
+    trusts_votes: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,8 @@ from gitexp.errors import ApprovalRequired, InvalidInput, MissingObject, NotFoun
 from gitexp.repository import Repository
 from gitexp.review.checking.checking import CheckReport, Question, check
 from gitexp.review.checking.proposals import Review
+from gitexp.review.reporting.building import build
+from gitexp.review.reporting.work import Request
 from tests.builders import MOMENT
 from tests.review.reporting.conftest import DEFINITION, World, parameters
 
@@ -290,6 +292,19 @@ def test_a_vote_that_nobody_signed_counts_only_where_a_hook_checks_votes(world: 
     assert "count if they are signed, or with --trust-votes" in report.refusals[0].hint
     trusting = checked(world, "env:production", head, actor="ada", trusts_votes=True)
     assert trusting.refusals == ()
+
+
+@pytest.mark.parametrize("trusts_votes", [False, True])
+def test_a_report_counts_the_votes_that_the_check_counts(world: World, trusts_votes: bool) -> None:
+    world.run(1, [True] * 10, temperature=0.75)
+    _, head = asked_for(world)
+    allowed = checked(world, "env:production", head, actor="ada", trusts_votes=trusts_votes).allowed
+    request = Request(base="env:production", head=head, trusts_votes=trusts_votes)
+    with world.open() as repository:
+        (effect,) = build(repository.workspace, request).effects
+    (approvals,) = (r for r in effect.requirements if r.kind == "approvals")
+    assert (effect.verdict == "allowed") is (approvals.outcome == "met") is allowed is trusts_votes
+    assert ("not counting 1 vote that nobody signed" in approvals.text) is not trusts_votes
 
 
 def test_whoever_opens_the_pull_request_cannot_approve_it_in_the_name_of_another(
