@@ -133,6 +133,31 @@ class Experiments:
         made = create_from_prompt(self._workspace, asked)
         return Experiment(made.test.experiment, repository=self._repository)
 
+    def copy_ab_test(
+        self, experiment: Experiment, name: str = "", *, title: str = "", flag: str = ""
+    ) -> Experiment:
+        """Return an experiment here with a copy of the A/B test of one elsewhere, a draft.
+
+        Elsewhere is another project, of this repository or any other; `duplicate` makes a copy in
+        its own. Values, and conditions of the flag, stay where they are.
+
+        Args:
+            name: of the experiment here, which is made where there is none; its name there by
+                default, and so with title and flag.
+
+        Raises:
+            NotFound: it has no A/B test.
+            NotAllowed: it compares versions of a prompt of its project, or is deleted.
+            AlreadyExists: an experiment of that name has an A/B test here.
+            InvalidInput: the flag is here with other variants.
+        """
+        from gitexp.abtests.making import Copy
+        from gitexp.abtests.transferring import copy_into
+
+        copy, there = Copy(name=name, title=title, flag=flag), experiment.repository.workspace
+        made = copy_into(self._workspace, there, experiment.name, copy)
+        return Experiment(made.test.experiment, repository=self._repository)
+
     def prompt_templates(self) -> list[dict[str, str]]:
         """Return key, label and description of what `create_from_prompt` makes metrics of."""
         from gitexp.abtests.from_prompts import prompt_templates

@@ -54,10 +54,14 @@ class Session:
     @cached_property
     def repository(self) -> Repository:
         """The repository that holds the directory."""
+        return self.repository_at(".")
+
+    def repository_at(self, directory: str) -> Repository:
+        """Return the repository that holds another directory."""
         from gitexp.repository import Repository
 
-        self.refuse_another_repository(self.directory)
-        return Repository.open(self.directory, surroundings=self.surroundings)
+        self.refuse_another_repository(self.directory / directory)
+        return Repository.open(directory, surroundings=self.surroundings)
 
     def refuse_another_repository(self, directory: Path) -> None:
         """Refuse to work where Git, told by `GIT_DIR` or `GIT_WORK_TREE`, would work elsewhere.

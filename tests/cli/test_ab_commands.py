@@ -315,6 +315,21 @@ def test_a_copy_is_a_draft_of_its_own(warm: str, gitexp: Run) -> None:
     assert (found["status"], found["title"]) == ("draft", "warm (Copy)")
 
 
+def test_a_copy_is_made_in_another_project(warm: str, gitexp: Run, project: Path) -> None:
+    (project / "shop").mkdir()
+    gitexp("init", "shop", "--project", "shop").ok()
+    gitexp("ab", "launch", warm).ok()
+    assert gitexp("ab", "duplicate", warm, "--into", "shop", "-q").ok().out == "warm\n"
+    copied = json.loads(gitexp("-C", "shop", "ab", "show", warm, "--format", "json").ok().out)
+    first = shown(gitexp)
+    assert (copied["status"], first["status"]) == ("draft", "running")
+    same = ("flag", "variants", "metrics")
+    assert {key: copied[key] for key in same} == {key: first[key] for key in same}
+    gitexp("-C", "shop", "ab", "launch", warm).ok()
+    again = gitexp("ab", "duplicate", warm, "--into", "shop")
+    assert (again.code, "has an A/B test already" in again.err) == (1, True)
+
+
 def test_tests_are_counted(warm: str, gitexp: Run) -> None:
     gitexp("ab", "launch", warm).ok()
     assert json.loads(gitexp("ab", "stats", "--format", "json").ok().out) == {

@@ -12,7 +12,11 @@ from gitexp.cli.output import Output, output_options
 
 @command(
     "duplicate",
-    examples=["gitexp ab duplicate tone", "gitexp ab duplicate tone tone-again --flag tone-2"],
+    examples=[
+        "gitexp ab duplicate tone",
+        "gitexp ab duplicate tone tone-again --flag tone-2",
+        "gitexp ab duplicate tone --into ../shop",
+    ],
 )
 @experiment_argument()
 @click.argument("name", metavar="[NAME]", required=False, default="")
@@ -20,12 +24,22 @@ from gitexp.cli.output import Output, output_options
 @click.option(
     "--flag", default="", metavar="KEY", help="Let the copy use this flag  [default: the same]"
 )
+@click.option("--into", metavar="DIR", help="Make the copy in the project there")
 @output_options
-def duplicate_command(output: Output, experiment: str, name: str, title: str, flag: str) -> None:
+def duplicate_command(
+    output: Output, experiment: str, name: str, title: str, flag: str, into: str | None
+) -> None:
     """Copy an A/B test as a new draft
 
     The copy is an experiment of its own, called NAME-copy unless it is named, with the variants,
-    metrics, statistics, data and values of the first.
+    metrics, statistics, data and values of the first. In another project it keeps its name, and
+    leaves values and conditions of the flag behind.
     """
-    found = output.session.experiment(experiment).ab_test
-    show_ab(output, found.duplicate(name, title=title, flag=flag).ab_test)
+    session = output.session
+    found = session.experiment(experiment)
+    if into is None:
+        made = found.ab_test.duplicate(name, title=title, flag=flag)
+    else:
+        there = session.repository_at(into)
+        made = there.experiments.copy_ab_test(found, name, title=title, flag=flag)
+    show_ab(output, made.ab_test)
