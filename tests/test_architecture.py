@@ -68,16 +68,22 @@ OUTSIDE = {
 }
 
 
-def modules() -> Iterator[tuple[str, Path]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        inside = path.relative_to(PACKAGE)
-        yield (inside.parts[0].removesuffix(".py") if inside.parts else ""), path
+@cache
+def modules() -> list[tuple[str, Path]]:
+    """Return every module of the package with the room in which it stands."""
+    paths = sorted(PACKAGE.rglob("*.py"))
+    return [(path.relative_to(PACKAGE).parts[0].removesuffix(".py"), path) for path in paths]
 
 
 @cache
+def read(path: Path) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Return the modules that a file imports, at the top or inside functions, and what it calls."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return tuple(_imports(tree)), frozenset(_called(tree))
+
+
 def imports(path: Path) -> tuple[str, ...]:
-    """Return the modules that a file imports, at the top or inside functions."""
-    return tuple(_imports(ast.parse(path.read_text(encoding="utf-8"))))
+    return read(path)[0]
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:
@@ -127,23 +133,15 @@ def test_a_foreign_package_is_imported_in_its_room_alone(package: str) -> None:
 
 
 def _calls(path: Path, names: set[str]) -> bool:
-    return bool(_called(path) & names)
+    return bool(read(path)[1] & names)
 
 
-@cache
-def _called(path: Path) -> frozenset[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    attributes = {
-        f"{n.value.id}.{n.attr}"
-        for n in ast.walk(tree)
-        if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
-    }
-    called = {
-        n.func.id
-        for n in ast.walk(tree)
-        if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
-    }
-    return frozenset(attributes | called)
+def _called(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            yield f"{node.value.id}.{node.attr}"
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            yield node.func.id
 
 
 def test_only_the_surroundings_and_the_command_line_read_the_environment() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.review.policies.conftest import Team
-from tests.review.policies.conftest import team as bare_team
+from tests.review.policies.conftest import Team, team
+from tests.review.policies.conftest import made_team as bare_team
 
-__all__ = ["bare_team"]
+__all__ = ["bare_team", "team"]
 
 FLAG = """\
 active: true
@@ -19,10 +19,11 @@ variants:
 OTHER = "active: true\n\nrollout: 100\n"
 
 
-@pytest.fixture
-def team(bare_team: Team) -> Team:
-    """The team, with `tone` live in production, and the flags `checkout` and `search`."""
-    bare_team.define(files={"flags/checkout.yaml": FLAG, "flags/search.yaml": OTHER})
-    bare_team.shared(temperature=0.5)
-    bare_team.person("Ada").environments.promote("tone", "production")
-    return bare_team
+@pytest.fixture(scope="session")
+def made_team(bare_team: Team, tmp_path_factory: pytest.TempPathFactory) -> Team:
+    """A team that is only ever copied, with `tone` live in production, and two flags."""
+    made = bare_team.copied(tmp_path_factory.mktemp("flags"))
+    made.define(files={"flags/checkout.yaml": FLAG, "flags/search.yaml": OTHER})
+    made.shared(temperature=0.5)
+    made.person("Ada").environments.promote("tone", "production")
+    return made

@@ -20,9 +20,10 @@ from openfeature.provider import ProviderStatus
 
 from gitexp.integrations.openfeature import GitexpProvider
 from tests.review.policies.conftest import Team
-from tests.review.policies.conftest import team as bare_team
+from tests.review.policies.conftest import made_team as bare_team
+from tests.review.policies.conftest import team as copied_team
 
-__all__ = ["bare_team"]
+__all__ = ["bare_team", "copied_team"]
 
 FLAGS = {
     "checkout": "active: true\nvariants:\n  - {key: control, weight: 0}\n"
@@ -40,12 +41,19 @@ FLAGS = {
 SOMEBODY = EvaluationContext("user-1", {"plan": "pro"})
 
 
+@pytest.fixture(scope="module")
+def made_team(bare_team: Team, tmp_path_factory: pytest.TempPathFactory) -> Team:
+    """A team that is only ever copied, whose flags are published in production."""
+    made = bare_team.copied(tmp_path_factory.mktemp("flags"))
+    made.define(files={f"flags/{key}.yaml": text for key, text in FLAGS.items()})
+    made.person("Ada").flags.publish(*FLAGS, environment="production")
+    return made
+
+
 @pytest.fixture
-def team(bare_team: Team) -> Iterator[Team]:
+def team(copied_team: Team) -> Iterator[Team]:
     """A team whose flags are published in production."""
-    bare_team.define(files={f"flags/{key}.yaml": text for key, text in FLAGS.items()})
-    bare_team.person("Ada").flags.publish(*FLAGS, environment="production")
-    yield bare_team
+    yield copied_team
     api.shutdown()
     api.clear_providers()
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -66,12 +68,26 @@ class Hands:
 
 @dataclass
 class Team:
-    """A shared remote, and what the people who work with it do."""
+    """A shared remote, and what the people who work with it do.
+
+    Attributes:
+        seed: what the random bits of people begin at, another one in a copy.
+    """
 
     directory: Path
     clock: Hands = field(default_factory=Hands)
     people: dict[str, Repository] = field(default_factory=dict)
     runs: int = 0
+    seed: int = 0
+
+    def copied(self, directory: Path) -> Team:
+        """Return a team of its own in another directory, which goes on where this one stands."""
+        while self.people:
+            self.people.popitem()[1].close()
+        shutil.copytree(self.directory, directory, symlinks=True, dirs_exist_ok=True)
+        for config in directory.glob("*/.git/config"):
+            config.write_text(config.read_text().replace(str(self.directory), str(directory)))
+        return Team(directory, copy(self.clock), runs=self.runs, seed=self.seed + 100)
 
     def environ(self, name: str) -> dict[str, str]:
         """Return the environment variables of a person."""
@@ -81,6 +97,7 @@ class Team:
             "PATH": os.environ["PATH"],
             "HOME": str(home),
             "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_TEMPLATE_DIR": "",
             "GIT_AUTHOR_NAME": name,
             "GIT_AUTHOR_EMAIL": f"{name.lower()}@example.org",
             "GIT_COMMITTER_NAME": name,
@@ -109,11 +126,13 @@ class Team:
                 directory=self.directory,
                 cache_root=self.directory / "cache",
                 clock=self.clock,
-                random_bits=seeded_bits(len(self.people)),
+                random_bits=seeded_bits(self.seed + len(self.people)),
             )
-            shared = self.directory / "shared.git"
-            self.people[name] = Repository.clone(
-                str(shared), self.directory / name.lower(), surroundings=around
+            shared, clone = self.directory / "shared.git", self.directory / name.lower()
+            self.people[name] = (
+                Repository.open(clone, surroundings=around)
+                if clone.exists()
+                else Repository.clone(str(shared), clone, surroundings=around)
             )
         return self.people[name]
 
@@ -176,22 +195,28 @@ class Team:
         return run
 
 
-@pytest.fixture
-def team(tmp_path: Path) -> Team:
-    """A team whose project asks for nothing yet."""
-    made = Team(tmp_path)
-    start = tmp_path / "start"
+@pytest.fixture(scope="session")
+def made_team(tmp_path_factory: pytest.TempPathFactory) -> Team:
+    """A team that is only ever copied, whose project asks for nothing yet."""
+    place = tmp_path_factory.mktemp("team")
+    made = Team(place)
+    start = place / "start"
     start.mkdir()
-    for arguments in (
-        ["init", "--quiet", "--bare", "--initial-branch=main", "shared.git"],
-        ["init", "--quiet", "--initial-branch=main", "start"],
-    ):
-        subprocess.run(["git", *arguments], cwd=tmp_path, check=True, timeout=60)
+    plain = ("init", "--quiet", "--initial-branch=main")
+    made.git("start", *plain, "--bare", "../shared.git")
+    made.git("start", *plain)
     (start / "gitexp.yaml").write_text(HEAD + "    {}\n", encoding="utf-8")
     made.git("start", "add", "--all")
     made.git("start", "commit", "--quiet", "--message=project")
     made.git("start", "push", "--quiet", "../shared.git", "main")
+    made.person("Ada")
     return made
+
+
+@pytest.fixture
+def team(made_team: Team, tmp_path: Path) -> Team:
+    """A team whose project asks for nothing yet."""
+    return made_team.copied(tmp_path)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,21 +43,19 @@ def called(node: ast.AST) -> set[str]:
     return found
 
 
-@cache
-def modules() -> list[tuple[str, ast.Module]]:
-    """Return every module of the package, read once."""
-    paths = sorted(PACKAGE.rglob("*.py"))
-    texts = ((path, path.read_text(encoding="utf-8")) for path in paths)
-    return [(path.relative_to(PACKAGE).as_posix(), ast.parse(text)) for path, text in texts]
+def modules(word: str) -> Iterator[tuple[str, ast.Module]]:
+    """Yield every module of the package in whose text a word stands."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if word in (text := path.read_text(encoding="utf-8")):
+            yield path.relative_to(PACKAGE).as_posix(), ast.parse(text)
 
 
 def test_one_function_makes_pushes_to_the_branches_of_environments_and_it_asks_the_guard() -> None:
     makers = [
         (path, function)
-        for path, module in modules()
-        if "PushUpdate" in called(module)
+        for path, module in modules("PushUpdate")
         for function in functions(module)
-        if "PushUpdate" in called(function) and called(function) & NAMING
+        if "PushUpdate" in (names := called(function)) and names & NAMING
     ]
     assert [(path, function.name) for path, function in makers] == [
         ("environments/planning.py", "_staged")
@@ -69,7 +66,7 @@ def test_one_function_makes_pushes_to_the_branches_of_environments_and_it_asks_t
 def test_the_guard_is_replaced_only_where_nothing_is_moved() -> None:
     found = {
         path
-        for path, module in modules()
+        for path, module in modules("guard")
         for node in ast.walk(module)
         if isinstance(node, ast.keyword) and node.arg == "guard"
     }
@@ -79,7 +76,7 @@ def test_the_guard_is_replaced_only_where_nothing_is_moved() -> None:
 def test_nothing_spells_out_the_branch_of_an_environment() -> None:
     spelled = {
         path
-        for path, module in modules()
+        for path, module in modules("heads")
         for node in ast.walk(module)
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
@@ -112,15 +109,22 @@ MOVES: dict[str, Callable[[Repository], object]] = {
 }
 
 
-@pytest.fixture
-def live(team: Team) -> Team:
-    """A team with two promotions to production, a newer version, and a policy since then."""
+@pytest.fixture(scope="module")
+def made_live(made_team: Team, tmp_path_factory: pytest.TempPathFactory) -> Team:
+    """A team that is only ever copied."""
+    made = made_team.copied(tmp_path_factory.mktemp("live"))
     for temperature in (0.1, 0.2, 0.3):
-        team.shared(temperature=temperature)
+        made.shared(temperature=temperature)
         if temperature < 0.3:
-            team.person("Ada").environments.promote("tone", "production")
-    team.define(APPROVED)
-    return team
+            made.person("Ada").environments.promote("tone", "production")
+    made.define(APPROVED)
+    return made
+
+
+@pytest.fixture
+def live(made_live: Team, tmp_path: Path) -> Team:
+    """A team with two promotions to production, a newer version, and a policy since then."""
+    return made_live.copied(tmp_path)
 
 
 @pytest.mark.parametrize("name", MOVES)
