@@ -109,7 +109,7 @@ def _added(
     tx: Transaction, workspace: Workspace, new: NewTest, flag: Name, signature: Signature
 ) -> Outcome:
     home = get_home(workspace, new.experiment, reader=tx)
-    refuse_former_name(workspace, home.name, reader=tx)
+    refuse_former_name(workspace, home, reader=tx)
     refuse_deleted(workspace, home, tx)
     require_role(workspace, home, "make an A/B test of", reader=tx)
     base = base_of(tx, workspace, home)

@@ -123,7 +123,7 @@ def take(workspace: Workspace, name: str, step: Step, *, doing: str) -> Outcome:
 
     def work(tx: Transaction) -> Outcome:
         home = get_home(workspace, name, reader=tx)
-        refuse_former_name(workspace, name, reader=tx)
+        refuse_former_name(workspace, home, reader=tx)
         refuse_deleted(workspace, home, tx)
         require_role(workspace, home, f"{doing} the A/B test of", reader=tx)
         base = base_of(tx, workspace, home)

@@ -23,7 +23,8 @@ from gitexp.environments.planning import (
 )
 from gitexp.environments.published import FlagEdits
 from gitexp.errors import NotAllowed, NotBound
-from gitexp.experiments.headers import Header, read_header
+from gitexp.experiments.headers import Header, header_at
+from gitexp.experiments.homes import get_home
 from gitexp.experiments.refusals import refuse_former_name
 from gitexp.experiments.sharing import is_shared
 from gitexp.experiments.versions import Version, resolve_version
@@ -142,8 +143,9 @@ def plan_order(
 def _promotion(tx: Transaction, workspace: Workspace, order: Order, move: Move) -> Plan:
     name = order.experiment or ""
     current_project(workspace, reader=tx).environment(order.environment)
-    header = read_header(workspace, name, reader=tx)
-    refuse_former_name(workspace, name, reader=tx)
+    home = get_home(workspace, name, reader=tx)
+    header = header_at(workspace, home.tip, home.name, reader=tx)
+    refuse_former_name(workspace, home, reader=tx)
     refuse_deleted_experiment(header)
     chosen = resolve_version(workspace, name, order.version or "latest", reader=tx)
     shared = _shared(tx, workspace, name, chosen.checked())

@@ -43,7 +43,7 @@ def pull(
 
     def work(tx: Transaction) -> None:
         home = get_home(workspace, name, reader=tx)
-        refuse_former_name(workspace, name, reader=tx)
+        refuse_former_name(workspace, home, reader=tx)
         if home.shared is None or home.local is None or is_ancestor(tx, home.shared, home.local):
             return
         refuse_namesake(workspace, home, reader=tx)

@@ -129,7 +129,7 @@ def change_header(
 
     def work(tx: Transaction) -> Header:
         home = get_home(workspace, name, reader=tx)
-        refuse_former_name(workspace, name, reader=tx)
+        refuse_former_name(workspace, home, reader=tx)
         if not revive:
             refuse_deleted(workspace, home, tx)
         return header_commit(tx, workspace, home, change, message=message, signature=signature)

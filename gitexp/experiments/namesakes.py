@@ -52,11 +52,16 @@ def known_experiments(
 def superseding_name(workspace: Workspace, name: str, *, reader: Store | None = None) -> str | None:
     """Return the name that an experiment has now, where this one is its former; else None."""
     home = find_home(workspace, name, reader=reader)
-    if home is None or home.shared is not None:
+    return None if home is None else successor_of(workspace, home, reader=reader)
+
+
+def successor_of(workspace: Workspace, home: Home, *, reader: Store | None = None) -> str | None:
+    """Return the name that an experiment has now, where its home has its former; else None."""
+    if home.shared is not None:
         return None  # on the shared remote, as last fetched, it still has this name
     store = reader or workspace.store
-    mine = id_at(workspace, home.tip, name, reader=store)
-    for other in sorted(_names_with(workspace, store, mine) - {name}) if mine else ():
+    mine = id_at(workspace, home.tip, home.name, reader=store)
+    for other in sorted(_names_with(workspace, store, mine) - {home.name}) if mine else ():
         newer = find_home(workspace, other, reader=store)
         if newer and mine and _replaced(workspace, store, home, newer, mine):
             return other

@@ -5,9 +5,9 @@ from __future__ import annotations
 from gitexp.documents import layout
 from gitexp.documents.problems import shell_word
 from gitexp.errors import AlreadyExists, NotAllowed
-from gitexp.experiments.catalog import superseding_name
 from gitexp.experiments.headers import header_at
 from gitexp.experiments.homes import Home, find_home
+from gitexp.experiments.namesakes import successor_of
 from gitexp.project.workspace import Workspace
 from gitexp.store.protocol import Store
 from gitexp.store.transaction import Transaction
@@ -47,17 +47,16 @@ def refuse_checked_out(workspace: Workspace, home: Home) -> None:
         )
 
 
-def refuse_former_name(workspace: Workspace, name: str, *, reader: Store | None = None) -> None:
+def refuse_former_name(workspace: Workspace, home: Home, *, reader: Store | None = None) -> None:
     """Raise NotAllowed when the experiment was given another name, here or by somebody else."""
-    now = superseding_name(workspace, name, reader=reader)
+    now = successor_of(workspace, home, reader=reader)
     if now is None:
         return
-    home = find_home(workspace, name, reader=reader)
-    here = home is not None and home.local is not None
+    name = home.name
     raise NotAllowed(
         f"experiment {name!r} is named {now!r} now",
         hint=f"Follow it with `gitexp experiment rename {name} {now}`, which keeps what was saved "
         f"here, then use {now!r}."
-        if here
+        if home.local is not None
         else f"Use that name: `gitexp experiment show {now}`.",
     )

@@ -72,7 +72,7 @@ def save(
 
     def work(tx: Transaction) -> Version:
         home = get_home(workspace, name, reader=tx)
-        refuse_former_name(workspace, name, reader=tx)
+        refuse_former_name(workspace, home, reader=tx)
         refuse_deleted(workspace, home, tx)
         require_role(workspace, home, "save", reader=tx)
         base = base_of(tx, workspace, home)

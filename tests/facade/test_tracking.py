@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,6 +75,28 @@ def script_run(repository: Repository, code: str, *arguments: str) -> subprocess
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def test_a_run_looks_its_experiment_up_once_to_begin_and_once_to_be_recorded(
+    repository: Repository, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged(experiment.start_run())
+    looks: list[str] = []
+    real = os.open
+
+    def recorded(path: str, *rest: Any, **named: Any) -> int:
+        looks.append(os.fspath(path))
+        return real(path, *rest, **named)
+
+    monkeypatch.setattr(os, "open", recorded)
+    run = experiment.start_run()
+    # Once for itself, and once among all, for one that has its id under a newer name.
+    assert sum(path.endswith("refs/heads/exp/bot/tone") for path in looks) == 2
+    looks.clear()
+    logged(run)
+    assert sum(path.endswith("refs/heads/exp/bot/tone") for path in looks) == 1
+    # It has no checkpoint and no artifact, of which files could be recorded already.
+    assert sum(path.endswith("refs/remotes/origin/runs/bot/tone") for path in looks) == 0
 
 
 def test_a_run_records_what_was_logged(repository: Repository, experiment: Experiment) -> None:

@@ -12,9 +12,8 @@ from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
 from gitexp.runs.events import Event
 from gitexp.runs.journalling import gates
-from gitexp.runs.journalling.contents import Contents, contents_of, entries
+from gitexp.runs.journalling.contents import entries
 from gitexp.runs.journalling.side_files import SUFFIXES, Sides
-from gitexp.runs.run import Run
 from gitexp.store.files import read_all, read_file
 
 OPEN = ".journal"
@@ -98,7 +97,7 @@ def paths_of(workspace: Workspace, run_id: RunId | None = None) -> list[Path]:
     return [path for path in _files_of(workspace, OPEN) if path.name.startswith(start)]
 
 
-def _files_of(workspace: Workspace, suffix: str) -> list[Path]:
+def _files_of(workspace: Workspace, *suffixes: str) -> list[Path]:
     directory = directory_of(workspace)
     if directory is None:
         return []
@@ -108,15 +107,14 @@ def _files_of(workspace: Workspace, suffix: str) -> list[Path]:
         return []
     except OSError as exc:
         raise unreadable(directory, exc) from exc
-    return [directory / name for name in names if name.endswith(suffix)]
+    return [directory / name for name in names if name.endswith(suffixes)]
 
 
 def sweep(workspace: Workspace) -> None:
     """Remove what stood beside journals that are gone; its removal was cut short."""
-    for suffix in (gates.SUFFIX, *SUFFIXES):
-        for beside in _files_of(workspace, suffix):
-            if _is_gone(beside.with_suffix(OPEN)):
-                remove(beside.with_suffix(OPEN))
+    for beside in _files_of(workspace, gates.SUFFIX, *SUFFIXES):
+        if _is_gone(beside.with_suffix(OPEN)):
+            remove(beside.with_suffix(OPEN))
 
 
 def _is_gone(path: Path) -> bool:
@@ -130,13 +128,6 @@ def _is_gone(path: Path) -> bool:
     return False
 
 
-def live(workspace: Workspace, run_id: RunId | None = None) -> list[Run]:
-    """Return the runs of the project that go on on this machine, or one of them, as they stand."""
-    found = [_read(path) for path in paths_of(workspace, run_id)]
-    runs = [contents.state.run() for contents in found if contents is not None]
-    return [run for run in runs if run.project == workspace.project_id]
-
-
 def events_of(workspace: Workspace, run_id: RunId, *, holding: bytes = b"") -> Iterator[Event]:
     """Yield what was added to a run that goes on on this machine and is not recorded yet.
 
@@ -145,7 +136,3 @@ def events_of(workspace: Workspace, run_id: RunId, *, holding: bytes = b"") -> I
     """
     for path in paths_of(workspace, run_id):
         yield from entries(read_journal(path) or b"", holding=holding)
-
-
-def _read(path: Path) -> Contents | None:
-    return contents_of(read_journal(path) or b"")  # it may have been recorded a moment ago

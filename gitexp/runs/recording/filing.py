@@ -71,6 +71,8 @@ def shared_files(
     A file that is recorded never changes, so nothing of it is read again.
     """
     run = contents.state.run()
+    if not (contents.checkpoints or run.artifacts):
+        return {}
     is_recorded = ledger.recorded_files(workspace, experiment, run.id)
     segments = {layout.segment_path(run.id, name): name for name in contents.checkpoints}
     files: dict[str, Content] = {

@@ -11,7 +11,8 @@ from gitexp.documents.canonical import digest_of
 from gitexp.documents.parsed import ParsedDocument
 from gitexp.documents.values import same
 from gitexp.errors import InvalidDocuments, NotAllowed
-from gitexp.experiments.headers import Header, read_header
+from gitexp.experiments.headers import Header, header_at
+from gitexp.experiments.homes import Home, get_home
 from gitexp.experiments.refusals import refuse_former_name
 from gitexp.experiments.versions import Version, resolve_version
 from gitexp.ids import RunId, new_run_id
@@ -77,8 +78,13 @@ def runnable(workspace: Workspace, experiment: str) -> Header:
         NotFound: there is no such experiment.
         NotAllowed: it is deleted, or has another name now.
     """
-    header = read_header(workspace, experiment)
-    refuse_former_name(workspace, experiment)
+    return runnable_at(workspace, get_home(workspace, experiment))
+
+
+def runnable_at(workspace: Workspace, home: Home) -> Header:
+    """Return the header of the experiment with a home; raises as `runnable` does."""
+    header = header_at(workspace, home.tip, home.name)
+    refuse_former_name(workspace, home)
     if header.lifecycle == "deleted":
         raise NotAllowed(
             f"experiment {header.name!r} is deleted",

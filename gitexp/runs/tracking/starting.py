@@ -12,7 +12,8 @@ from typing import Any
 
 from gitexp.documents import layout
 from gitexp.errors import GitexpError, NotAllowed, NotFound
-from gitexp.experiments.versions import latest_version
+from gitexp.experiments.homes import Home, get_home
+from gitexp.experiments.versions import latest_at
 from gitexp.ids import RunId, parse_run_id
 from gitexp.project.workspace import Workspace
 from gitexp.runs.events import Event, folded
@@ -31,7 +32,7 @@ from gitexp.runs.tracking.origins import (
     checked,
     circumstances_for,
     new_run,
-    runnable,
+    runnable_at,
     values_at,
     values_of,
 )
@@ -109,8 +110,9 @@ def begin(workspace: Workspace, run: Run, first: Event, *, held: bool) -> Active
 
 
 def _planned(workspace: Workspace, new: NewRun) -> Run:
-    header = runnable(workspace, new.experiment)
-    values = _values(workspace, new)
+    home = get_home(workspace, new.experiment)
+    header = runnable_at(workspace, home)
+    values = _values(workspace, new, home)
     found = circumstances_for(workspace, values)
     run = new_run(
         workspace,
@@ -126,10 +128,10 @@ def _planned(workspace: Workspace, new: NewRun) -> Run:
     return checked(run)
 
 
-def _values(workspace: Workspace, new: NewRun) -> Values:
+def _values(workspace: Workspace, new: NewRun, home: Home) -> Values:
     if new.version not in (None, "", "latest"):
         return values_of(workspace, new.experiment, new.version, new.overrides)
-    latest = latest_version(workspace, new.experiment)
+    latest = latest_at(workspace, home.tip, home.name)
     if latest is not None:
         return values_at(workspace, latest, new.overrides)
     if new.version or new.overrides:
