@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import Any
 
 from gitexp.documents import layout
 from gitexp.documents.canonical import digest_of
 from gitexp.errors import Conflict, GitexpError, InvalidInput, StoreError
 from gitexp.experiments.versions import list_versions
-from gitexp.ids import Name, ObjectId, RunId, VersionId, is_object_id
+from gitexp.ids import Digest, Name, ObjectId, RunId, VersionId, is_object_id
 from gitexp.project.sources import tree_source
 from gitexp.review.validating import validate_source
 from gitexp.review.verifying.examination import (
@@ -102,8 +103,14 @@ def _version_faults(look: Examination, run: Run) -> Iterator[str]:
     found = values_of_version(look, VersionId(version), run.experiment_id)
     if found is None:
         yield f"version {version[:10]} holds nothing of its experiment, {run.experiment_id}"
-    elif found.problem is None and digest_of(found.values) != run.digest:
+    elif found.problem is None and _digest_of_slots(run, found.values) != digest_of(found.values):
         yield f"it says that it used the values of version {version[:10]}, and used others"
+
+
+def _digest_of_slots(run: Run, values: Mapping[str, Any]) -> Digest:
+    """Return the digest of a run's values without those that were asked for beside `values`."""
+    beside = {*run.evaluation.get("arguments", {}), *run.job.get("values", {})} - set(values)
+    return digest_of({name: v for name, v in run.parameters.items() if name not in beside})
 
 
 def _tally_faults(look: Examination, run_id: RunId) -> Iterator[str]:

@@ -185,6 +185,29 @@ def test_a_run_that_claims_another_version_is_found(ground: Ground) -> None:
     )
 
 
+def job_of(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the record of a job that was asked for some values."""
+    entrypoint = {"name": "nightly", "digest": digest_of({})}
+    asked = {"entrypoint": entrypoint, "queue": "default", "values": values}
+    queued = {"status": "queued", "at": "2026-01-05T00:00:00Z", "by": "Ada <ada@example.org>"}
+    return {**asked, "timeout": 60.0, "changes": [queued]}
+
+
+def test_what_a_job_was_given_beside_the_slots_is_no_other_value(ground: Ground) -> None:
+    values = record(ground, records(ground)[0])["parameters"] | {"rounds": 5}
+    given = {"parameters": values, "digest": digest_of(values)}
+    forged(ground, **given, job=job_of({"rounds": 5}))
+    assert ground.problems("runs") == []
+
+
+def test_a_job_that_used_another_value_of_a_slot_is_found(ground: Ground) -> None:
+    values = record(ground, records(ground)[0])["parameters"] | {"temperature": 0.11}
+    given = {"parameters": values, "digest": digest_of(values)}
+    forged(ground, **given, job=job_of({"temperature": 0.11}))
+    (found,) = ground.problems("runs")
+    assert found.endswith("and used others")
+
+
 def test_a_run_of_a_version_that_holds_nothing_of_its_experiment_is_found(ground: Ground) -> None:
     trunk = tip(ground, "refs/heads/main")
     forged(ground, version=trunk)
