@@ -39,13 +39,13 @@ from gitexp.runs.journalling.files import OPEN as OPEN
 from gitexp.runs.journalling.files import directory_of as directory_of
 from gitexp.runs.journalling.files import events_of as events_of
 from gitexp.runs.journalling.files import is_current as is_current
-from gitexp.runs.journalling.files import live as live
 from gitexp.runs.journalling.files import paths_of as paths_of
 from gitexp.runs.journalling.files import read_journal as read_journal
 from gitexp.runs.journalling.files import remove as remove
 from gitexp.runs.journalling.files import sweep as sweep
 from gitexp.runs.journalling.files import unreadable as unreadable
 from gitexp.runs.journalling.side_files import Sides
+from gitexp.runs.journalling.standing import live as live
 from gitexp.store.filelocks import lock_file_now
 from gitexp.store.files import append_line, make_directories, sync_directory, write_errors
 from gitexp.store.sharing import Sharing
