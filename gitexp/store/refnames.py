@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]")
 _LONGEST_PART = 250
 """Bytes in one part of a name: file systems take 255, of which a lock file needs five."""
 
 
+@lru_cache(maxsize=4096)
 def ref_name_fault(name: str) -> str | None:
     """Return why a text cannot be the full name of a reference, or None when it can.
 

@@ -74,7 +74,7 @@ class RefFiles:
 
     def path(self, name: str) -> str:
         """Return the path of a reference's own file."""
-        return os.path.join(self._top(name), *name.split("/"))
+        return f"{self._top(name)}{os.sep}{name.replace('/', os.sep)}"
 
     def under(self, prefix: str) -> dict[str, ObjectId]:
         """Return the references whose full names begin with `prefix`, sorted by name.

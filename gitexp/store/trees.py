@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from gitexp.errors import DamagedObject, InvalidInput, StoreError
 from gitexp.ids import ObjectId
 from gitexp.store.model import MODE_TREE, Commit, MergedTree, RawObject, TreeEntry, TreeId
-from gitexp.store.objects import parse_commit, tag_target
+from gitexp.store.objects import parse_commit, tag_target, tree_and_parents
 from gitexp.store.protocol import MAX_DOCUMENT_BYTES, Store
 from gitexp.store.treebytes import entry_name_fault, find_entry, parse_tree
 
@@ -82,7 +82,7 @@ def tree_of(store: Store, object_id: ObjectId) -> TreeId:
         StoreError: the object is a blob.
     """
     raw = peel(store, object_id)
-    return TreeId(raw.id) if raw.kind == "tree" else parse_commit(raw).tree
+    return TreeId(raw.id) if raw.kind == "tree" else tree_and_parents(raw).tree
 
 
 def peel(store: Store, object_id: ObjectId) -> RawObject:
