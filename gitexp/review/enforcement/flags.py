@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 
 from gitexp.documents import layout
@@ -15,9 +16,9 @@ from gitexp.flags.problems import problems_of
 from gitexp.ids import Digest, Name, ObjectId
 from gitexp.project.reading import document_of
 from gitexp.review.enforcement.pushes import Push
-from gitexp.store.history import History
 from gitexp.store.model import TreeEntry, TreeId
-from gitexp.store.trees import entry_at, list_dir, read_tree, tree_of
+from gitexp.store.objects import tree_and_parents
+from gitexp.store.trees import entry_at, list_dir, peel, read_tree, tree_of
 
 
 def check_flags(
@@ -84,7 +85,8 @@ def _check_flag(key: str, after: Snapshot) -> None:
 def check_shared(push: Push, published: Mapping[str, Digest], commit: ObjectId) -> None:
     """See that each flag that a commit publishes stood, as it is, in a shared commit.
 
-    History is walked once for all of them, and each state of their directory is read once.
+    History is walked once for all of them, as far as it takes, and each state of their directory
+    is read once.
 
     Raises:
         NotAllowed: one of them never did.
@@ -108,24 +110,31 @@ def check_shared(push: Push, published: Mapping[str, Digest], commit: ObjectId) 
 def _directories(push: Push) -> Iterator[TreeId]:
     """Yield the directory of flags of each shared commit, likely ones first."""
     folder = layout.join(push.workspace.root, layout.FLAGS_DIR)
-    for commit in _holders(push):
-        entry = entry_at(push.store, tree_of(push.store, commit), folder)
+    for tree in _trees(push):
+        entry = entry_at(push.store, tree, folder)
         if entry is not None and entry.is_tree:
             yield TreeId(entry.id)
 
 
-def _holders(push: Push) -> Iterator[ObjectId]:
-    """Yield the shared commits: tips, then what is below the trunk's and the experiments'."""
-    store, history = push.store, History(push.store)
+def _trees(push: Push) -> Iterator[TreeId]:
+    """Yield the tree of each shared commit: tips, then their parents, and so on."""
+    waiting = deque(dict.fromkeys(_tips(push)))
+    seen = set(waiting)
+    while waiting:
+        links = tree_and_parents(peel(push.store, waiting.popleft()))
+        yield links.tree
+        new = [parent for parent in dict.fromkeys(links.parents) if parent not in seen]
+        seen.update(new)
+        waiting.extend(new)
+
+
+def _tips(push: Push) -> Iterator[ObjectId]:
+    """Yield where the trunk and the experiments stand once the push is taken."""
     start = layout.experiment_branches(Name(push.workspace.project_id))
-    refs = {*store.refs(start), *(ref for ref in push.moves if ref.startswith(start))}
-    experiments = [tip for ref in sorted(refs) if (tip := push.after(ref)) is not None]
-    trunk = [tip for tip in [push.trunk()] if tip is not None]
-    yield from (*trunk, *experiments)
-    for tip in trunk:
-        yield from history.ids_between(tip, [])
-    for tip in experiments:
-        yield from history.ids_between(tip, trunk)
+    refs = {*push.store.refs(start), *(ref for ref in push.moves if ref.startswith(start))}
+    for tip in (push.trunk(), *map(push.after, sorted(refs))):
+        if tip is not None:
+            yield tip
 
 
 def _standing(push: Push, directory: TreeId, wanted: Mapping[str, Digest]) -> list[str]:

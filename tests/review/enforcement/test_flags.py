@@ -193,6 +193,19 @@ def test_earlier_states_of_many_flags_are_looked_for_in_one_walk() -> None:
     assert reads[0] == reads[1]
 
 
+def test_an_earlier_state_of_a_flag_is_looked_for_as_far_as_it_takes() -> None:
+    store = CountingStore()
+    for step in range(300):
+        flag = b"active: true\nrollout: %d\n" % (step // 297)
+        tip = commit_files(
+            store, {"gitexp.yaml": DEFINITION, "step": b"%d" % step, "flags/one.yaml": flag}
+        )
+    push = pushed_to(store, tip)
+    store.reads = 0
+    check_shared(push, {"one": digest_of({**FLAG, "rollout": 0})}, tip)
+    assert store.reads < 30
+
+
 def pushed_to(store: MemoryStore, trunk: ObjectId) -> Push:
     """Return a push to a server that holds what a store does."""
     workspace = workspace_on(store, None, seed=1)
