@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from gitexp.documents.yaml_writer import dump_yaml
+from gitexp.errors import ApprovalRequired
 from tests.contract.remotes_conftest import http_server, ssh_server
 from tests.real_git import Git
 from tests.review.enforcement.conftest import DEFINITION, LEADS
 from tests.review.enforcement.serving import Person, Server, environ_of, make_server
+from tests.review.enforcement.test_changes import vote as written_vote
 
 pytestmark = pytest.mark.interop
 
@@ -231,6 +234,66 @@ def test_signed_commits_say_who_pushes(signed: tuple[Server, Person, Person]) ->
     assert "bob@example.com may not change the environments" in bob.refused("main")
     alice.git("commit", "--quiet", "--amend", "--no-edit", "-S")
     alice.takes("main")
+
+
+def test_a_signed_promotion_is_for_one_place_in_one_environment_whoever_pushes_it(
+    signed: tuple[Server, Person, Person],
+) -> None:
+    server, alice, bob = signed
+    server.git("config", "gitexp.identity", "signature")
+    for person in (alice, bob):
+        person.git("config", "commit.gpgsign", "true")
+    tone = alice.repository.experiments.create("tone")
+    for temperature in (0.1, 0.2):
+        tone.commit({"temperature": temperature})
+    tone.share()
+    tone.promote("staging", version="latest~1")
+    first = server.tip("env/bot/staging")
+    tone.promote("staging")
+    live = server.tip("env/bot/staging")
+    bob.git("fetch", "--quiet", "origin", "env/bot/staging")
+    said = bob.refused(f"{first}:refs/heads/env/bot/production")
+    assert 'environment: "staging" stands there, but ' in said
+    said = bob.refused("--force", f"{first}:refs/heads/env/bot/staging")
+    assert "the history of environment 'staging' would be gone" in said
+    again = bob.git("commit-tree", f"{first}^{{tree}}", "-p", str(live), "-m", "again", "-S")
+    said = bob.refused(f"{again}:refs/heads/env/bot/staging")
+    assert f"was made for environment 'staging' at nothing, and it stands at {live[:10]}" in said
+    assert (server.tip("env/bot/staging"), server.tip("env/bot/production")) == (live, None)
+
+
+def test_a_signed_vote_is_for_one_change_request_whoever_pushes_it(
+    signed: tuple[Server, Person, Person],
+) -> None:
+    server, alice, bob = signed
+    server.git("config", "gitexp.identity", "signature")
+    for person in (alice, bob):
+        person.git("config", "commit.gpgsign", "true")
+    tone = alice.repository.experiments.create("tone")
+    tone.commit({"temperature": 0.1})
+    tone.share()
+    with pytest.raises(ApprovalRequired) as asked:
+        tone.promote("production")
+    bob.repository.fetch()
+    bob.repository.changes.approve(str(asked.value.change), apply=False)
+    tone.commit({"temperature": 0.9})
+    tone.share()
+    with pytest.raises(ApprovalRequired) as other:
+        tone.promote("production")
+    alice.git("fetch", "--quiet")
+    alice.git("switch", "--quiet", "--create", "mine", "origin/changes/bot")
+    (vote,) = alice.git("ls-files", "*/votes/*").splitlines()
+    copied = vote.replace(str(asked.value.change), str(other.value.change))
+    alice.git.commit({copied: alice.git("show", f"HEAD:{vote}") + "\n"})
+    said = alice.refused("mine:refs/heads/changes/bot")
+    assert f"change request {other.value.change}: {copied}" in said
+    alice.git("reset", "--quiet", "--hard", "HEAD~1")
+    path, data = written_vote(server, str(other.value.change), by="bob")
+    alice.git.commit({path: dump_yaml(data, schema="vote").decode()})
+    said = alice.refused("mine:refs/heads/changes/bot")
+    assert "Bob <bob@example.com> votes, and alice@example.com pushes it" in said
+    bob.repository.fetch()
+    assert bob.repository.changes.get(str(other.value.change)).state == "pending"
 
 
 # --- other servers, by the variables that their documentation names ------------------------------
