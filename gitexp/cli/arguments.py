@@ -57,6 +57,18 @@ def environment_argument(name: str = "environment", **attributes: Any) -> Decora
     )
 
 
+def environment_option(text: str) -> Decorator:
+    """Return the option that names an environment; `text` is its help."""
+    return click.option(
+        "--env",
+        "--environment",
+        "environment",
+        metavar="ENVIRONMENT",
+        shell_complete=complete_environments,
+        help=text,
+    )
+
+
 def side_argument(name: str, **attributes: Any) -> Decorator:
     """Return an argument that names one side of a comparison."""
     optional = f"[{name.upper()}]" if attributes.get("required") is False else name.upper()

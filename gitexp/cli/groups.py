@@ -99,10 +99,8 @@ class LazyGroup(click.Group):
         """Return name, command and remaining arguments; an unknown name gets a suggestion."""
         if args[0] not in self.entries and not ctx.resilient_parsing:
             close = difflib.get_close_matches(args[0], self.entries, n=1)
-            raise UsageFault(
-                f"no such command {args[0]!r}",
-                hint=f"Did you mean {close[0]!r}?" if close else None,
-            )
+            hint = f"Did you mean {close[0]!r}?" if close else f"Run `{ctx.command_path} --help`."
+            raise UsageFault(f"no such command {args[0]!r}", hint=hint)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

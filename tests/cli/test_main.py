@@ -63,6 +63,9 @@ def test_an_unknown_verb_gets_a_suggestion(gitexp: Run) -> None:
     assert gitexp("env", "rollbak").err == (
         "error: no such command 'rollbak'\nhint: Did you mean 'rollback'?\n"
     )
+    assert gitexp("env", "xyz").err == (
+        "error: no such command 'xyz'\nhint: Run `gitexp env --help`.\n"
+    )
 
 
 def test_a_usage_error_names_the_help_page(gitexp: Run) -> None:
@@ -86,6 +89,16 @@ def test_a_bare_noun_takes_the_options_of_its_list(tone: list[str], gitexp: Run)
     assert gitexp("experiment", "--format", "json").ok().out == listed
     assert gitexp("experiment", "-q").ok().out == "tone\n"
     assert gitexp("experiment", "-h").ok().out.startswith("Usage: gitexp experiment ")
+
+
+@pytest.mark.parametrize("option", ["--env", "--environment"])
+@pytest.mark.parametrize(
+    "words", [["log"], ["change", "list"], ["flag", "evaluate", "--id", "ada"]]
+)
+def test_an_environment_is_chosen_by_either_word(
+    option: str, words: list[str], tone: list[str], gitexp: Run
+) -> None:
+    assert gitexp(*words, option, "production").code != 2
 
 
 def test_outside_a_repository_there_is_an_error_and_nothing_on_standard_output(

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from gitexp.cli.arguments import environment_argument, reason_option, version_option
+from gitexp.cli.arguments import (
+    environment_argument,
+    environment_option,
+    reason_option,
+    version_option,
+)
 from gitexp.cli.catalogue import CHANGE_COMMANDS
 from gitexp.cli.change_views import (
     change_argument,
@@ -15,7 +20,7 @@ from gitexp.cli.change_views import (
     show_change,
     tell_state,
 )
-from gitexp.cli.completing import complete_environments, complete_experiments
+from gitexp.cli.completing import complete_experiments
 from gitexp.cli.failures import AnswerIsNo
 from gitexp.cli.groups import LazyGroup, UsageFault, command, group
 from gitexp.cli.output import Output, output_options
@@ -66,12 +71,7 @@ def change_command(context: click.Context) -> None:
     help="Only those in this state; may be repeated  [default: the open ones]",
 )
 @click.option("--all", "everything", is_flag=True, help="Those that are over too")
-@click.option(
-    "--environment",
-    metavar="ENVIRONMENT",
-    shell_complete=complete_environments,
-    help="Only those of this environment",
-)
+@environment_option("Only those of this environment")
 @click.option("--mine", is_flag=True, help="Only those that you asked for")
 @click.option("--waiting-for-me", is_flag=True, help="Only those that wait for your vote")
 @click.option(

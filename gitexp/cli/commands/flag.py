@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitexp.cli.arguments import pairs
+from gitexp.cli.arguments import environment_option, pairs
 from gitexp.cli.catalogue import FLAG_COMMANDS
 from gitexp.cli.flag_views import entry_table, evaluation_table, flag_fields
 from gitexp.cli.groups import LazyGroup, UsageFault, command, group
@@ -51,7 +51,7 @@ def list_command(output: Output, environment: str | None, search: str) -> None:
 @command("show", examples=["gitexp flag show checkout", "gitexp flag show checkout --revision v1"])
 @key_argument
 @click.option("--revision", metavar="REVISION", help="Show it as of this commit")
-@click.option("--environment", metavar="ENVIRONMENT", help="Show it as it is published there")
+@environment_option("Show it as it is published there")
 @output_options
 def show_command(output: Output, key: str, revision: str | None, environment: str | None) -> None:
     """Show a flag"""
@@ -139,7 +139,7 @@ def _variants(texts: tuple[str, ...]) -> list[Any]:
     metavar="NAME=VALUE",
     help="Say this of them, JSON or a text; may be repeated",
 )
-@click.option("--environment", metavar="ENVIRONMENT", help="Ask the flags published there")
+@environment_option("Ask the flags published there")
 @click.option("--repo", metavar="URL", help="Read from this repository, without a clone")
 @click.option("--project", metavar="ID", help="Name the project, where there are several")
 @click.option("--at", metavar="COMMIT", help="Read the environment as of this commit of it")

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import click
 
-from gitexp.cli.arguments import bypass_option, environment_argument, reason_option
+from gitexp.cli.arguments import (
+    bypass_option,
+    environment_argument,
+    environment_option,
+    reason_option,
+)
 from gitexp.cli.flag_views import published_entry, published_fields
 from gitexp.cli.groups import UsageFault, command
 from gitexp.cli.output import Output, output_options
@@ -79,7 +84,7 @@ def publish_command(
     ],
 )
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
-@click.option("--environment", metavar="ENVIRONMENT", help="Take them as they are published there")
+@environment_option("Take them as they are published there")
 @click.option(
     "--format",
     "form",

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitexp.cli.arguments import experiment_argument
-from gitexp.cli.completing import complete_environments
+from gitexp.cli.arguments import environment_option, experiment_argument
 from gitexp.cli.groups import UsageFault, command
 from gitexp.cli.log_views import event_id, log_table
 from gitexp.cli.output import Output, output_options
@@ -49,13 +48,7 @@ def _kinds_of(texts: tuple[str, ...]) -> tuple[Kind, ...]:
     ],
 )
 @experiment_argument(required=False, metavar="[EXPERIMENT]")
-@click.option(
-    "--env",
-    "environment",
-    metavar="ENVIRONMENT",
-    shell_complete=complete_environments,
-    help="Tell only of this environment: its moves, and change requests for it",
-)
+@environment_option("Tell only of this environment: its moves, and change requests for it")
 @click.option("--since", metavar="WHEN", help="Begin at a day, a moment, or so long ago, as in 7d")
 @click.option("--until", metavar="WHEN", help="End at a day, a moment, or so long ago")
 @click.option(

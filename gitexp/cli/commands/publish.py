@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gitexp.cli.arguments import (
+    environment_option,
     experiment_argument,
     message_option,
     patch_of,
@@ -12,7 +13,6 @@ from gitexp.cli.arguments import (
     set_option,
     values_from,
 )
-from gitexp.cli.completing import complete_environments
 from gitexp.cli.groups import UsageFault, command
 from gitexp.cli.output import Output, output_options
 from gitexp.cli.views import show_experiment
@@ -34,13 +34,7 @@ from gitexp.cli.views import show_experiment
     metavar="FILE",
     help="Take all values from a YAML or JSON file; - reads standard input",
 )
-@click.option(
-    "--env",
-    "environment",
-    metavar="ENVIRONMENT",
-    shell_complete=complete_environments,
-    help="Make the version live in this environment",
-)
+@environment_option("Make the version live in this environment")
 @click.option("--description", metavar="TEXT", help="Describe the experiment")
 @message_option
 @output_options
