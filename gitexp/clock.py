@@ -6,6 +6,8 @@ import time
 from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
+_BEGIN = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
 SKEW = timedelta(minutes=5)
 """How far clocks may be apart: what is dated further ahead does not count."""
 
@@ -48,7 +50,7 @@ class Timeline:
 def moment_of(nanoseconds: int) -> datetime:
     """Return the aware moment that so many nanoseconds since 1970 are, to the microsecond."""
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    return datetime.fromtimestamp(seconds, timezone.utc).replace(microsecond=rest // 1000)
+    return _BEGIN + timedelta(0, seconds, rest // 1000)
 
 
 def iso(moment: datetime) -> str:

@@ -156,10 +156,12 @@ class ResultRow:
         }
         if self.position is not None:
             data["position"] = self.position
-        for name in ("input", "output", "expected"):
-            value = getattr(self, name)
-            if value is not MISSING:
-                data[name] = value
+        if self.input is not MISSING:
+            data["input"] = self.input
+        if self.output is not MISSING:
+            data["output"] = self.output
+        if self.expected is not MISSING:
+            data["expected"] = self.expected
         data["scores"] = {name: score.to_dict() for name, score in self.scores.items()}
         if self.error is not None:
             data["error"] = self.error.to_dict()
@@ -167,28 +169,27 @@ class ResultRow:
             data["started_at"] = iso(self.started_at)
         if self.duration_seconds is not None:
             data["duration_seconds"] = self.duration_seconds
-        return data | self._particulars()
+        self._add_particulars(data)
+        return data
 
-    def _particulars(self) -> dict[str, Any]:
-        """Return what most rows do not have."""
-        found: dict[str, Any] = {}
+    def _add_particulars(self, data: dict[str, Any]) -> None:
+        """Add what most rows do not have."""
         if self.metadata:
-            found["metadata"] = dict(self.metadata)
+            data["metadata"] = dict(self.metadata)
         if self.weight != 1.0:
-            found["weight"] = self.weight
+            data["weight"] = self.weight
         if self.usage:
-            found["usage"] = dict(self.usage)
+            data["usage"] = dict(self.usage)
         if self.attempts != 1:
-            found["attempts"] = self.attempts
+            data["attempts"] = self.attempts
         if self.cached:
-            found["cached"] = True
+            data["cached"] = True
         if self.tasks:
-            found["tasks"] = [dict(task) for task in self.tasks]
+            data["tasks"] = [dict(task) for task in self.tasks]
         if self.trace_id:
-            found["trace_id"] = self.trace_id
+            data["trace_id"] = self.trace_id
         if self.rescored:
-            found["rescored"] = True
-        return found
+            data["rescored"] = True
 
 
 def status_of(scores: Mapping[str, Score], *, error: Failure | None = None) -> RowStatus:

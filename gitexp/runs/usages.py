@@ -82,14 +82,18 @@ class UsageTally:
             self._seconds.append(seconds)
         for name, value in row.usage.items():
             self._sums.setdefault(name, Sum()).add(value)
-        for usage in (row.usage, *(s.usage for s in row.scores.values() if s.usage)):
-            for name, value in usage.items():
-                if _is_amount(value):
-                    self._so_far[name] = self._so_far.get(name, 0) + value
+            self._count(name, value)
+        for score in row.scores.values():
+            for name, value in (score.usage or {}).items():
+                self._count(name, value)
         if row.attempts > 1:
             self._more["retries"] += row.attempts - 1
         if row.cached:
             self._more["cached"] += 1
+
+    def _count(self, name: str, value: Any) -> None:
+        if _is_amount(value):
+            self._so_far[name] = self._so_far.get(name, 0) + value
 
     def numbers(self) -> dict[str, Any]:
         """Return what the calls took.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 
 from gitexp.documents.problems import MISSING
 from gitexp.errors import InvalidDocuments, InvalidInput, NotFound
+from gitexp.evaluation.answers import Asking
+from gitexp.evaluation.datasets.sample import Sample
 from gitexp.evaluation.workflows.loading import inline_workflow, load_workflow
 from gitexp.evaluation.workflows.tasks import single_endpoint
 from gitexp.runs.recording.results import totals_of
@@ -173,6 +176,21 @@ def test_half_a_character_that_an_evaluator_says_spoils_nothing(
     score = project.rows(run)[0].scores["odd"]
     assert "a?b" in f"{score.value} {score.reason} {score.error}" or "\\ud800" in score.error
     assert run.scores == totals_of(project.rows(run))["scores"]
+
+
+def test_inside_a_span_the_same_is_asked() -> None:
+    asking = Asking(
+        sample=Sample(id="a", input=1),
+        input=2,
+        parameters={"shift": 3},
+        outputs={"first": 4},
+        repeat=5,
+        seed=6,
+        trace_id="7",
+        span_id="8",
+    )
+    assert all(getattr(asking, each.name) != each.default for each in fields(asking))
+    assert asking.inside("9") == replace(asking, span_id="9")
 
 
 # --- files ----------------------------------------------------------------------------------

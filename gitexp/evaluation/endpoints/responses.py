@@ -9,7 +9,7 @@ from typing import Any
 
 from gitexp.documents.problems import MISSING, shown
 from gitexp.errors import InvalidInput
-from gitexp.evaluation.answers import CallFailed, Usage, is_amount
+from gitexp.evaluation.answers import NOTHING_USED, CallFailed, Usage, is_amount
 from gitexp.evaluation.endpoints.loading import Price
 from gitexp.evaluation.endpoints.paths import compile_path
 from gitexp.evaluation.running.outputs import plain_output
@@ -102,7 +102,7 @@ class Reader:
 
     def found_in(self, value: Any) -> tuple[Any, Usage]:
         """Return the same of an answer that is decoded."""
-        usage = self._usage_of(value) if self._usage else _NONE
+        usage = self._usage_of(value) if self._usage else NOTHING_USED
         try:
             return checked_output(self._extracted(value)), usage
         except CallFailed as exc:
@@ -122,7 +122,6 @@ class Reader:
         return with_cost(_usage(numbers), self._price)
 
 
-_NONE = Usage()
 _KINDS: Mapping[str, Callable[[float | None], Any]] = {
     "input_tokens": lambda number: None if number is None else int(number),
     "output_tokens": lambda number: None if number is None else int(number),
@@ -145,7 +144,7 @@ def usage_of(data: Any) -> Usage:
         CallFailed: it is no mapping of numbers.
     """
     if data is None:
-        return _NONE
+        return NOTHING_USED
     named = data.to_dict() if isinstance(data, Usage) else data
     numbers = {key: named.get(key) for key in _KINDS} if isinstance(named, Mapping) else None
     if numbers is None or not all(n is None or is_amount(n) for n in numbers.values()):

@@ -10,14 +10,15 @@ from gitexp.evaluation.datasets.sample import Sample
 from gitexp.evaluation.running.making import WorkItem
 from gitexp.runs.rows import ResultRow
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 def encoded_row(row: ResultRow) -> bytes:
     """Return a row as the JSON of a line.
 
     Half a surrogate pair, which may stand in what an evaluator says, becomes a question mark.
     """
-    text = json.dumps(row.to_dict(), ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "replace")
+    return _encode(row.to_dict()).encode("utf-8", "replace")
 
 
 class Done:
@@ -45,7 +46,7 @@ class Done:
 
     def missing(self, items: Iterable[WorkItem]) -> Iterator[WorkItem]:
         """Yield those that are not done."""
-        return (item for item in items if item not in self)
+        return (item for item in items if item not in self) if self._marks else iter(items)
 
     def fits(self, samples: Iterable[Sample]) -> bool:
         """Return whether samples stand where they stood when their rows were made."""

@@ -217,6 +217,6 @@ def _ids(random_bits: Randomness) -> Callable[[int], str]:
     bits = Random(random_bits(256)).getrandbits
 
     def new_id(size: int) -> str:
-        return f"{bits(size * 8) or 1:0{size * 2}x}"
+        return (bits(size * 8) or 1).to_bytes(size, "big").hex()
 
     return new_id

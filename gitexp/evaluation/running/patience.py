@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from gitexp.clock import Clock
-from gitexp.evaluation.answers import Answer, Asking, Attempt, Caller, CallFailed, Usage
+from gitexp.evaluation.answers import (
+    NOTHING_USED,
+    Answer,
+    Asking,
+    Attempt,
+    Caller,
+    CallFailed,
+    Usage,
+)
 from gitexp.evaluation.endpoints.loading import Endpoint, Retry
 from gitexp.evaluation.running.rates import Rate
 from gitexp.evaluation.running.responses import Responses
@@ -93,7 +101,7 @@ class PatientCaller:
 
     async def _asked(self, asking: Asking) -> Answer:
         failures: tuple[Attempt, ...] = ()
-        used = Usage()
+        used = NOTHING_USED
         began = self._now()
         while True:
             try:

@@ -19,7 +19,7 @@ from gitexp.evaluation.running.planning import Plan, make_plan, plan_again
 from gitexp.evaluation.running.progress import Progress as Progress
 from gitexp.evaluation.running.progress import Report, progress_of
 from gitexp.evaluation.running.requests import EvaluationRequest
-from gitexp.evaluation.running.stopping import CANCELLED, CancelWatch, limit_reached
+from gitexp.evaluation.running.stopping import CANCELLED, NONE, CancelWatch, limit_reached
 from gitexp.evaluation.tracing.sinks import open_spans
 from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
@@ -158,6 +158,7 @@ class Evaluation:
         self._progress = progress
         self._clock = workspace.surroundings.clock
         self._began = self._noted = self._clock.monotonic()
+        self._limits = plan.request.limits if plan.request.limits != NONE else None
         self._tally = Tally()
         self._sides = journal.sides
         self._over = threading.Event()
@@ -247,9 +248,10 @@ class Evaluation:
             spans.take(made)
         self._tally.add(made.row)
         self._report()
-        reached = limit_reached(self._plan.request.limits, self._tally, self._seconds())
-        if reached is not None:
-            self._stop(window, reached)
+        if self._limits is not None:
+            reached = limit_reached(self._limits, self._tally, self._seconds())
+            if reached is not None:
+                self._stop(window, reached)
 
     def _stop(self, window: Window, why: Failure) -> None:
         self._stopped = self._stopped or why

@@ -26,8 +26,6 @@ def limit_reached(limits: Limits, tally: Tally, seconds: float) -> Failure | Non
     Args:
         seconds: how long it has gone on.
     """
-    if limits == NONE:
-        return None
     errors, rows, used = tally.stats.errors, tally.rows, tally.usage_so_far
     tokens = used.get("input_tokens", 0) + used.get("output_tokens", 0)
     reasons: list[tuple[bool, str]] = [

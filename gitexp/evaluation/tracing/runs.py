@@ -200,4 +200,4 @@ def _presumed(endpoint: Endpoint) -> dict[str, object]:
 def _span_ids(random_bits: Randomness) -> Callable[[], str]:
     """Return what makes ids of spans, of which none is zero, without a system call for each."""
     bits = Random(random_bits(256)).getrandbits
-    return lambda: f"{bits(64) or 1:016x}"
+    return lambda: (bits(64) or 1).to_bytes(8, "big").hex()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from gitexp.documents.problems import MISSING
-from gitexp.evaluation.answers import Asking, Attempt, Caller, CallFailed, Usage
+from gitexp.evaluation.answers import NOTHING_USED, Asking, Attempt, Caller, CallFailed, Usage
 from gitexp.evaluation.running.outputs import plain_output
 from gitexp.evaluation.workflows.tasks import (
     ConditionTask,
@@ -63,7 +63,7 @@ class Outcome:
     """
 
     output: Any = MISSING
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = NOTHING_USED
     attempts: int = 1
     cached: bool = False
     steps: list[Step] = field(default_factory=list)
@@ -127,7 +127,7 @@ class OpenedWorkflow:
         step = Step(name=task.name, kind=_kind(task), began_ns=self._now())
         if self._step_ids is not None:
             step.span_id = self._step_ids()
-            asking = replace(asking, span_id=step.span_id)
+            asking = asking.inside(step.span_id)
         outcome.steps.append(step)
         try:
             step.output = await self._done(task, asking, outcome, step)
