@@ -7,6 +7,7 @@ repository: `""` at the top, `"apps/bot"` in a monorepo.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Literal
 
 from gitexp.documents.kinds import DocumentKind
@@ -378,7 +379,11 @@ def kind_of(path_in_project: str, *, place: Place = "project") -> DocumentKind |
     `place` says what kind of branch the file is on: an `environment.yaml` at the top of a
     project is somebody else's file.
     """
-    for pattern, kind in _KINDS[place]:
-        if re.fullmatch(pattern, path_in_project):
-            return kind
-    return None
+    found = _pattern_of(place).fullmatch(path_in_project)
+    return _KINDS[place][found.lastindex - 1][1] if found and found.lastindex else None
+
+
+@cache
+def _pattern_of(place: Place) -> re.Pattern[str]:
+    """Return one pattern with a group for each kind of file, compiled once."""
+    return re.compile("|".join(f"({pattern})" for pattern, _ in _KINDS[place]))
