@@ -236,6 +236,24 @@ def test_signed_commits_say_who_pushes(signed: tuple[Server, Person, Person]) ->
     alice.takes("main")
 
 
+def test_rules_that_an_admin_signed_on_another_branch_are_for_nobody_else_to_push_on(
+    signed: tuple[Server, Person, Person],
+) -> None:
+    server, alice, bob = signed
+    server.git("config", "gitexp.identity", "signature")
+    alice.git("config", "commit.gpgsign", "true")
+    alice.git("switch", "--quiet", "--create", "idea")
+    commit = alice.git.commit({"gitexp.yaml": LOOSE})
+    alice.takes("idea")
+    bob.git("fetch", "--quiet")
+    said = bob.refused("origin/idea:refs/heads/main")
+    assert f"commit {commit[:10]} changes the environments" in said
+    assert "is on another branch already" in said
+    alice.git("switch", "--quiet", "main")
+    alice.git("merge", "--quiet", "--no-ff", "--no-edit", "-S", "idea")
+    alice.takes("main")
+
+
 def test_a_signed_promotion_is_for_one_place_in_one_environment_whoever_pushes_it(
     signed: tuple[Server, Person, Person],
 ) -> None:

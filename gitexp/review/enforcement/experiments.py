@@ -8,7 +8,7 @@ from typing import Any
 from gitexp.documents import layout
 from gitexp.environments.binding import environment_at
 from gitexp.environments.branches import names_with_branches
-from gitexp.errors import InvalidInput, NotAllowed
+from gitexp.errors import Forbidden, InvalidInput, NotAllowed
 from gitexp.experiments.permissions import needed_roles
 from gitexp.ids import ObjectId, name_fault
 from gitexp.project.reading import read_document
@@ -17,7 +17,7 @@ from gitexp.review.enforcement.documents import refuse_problems
 from gitexp.review.enforcement.moves import Place, RefMove
 from gitexp.review.enforcement.pushes import Push
 from gitexp.review.validating import validate_source
-from gitexp.store.history import merge_base
+from gitexp.store.history import is_ancestor, merge_base
 from gitexp.store.model import TreeId
 from gitexp.store.trees import changed_paths, entry_at
 
@@ -59,9 +59,26 @@ def check_trunk(push: Push, move: RefMove) -> None:
         )
     changed = list(_changed(push, move.old, move.new))
     if push.project.group and (rule := _rule_in(push, move, changed)):
-        push.require(move, "admin", push.project.group, f"change {rule} on {trunk}")
+        actor = push.require(move, "admin", push.project.group, f"change {rule} on {trunk}")
+        if actor.source == "signature":
+            _check_new(push, move.new, rule)
     _check_owners(push, move, _experiments_in(changed))
     _check_documents(push, move.new, changed)
+
+
+def _check_new(push: Push, commit: ObjectId, rule: str) -> None:
+    """Refuse a commit that is on another branch: its signature may be from before it was wanted.
+
+    Whoever reads that branch could push it on in the name of who signed it.
+    """
+    branches = push.store.refs(layout.BRANCHES)
+    others = (tip for ref, tip in branches.items() if ref != push.workspace.trunk_ref)
+    if any(is_ancestor(push.store, commit, tip) for tip in others):
+        raise Forbidden(
+            f"commit {commit[:10]} changes {rule} and is on another branch already, so its "
+            "signature does not say who pushes it to the trunk",
+            hint="Whoever decides merges it with a commit of their own: `git merge --no-ff -S`.",
+        )
 
 
 def _origin(push: Push, commit: ObjectId) -> ObjectId | None:
