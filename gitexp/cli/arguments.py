@@ -32,13 +32,15 @@ def experiment_argument(name: str = "experiment", **attributes: Any) -> Decorato
     )
 
 
-def versionless(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+def versionless(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> str | None:
     """Return the name of an experiment, where an option beside it names the version.
 
     Raises:
         UsageFault: a version stands in the name.
     """
-    name, at, revision = value.partition("@")
+    name, at, revision = (value or "").partition("@")
     if at:
         raise UsageFault(
             f"{value!r} is a version, and the name of an experiment is asked for",

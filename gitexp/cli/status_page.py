@@ -42,9 +42,8 @@ def status_page(status: Status) -> str:
     """Return the page as text."""
     parts = [_heading(status)]
     for sharing, title, advice in _SECTIONS:
-        parts.append(
-            _section(title, advice, (e for e in status.experiments if e.sharing == sharing), _line)
-        )
+        experiments = [one for one in status.experiments if one.sharing == sharing]
+        parts.append(_section(title, advice, experiments, _counts))
     edited = [experiment for experiment in status.experiments if experiment.uncommitted]
     parts.append(_section("Edited and not saved", "gitexp commit NAME", edited, _edited))
     parts.append(_environments(status.environments))
@@ -70,18 +69,24 @@ def _section(
     title: str,
     advice: str,
     experiments: Iterable[ExperimentStatus],
-    line: Callable[[ExperimentStatus], str],
+    told: Callable[[ExperimentStatus], str],
 ) -> str:
-    lines = [f"  {visible(line(experiment))}\n" for experiment in experiments]
+    lines = _lines([(experiment.name, told(experiment)) for experiment in experiments])
     use = f" (use `{advice}`)" if advice else ""
-    return f"{title}{use}:\n{''.join(lines)}" if lines else ""
+    return f"{title}{use}:\n{lines}" if lines else ""
 
 
-def _line(experiment: ExperimentStatus) -> str:
+def _lines(told: Sequence[tuple[str, str]]) -> str:
+    """Return a line for each name and what is told of it, one below the other."""
+    width = max((len(name) for name, _ in told), default=0)
+    return "".join(f"  {visible(f'{name:<{width}}  {text}'.rstrip())}\n" for name, text in told)
+
+
+def _counts(experiment: ExperimentStatus) -> str:
     counts = [f"{n} {what}" for n, what in _counted(experiment) if n]
     if experiment.lifecycle != "active":
         counts.append(experiment.lifecycle)
-    return f"{experiment.name}  {', '.join(counts)}".rstrip()
+    return ", ".join(counts)
 
 
 def _counted(experiment: ExperimentStatus) -> tuple[tuple[int, str], ...]:
@@ -89,24 +94,24 @@ def _counted(experiment: ExperimentStatus) -> tuple[tuple[int, str], ...]:
 
 
 def _edited(experiment: ExperimentStatus) -> str:
-    return f"{experiment.name}  {', '.join(experiment.uncommitted)}"
+    return ", ".join(experiment.uncommitted)
 
 
 def _environments(states: Iterable[EnvironmentState]) -> str:
-    lines = [f"  {visible(_live(state))}\n" for state in states]
-    return f"Environments:\n{''.join(lines)}" if lines else ""
+    lines = _lines([(state.name, _live(state)) for state in states])
+    return f"Environments:\n{lines}" if lines else ""
 
 
 def _live(state: EnvironmentState) -> str:
     if state.problem:
-        return f"{state.name}  broken: {state.problem}"
+        return f"broken: {state.problem}"
     parts = []
     if state.binding is not None and state.bound:
         parts.append(state.binding.label)
         parts += [f"{state.newer_versions} newer"] if state.newer_versions else []
     if state.binding is not None and state.binding.flags:
         parts.append(_flags(sorted(state.binding.flags)))
-    return f"{state.name}  {', '.join(parts) or 'nothing is live'}"
+    return ", ".join(parts) or "nothing is live"
 
 
 def _flags(keys: Sequence[str]) -> str:

@@ -45,7 +45,15 @@ def test_a_promotion_prints_what_is_live(tone: Tone, gitexp: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [("promote", "tone@latest~1", "staging"), ("blame", "tone@latest~1")]
+    "command",
+    [
+        ("promote", "tone@latest~1", "staging"),
+        ("blame", "tone@latest~1"),
+        ("run", "tone@latest~1", "--dataset", "questions", "--endpoint", "bot"),
+        ("run", "start", "tone@latest~1"),
+        ("run", "exec", "tone@latest~1", "--", "true"),
+        ("job", "create", "tone@latest~1", "--entrypoint", "nightly"),
+    ],
 )
 def test_a_version_is_named_by_the_option_alone(
     tone: Tone, gitexp: Run, command: tuple[str, ...]

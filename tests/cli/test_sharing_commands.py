@@ -24,6 +24,8 @@ def test_status_tells_what_is_private_and_what_to_do(tone: Tone, gitexp: Run) ->
     document = json.loads(gitexp("status", "--format", "json").ok().out)
     assert document["experiments"][0]["sharing"] == "private"
     gitexp("experiment", "create", "length").ok()
+    gitexp("experiment", "archive", "tone").ok()
+    assert "  length\n  tone    archived\n" in gitexp("status").ok().out
     assert gitexp("status", "-q").ok().out == "length\ntone\n"
     lines = gitexp("status", "--format", "jsonl").ok().out.splitlines()
     assert [json.loads(line)["name"] for line in lines] == ["length", "tone"]

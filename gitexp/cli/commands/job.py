@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gitexp.cli.arguments import experiment_argument, pairs, tags_of, version_option
+from gitexp.cli.arguments import experiment_argument, pairs, tags_of, version_option, versionless
 from gitexp.cli.catalogue import JOB_COMMANDS
 from gitexp.cli.dataset_arguments import CHOOSING, selection_of
 from gitexp.cli.evaluation_arguments import LIMITS, PASSES, limits_of
@@ -80,7 +80,7 @@ def job_command(context: click.Context) -> None:
         "gitexp job create tone --entrypoint nightly --defer-until 2026-01-31T06:00:00Z",
     ],
 )
-@experiment_argument()
+@experiment_argument(callback=versionless)
 @click.option("--entrypoint", required=True, metavar="NAME", help="Do it through this entrypoint")
 @click.option("--queue", metavar="NAME", help="Wait in this queue  [default: the entrypoint's]")
 @click.option(

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from gitexp.cli.arguments import experiment_argument
+from gitexp.cli.arguments import experiment_argument, versionless
 from gitexp.cli.detaching import detached
 from gitexp.cli.evaluating import evaluated, shown
 from gitexp.cli.evaluation_arguments import asked_for, evaluation_options
@@ -26,7 +26,7 @@ from gitexp.cli.run_arguments import push_option
         "gitexp run --request request.json",
     ],
 )
-@experiment_argument(required=False)
+@experiment_argument(required=False, callback=versionless)
 @evaluation_options
 @click.option(
     "--request",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitexp.cli.arguments import experiment_argument
+from gitexp.cli.arguments import experiment_argument, versionless
 from gitexp.cli.groups import UsageFault, command
 from gitexp.cli.run_arguments import new_run_of, new_run_options, push_option
 from gitexp.cli.session import Session
@@ -31,7 +31,7 @@ _GRACE = 30.0
         "gitexp run exec tone -- sh -c 'gitexp run log --metric loss=0.3'",
     ],
 )
-@experiment_argument()
+@experiment_argument(callback=versionless)
 @click.argument("words", metavar="-- PROGRAM [ARGS]...", nargs=-1, type=click.UNPROCESSED)
 @new_run_options
 @click.option(

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gitexp.cli.arguments import experiment_argument, tags_of
+from gitexp.cli.arguments import experiment_argument, tags_of, versionless
 from gitexp.cli.groups import UsageFault, command
 from gitexp.cli.output import Output, output_options
 from gitexp.cli.run_arguments import (
@@ -35,7 +35,7 @@ _DAY = 24 * 3600.0
         "gitexp run start tone --version latest~1 --set temperature=0.9",
     ],
 )
-@experiment_argument()
+@experiment_argument(callback=versionless)
 @new_run_options
 @click.option(
     "--lease",
