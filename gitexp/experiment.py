@@ -11,7 +11,6 @@ from gitexp.errors import InvalidInput, NotFound
 from gitexp.experiments import versions
 from gitexp.experiments.headers import Header, read_header
 from gitexp.experiments.homes import Home, get_home
-from gitexp.experiments.merging import Side
 from gitexp.experiments.saving import Edit, save
 from gitexp.experiments.versions import Version
 from gitexp.ids import VersionId
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from gitexp.evaluation.running.handles import EvaluationHandle
     from gitexp.evaluation.running.runner import Progress
     from gitexp.experiments.headers import Direction
+    from gitexp.experiments.merging import Side
     from gitexp.experiments.sharing import RefChange, Visibility
     from gitexp.repository import Repository
     from gitexp.review.telling.blame import Blame

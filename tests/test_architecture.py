@@ -184,7 +184,12 @@ def test_a_file_has_at_most_400_lines() -> None:
 
 def imported_by(statement: str) -> set[str]:
     """Return the top-level packages that a statement loads in a fresh interpreter."""
-    code = f"import sys; {statement}; print(*{{n.split('.')[0] for n in sys.modules}})"
+    return {name.split(".")[0] for name in modules_of(statement)}
+
+
+def modules_of(statement: str) -> set[str]:
+    """Return the modules that a statement loads in a fresh interpreter."""
+    code = f"import sys; {statement}; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
@@ -210,3 +215,9 @@ HEAVY = {
 )
 def test_starting_loads_nothing_heavy(statement: str) -> None:
     assert imported_by(statement) & HEAVY == set()
+
+
+def test_starting_a_command_loads_nothing_that_few_projects_or_saves_need() -> None:
+    loaded = modules_of("import gitexp.cli.main, gitexp.repository, gitexp.experiment")
+    rare = {"html", "gitexp.project.policies", "gitexp.experiments.uniting"}
+    assert loaded & rare == set()

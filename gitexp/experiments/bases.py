@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gitexp.documents import layout
 from gitexp.documents.problems import shell_word
 from gitexp.errors import Conflict, Diverged, InvalidDocuments
 from gitexp.experiments.homes import Home, on_commit
-from gitexp.experiments.uniting import Union, United
 from gitexp.experiments.versions import Version, latest_at, versions_at
 from gitexp.ids import ObjectId, VersionId
 from gitexp.project.definition import Project
@@ -26,6 +25,9 @@ from gitexp.store.history import is_ancestor, merge_base
 from gitexp.store.model import TreeId
 from gitexp.store.transaction import Transaction
 from gitexp.store.trees import entry_at, tree_of
+
+if TYPE_CHECKING:
+    from gitexp.experiments.uniting import United
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +130,8 @@ def _place(ours: Sequence[Version], version: VersionId) -> int:
 def _joined(
     tx: Transaction, workspace: Workspace, home: Home, trunk: ObjectId, fork: ObjectId
 ) -> Base:
+    from gitexp.experiments.uniting import Union
+
     ours, theirs = tree_of(tx, home.tip), tree_of(tx, trunk)
     union = Union(
         workspace=workspace,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gitexp.documents.problems import MISSING, Problem, ProblemCollector, shown
 from gitexp.errors import NotFound
 from gitexp.ids import name_fault
-from gitexp.project.policies import Policy, policies_of, policy_faults
 from gitexp.project.slots import Slot, within
 from gitexp.store.refnames import ref_name_fault
+
+if TYPE_CHECKING:
+    from gitexp.project.policies import Policy
 
 FORMAT = 1
 DEFAULT_TRUNK = "main"
@@ -32,7 +34,7 @@ class EnvironmentDeclaration:
         return cls(
             name=name,
             description=data.get("description", ""),
-            policies=policies_of(data.get("policies", ())),
+            policies=_policies(data.get("policies", ())),
         )
 
 
@@ -166,8 +168,20 @@ class Project:
         return {n: s.normal(complete[n]) for n, s in self.slots.items() if n in complete}
 
 
+def _policies(documents: Sequence[Mapping[str, Any]]) -> tuple[Policy, ...]:
+    if not documents:
+        return ()
+    from gitexp.project.policies import policies_of
+
+    return policies_of(documents)
+
+
 def _policy_problems(data: Mapping[str, Any], *, file: str) -> list[Problem]:
     environments = data.get("environments", {})
+    if not any((declaration or {}).get("policies") for declaration in environments.values()):
+        return []
+    from gitexp.project.policies import policy_faults
+
     return [
         Problem(file=file, place=f"environments.{name}.policies{place}", message=message)
         for name, declaration in environments.items()

@@ -7,7 +7,6 @@ them.
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable
 
@@ -18,12 +17,12 @@ _UNSAFE = (
 )
 _SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
-_MARKDOWN_PLAIN = re.compile(r"[\w ,.;%()'\"?!/=+:-]*\Z")
-_MARKDOWN_ACTIVE = re.compile(
-    r":(?!\s)|www\.|\bgh-\d|\b[0-9a-f]{7,64}\b|^\s|\s\Z|\s\s"
+# Compiled when they are used, because every command imports this, and few write Markdown.
+_MARKDOWN_PLAIN = r"[\w ,.;%()'\"?!/=+:-]*\Z"
+_MARKDOWN_ACTIVE = (
+    r"(?i::(?!\s)|www\.|\bgh-\d|\b[0-9a-f]{7,64}\b|^\s|\s\Z|\s\s"
     r"|^[/=]|^[+-](?![0-9.])|^\d+[.)](?:\s|\Z)"  # what begins a line: a list and so on
-    r"|![0-9]|%[\w\"]|\b[a-z][a-z0-9_]*-[0-9]+\b",  # merge requests, milestones, issues
-    re.IGNORECASE,
+    r"|![0-9]|%[\w\"]|\b[a-z][a-z0-9_]*-[0-9]+\b)"  # merge requests, milestones, issues
 )
 
 
@@ -55,7 +54,7 @@ def markdown_text(text: str) -> str:
     What a forge would link, mention or interpret becomes a code span, in which nothing is.
     """
     text = visible(text)
-    if _MARKDOWN_PLAIN.match(text) and not _MARKDOWN_ACTIVE.search(text):
+    if re.match(_MARKDOWN_PLAIN, text) and not re.search(_MARKDOWN_ACTIVE, text):
         return text.replace("_", "\\_")
     return markdown_code(text)
 
@@ -90,4 +89,6 @@ def _harmless(line: str) -> str:
 
 def html_text(text: str, *, keep: str = "") -> str:
     """Return text for HTML, in an element or in a quoted attribute."""
-    return html.escape(visible(text, keep=keep), quote=True)
+    from html import escape
+
+    return escape(visible(text, keep=keep), quote=True)
