@@ -14,6 +14,7 @@ from gitexp.results.pairing import Side, check_datasets, pair
 from gitexp.results.pairings import Pairing
 from gitexp.runs.estimates import CONFIDENCE
 from gitexp.runs.recording import ledger
+from gitexp.runs.recording.closing import name_now
 from gitexp.runs.recording.results import rows_of
 from gitexp.runs.run import Run
 from gitexp.runs.tracking.starting import find_run
@@ -34,14 +35,13 @@ def runs_named(workspace: Workspace, ids: Sequence[str]) -> list[Run]:
 
 def directions_of(workspace: Workspace, runs: Sequence[Run]) -> dict[str, Direction]:
     """Return in which direction each metric is better, as the experiments of the runs say."""
-    names = {run.experiment_id: run.experiment for run in runs}
     declared = []
-    for experiment_id, name in names.items():
+    for experiment_id, run in {run.experiment_id: run for run in runs}.items():
         try:
-            header = read_header(workspace, name)
+            header = read_header(workspace, name_now(workspace, run))
         except NotFound:
             continue
-        # An experiment that was renamed or purged may have left its name to another one.
+        # An experiment that was purged may have left its name to another one.
         if header.id == experiment_id:
             declared.append(header.metrics)
     return agreed_directions(declared)

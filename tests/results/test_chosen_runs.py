@@ -62,9 +62,13 @@ def test_a_baseline_that_is_not_named_among_the_runs_comes_first(workspace: Work
 
 def test_a_namesake_of_the_experiment_declares_nothing_for_its_runs(workspace: Workspace) -> None:
     other = replace(make_run(), experiment_id="xbbbbbbbbbbbbbbbb")
-    gone = make_run(experiment="gone")
+    gone = make_run(experiment="gone", experiment_id="xcccccccccccccccc")
     assert directions_of(workspace, [other, gone]) == {}
     assert directions_of(workspace, [make_run()]) == {"loss": "minimize"}
+
+
+def test_an_experiment_declares_for_its_runs_from_before_a_rename(workspace: Workspace) -> None:
+    assert directions_of(workspace, [make_run(experiment="former")]) == {"loss": "minimize"}
 
 
 def test_the_chart_holds_the_whole_history(workspace: Workspace) -> None:

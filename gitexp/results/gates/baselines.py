@@ -8,6 +8,7 @@ from gitexp.errors import InvalidInput, NotFound
 from gitexp.experiments.versions import resolve_version
 from gitexp.ids import parse_name
 from gitexp.project.workspace import Workspace
+from gitexp.runs.recording.closing import name_now
 from gitexp.runs.run import Run
 from gitexp.runs.same_values import same_values
 from gitexp.runs.searching import RunQuery, find_run, search
@@ -40,7 +41,7 @@ def find_baseline(workspace: Workspace, run: Run, text: str) -> Run:
         what = f"other run with the values that are live in {name!r} ({snapshot.binding.label})"
         return _newest(workspace, run, live, what=what)
     if colon and kind == "version":
-        version = resolve_version(workspace, run.experiment, name)
+        version = resolve_version(workspace, name_now(workspace, run), name)
         hashes = [version.version, *version.aliases]
         wanted = "(" + " OR ".join(f"version = '{one}'" for one in hashes) + ")"
         wanted += f" AND experiment_id = '{run.experiment_id}'"

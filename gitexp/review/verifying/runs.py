@@ -152,10 +152,11 @@ def _missing_beside(look: Examination, tree: TreeId, run: Run) -> Iterator[str]:
 def _note_absent(look: Examination, branch: Branch, run: Run) -> None:
     """Note what is elsewhere, or may be gone: versions, other runs, large artifacts."""
     path = layout.run_path(run.id)
-    if _is_version_gone(look, run):
+    name = branch.name.rpartition("/")[2]  # what the experiment is called now
+    if _is_version_gone(look, run, name):
         message = (
             f"its version {str(run.version)[:10]} is not here, and no version of "
-            f"{run.experiment!r} here has its values"
+            f"{name!r} here has its values"
         )
         _note(look, branch, message, path, note="`gitexp fetch` brings what others shared.")
     for word, other in (("parent", run.parent), ("first attempt", run.retry_of)):
@@ -169,10 +170,10 @@ def _note_absent(look: Examination, branch: Branch, run: Run) -> None:
             _note(look, branch, message, path, note=advice)
 
 
-def _is_version_gone(look: Examination, run: Run) -> bool:
+def _is_version_gone(look: Examination, run: Run, experiment: str) -> bool:
     if run.version is None or look.is_here(ObjectId(run.version)):
         return False
-    return run.digest is None or run.digest not in _digests(look, run.experiment)
+    return run.digest is None or run.digest not in _digests(look, experiment)
 
 
 def _digests(look: Examination, experiment: str) -> frozenset[str]:

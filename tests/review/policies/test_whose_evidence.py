@@ -16,6 +16,7 @@ Reviewed = Callable[..., Team]
 
 GATED = "- {name: good, gates: [{dataset: golden, rules: [min metrics.accuracy=0.9]}]}"
 STEADY = "- {name: same, gates: [{rules: [max-regression metrics.accuracy=0.02]}]}"
+RULE = "max-regression metrics.accuracy=0.02"
 ORDERED = "- {name: tried, order: {after: staging}}"
 NO_RUN = "no shared run evaluated these values"
 
@@ -83,6 +84,26 @@ def test_a_rollback_to_what_was_live_under_a_former_name_finds_its_runs(
     ada.environments.promote("tone", "production")
     ada.experiments.get("tone").rename("pitch")
     assert ada.environments.rollback("production").version == first.version
+
+
+def test_a_regression_is_measured_against_what_was_live_under_a_former_name(
+    reviewed: Reviewed,
+) -> None:
+    team = reviewed(STEADY)
+    ada = team.person("Ada")
+    live = team.shared(temperature=0.2)
+    ada.experiments.get("tone").update(metrics={"accuracy": "maximize"})
+    ada.experiments.get("tone").share()
+    before = team.evaluated(live, 0.95)
+    team.clock.on(hours=1)
+    ada.environments.promote("tone", "production")
+    ada.experiments.get("tone").rename("pitch")
+    worse = team.shared(experiment="pitch", temperature=0.9)
+    run = team.evaluated(worse, 0.5, experiment="pitch")
+    assert "max-regression metrics.accuracy=0.02 failed" in refused(team, "pitch")
+    for baseline in ("version:latest~1", "latest"):
+        report = ada.runs.gate(run.id, RULE, baseline=baseline)
+        assert (report.outcome, report.baseline) == ("failed", before.id)
 
 
 def test_a_regression_is_not_measured_against_runs_of_another_experiment(

@@ -220,6 +220,13 @@ def test_a_version_that_was_rewritten_is_known_by_its_digest(ground: Ground) -> 
     assert ground.verified("runs").findings == ()
 
 
+def test_a_version_that_was_rewritten_is_known_after_a_rename(ground: Ground) -> None:
+    forged(ground, version="1" * 40)
+    ground.repository.fetch()
+    ground.repository.experiments.get("tone").rename("pitch")
+    assert ground.verified("runs").findings == ()
+
+
 def test_a_version_that_is_gone_is_worth_knowing(ground: Ground) -> None:
     values = {"model": "large", "temperature": 5.0}
     forged(ground, version="1" * 40, parameters=values, digest=digest_of(values))
