@@ -9,6 +9,8 @@ from datetime import datetime
 
 from gitexp.clock import iso, parse_iso
 
+_MOMENTS = ("until", "outdated")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
@@ -20,6 +22,8 @@ class Facts:
         rows, unknown, unusable: of the exposures, see `Exposures`.
         faults: by the key of a metric, why its totals are wrong.
         past: by the name of a source, how many rows it had before `until`.
+        outdated: the moment up to which days were kept before rows of theirs came or went; None
+            where all agree with the rows.
     """
 
     layout: str = ""
@@ -29,14 +33,20 @@ class Facts:
     unusable: int = 0
     faults: Mapping[str, str] = field(default_factory=dict)
     past: Mapping[str, int] = field(default_factory=dict)
+    outdated: datetime | None = None
 
     @classmethod
     def from_json(cls, text: str) -> Facts:
         """Return the facts that a text holds."""
         data = json.loads(text)
-        until = data.pop("until")
-        return cls(until=parse_iso(until) if until else None, **data)
+        until, outdated = (data.pop(name, None) for name in _MOMENTS)
+        return cls(until=_moment(until), outdated=_moment(outdated), **data)
 
     def to_json(self) -> str:
         """Return them as a text."""
-        return json.dumps({**self.__dict__, "until": self.until and iso(self.until)})
+        moments = {name: getattr(self, name) for name in _MOMENTS}
+        return json.dumps({**self.__dict__, **{name: m and iso(m) for name, m in moments.items()}})
+
+
+def _moment(text: str | None) -> datetime | None:
+    return parse_iso(text) if text else None

@@ -45,6 +45,8 @@ class Snapshot:
         faults: by the key of each other one, why not.
         source: what the numbers were computed from, as a digest.
         changed: whether rows came or went of days that were computed before.
+        outdated: the moment up to which days that are kept do not agree with the rows any more,
+            as far as this machine knows; None where they do.
     """
 
     as_of: datetime
@@ -53,6 +55,7 @@ class Snapshot:
     faults: Mapping[str, str]
     source: str
     changed: bool = False
+    outdated: datetime | None = None
 
 
 class Session:
@@ -77,9 +80,14 @@ class Session:
         """Return whether rows of the past came or went since they were taken in."""
         return self._state.has_changed()
 
-    def reset(self) -> None:
-        """Begin with the first row again."""
-        self._state.reset()
+    @property
+    def outdated(self) -> datetime | None:
+        """The moment up to which days were kept before rows of theirs came or went."""
+        return self._state.facts.outdated
+
+    def reset(self, *, outdated: datetime | None = None) -> None:
+        """Begin with the first row again, and remember which days do not agree with it."""
+        self._state.reset(outdated=outdated)
 
     @contextmanager
     def on_to(self, moment: datetime) -> Iterator[None]:
@@ -113,6 +121,7 @@ class Session:
             sums=sums_of(self._state, plans, as_of),
             faults={k: v for k, v in faults.items() if wanted is None or k in wanted},
             source=str(digest_of({"sources": self._identity, "rows": dict(facts.past)})),
+            outdated=facts.outdated,
         )
 
 

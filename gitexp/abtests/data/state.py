@@ -77,13 +77,17 @@ class State:
         }
         return str(digest_of(made))
 
-    def reset(self) -> None:
-        """Forget everything, so that the next step begins with the first row."""
+    def reset(self, *, outdated: datetime | None = None) -> None:
+        """Forget all rows, so that the next step begins with the first one.
+
+        Args:
+            outdated: see `Facts`.
+        """
         with self.engine.transaction():
             for name in self.engine.tables("gx_"):
                 self.engine.run(f"DROP TABLE {identifier(name)}")
             self.engine.run("CREATE TABLE gx_facts (text VARCHAR)")
-            facts = Facts(layout=self.layout)
+            facts = Facts(layout=self.layout, outdated=outdated)
             self.engine.run(f"INSERT INTO gx_facts VALUES ({literal(facts.to_json())})")
             self.engine.run(
                 f"CREATE TABLE gx_units (unit {self._unit_type}, key BIGINT, low UTINYINT, "
@@ -131,6 +135,7 @@ class State:
                 unusable=before.unusable + counts[2],
                 faults=faults | dict(before.faults),
                 past=self._past(until, since=before.until, known=before.past),
+                outdated=before.outdated,
             )
         )
 

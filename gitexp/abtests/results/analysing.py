@@ -25,6 +25,7 @@ def analyse(
     marks: Mapping[str, str],
     stored: str = "",
     changed: bool = False,
+    outdated: datetime | None = None,
 ) -> Results:
     """Return the results of a test from the sums of its metrics.
 
@@ -33,6 +34,7 @@ def analyse(
         marks: by key, what became of metrics since the launch.
         stored: the day whose sums these are, where they were kept.
         changed: whether rows came or went of days that were computed before.
+        outdated: the moment up to which days were kept before that was noticed.
     """
     judged = {m.key: judge(test, m, sums[m.key]) for m in test.metrics if m.key in sums}
     families = [
@@ -43,7 +45,7 @@ def analyse(
     metrics = tuple(
         _result(test, metric, found.get(metric.key), sums, faults, marks) for metric in test.metrics
     )
-    checks = tuple(checks_of(test, exposures, changed=changed))
+    checks = tuple(checks_of(test, exposures, changed=changed, outdated=outdated))
     assert test.started_at is not None
     return Results(
         experiment=test.experiment,

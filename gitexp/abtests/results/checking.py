@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from gitexp.abtests.data.sessions import CHANGED
 from gitexp.abtests.data.sums import Exposures
 from gitexp.abtests.definition import AbTest
 from gitexp.abtests.results.model import Check
+from gitexp.clock import iso
 from gitexp.errors import InvalidInput
 from gitexp.stats.shares import sequential_share_test, share_test
 
@@ -18,11 +20,14 @@ _FEWEST = 100
 _MULTIPLE = 0.001
 
 
-def checks_of(test: AbTest, exposures: Exposures, *, changed: bool) -> Iterator[Check]:
+def checks_of(
+    test: AbTest, exposures: Exposures, *, changed: bool, outdated: datetime | None
+) -> Iterator[Check]:
     """Yield what was checked of who is a part of a test.
 
     Args:
         changed: whether rows came or went of days that were computed before.
+        outdated: the moment up to which days were kept before that was noticed.
     """
     yield _split(test, exposures)
     yield _size(test, exposures)
@@ -44,6 +49,12 @@ def checks_of(test: AbTest, exposures: Exposures, *, changed: bool) -> Iterator[
         yield Check(name="rows without a unit", state="warning", text=text)
     if changed:
         text = f"{CHANGED}, and count here; the days that are kept are as they were"
+        yield Check(name="past rows", state="warning", text=text)
+    elif outdated:
+        text = (
+            f"{CHANGED}; the days up to {iso(outdated)} are kept as they were: "
+            f"`gitexp ab recalculate {test.experiment} --force` computes them again"
+        )
         yield Check(name="past rows", state="warning", text=text)
 
 

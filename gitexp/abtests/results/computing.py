@@ -194,9 +194,10 @@ class _Work:
                 f"{CHANGED}; the days that are kept stay as they are, unless they are "
                 "computed again with --force"
             )
-            data.reset()
+            data.reset(outdated=data.until)
+        is_whole = force and len(self._prints) == len(self._test.metrics)
         if force or (data.until is not None and data.until > wanted[0].until):
-            data.reset()
+            data.reset(outdated=None if is_whole else data.outdated)
         kept = self.kept()
         computed = 0
         for day in self.days:

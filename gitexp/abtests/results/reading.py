@@ -82,6 +82,7 @@ def _judged(workspace: Workspace, test: AbTest, found: Snapshot, *, day: str = "
         marks=_marks(workspace, test),
         stored=day,
         changed=found.changed,
+        outdated=found.outdated,
     )
 
 

@@ -263,6 +263,16 @@ def test_whoever_reads_results_and_whoever_recalculates_is_told_of_late_rows(
         )
     assert len(compute(at(workspace, day(3.5))).notes) == 1
     found = results(at(workspace, day(3.6)), "warm")
+    (text,) = [check.text for check in found.checks if check.name == "past rows"]
+    assert text == (
+        "rows of days that were computed before have come or gone since; the days up to "
+        "2026-01-03T00:00:00Z are kept as they were: `gitexp ab recalculate warm --force` computes "
+        "them again"
+    )
+    assert len(compute(at(workspace, day(4.5))).notes) == 0
+    assert "past rows" in [check.name for check in results(at(workspace, day(4.6)), "warm").checks]
+    compute(at(workspace, day(4.6)), force=True)
+    found = results(at(workspace, day(4.7)), "warm")
     assert [check.name for check in found.checks] == ["split", "sample size", "several variants"]
 
 
