@@ -143,6 +143,12 @@ def _first(data: bytes) -> Event | None:
     return first if "run" in first else None
 
 
+def run_at_first(data: bytes) -> Run | None:
+    """Return the run as it stood when a journal began; None where that was not written."""
+    first = _first(data)
+    return Run.from_dict(first["run"]) if first is not None else None
+
+
 def contents_or_error(data: bytes, name: str) -> Contents:
     """Return what a whole journal says.
 

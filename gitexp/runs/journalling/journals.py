@@ -35,6 +35,7 @@ from gitexp.runs.journalling.contents import contents_of as contents_of
 from gitexp.runs.journalling.contents import contents_or_error as contents_or_error
 from gitexp.runs.journalling.contents import entries as entries
 from gitexp.runs.journalling.contents import is_damaged as is_damaged
+from gitexp.runs.journalling.contents import run_at_first as run_at_first
 from gitexp.runs.journalling.files import OPEN as OPEN
 from gitexp.runs.journalling.files import directory_of as directory_of
 from gitexp.runs.journalling.files import events_of as events_of
@@ -45,7 +46,9 @@ from gitexp.runs.journalling.files import remove as remove
 from gitexp.runs.journalling.files import sweep as sweep
 from gitexp.runs.journalling.files import unreadable as unreadable
 from gitexp.runs.journalling.side_files import Sides
+from gitexp.runs.journalling.standing import Standing as Standing
 from gitexp.runs.journalling.standing import live as live
+from gitexp.runs.journalling.standing import standing_at as standing_at
 from gitexp.store.filelocks import lock_file_now
 from gitexp.store.files import append_line, make_directories, sync_directory, write_errors
 from gitexp.store.sharing import Sharing

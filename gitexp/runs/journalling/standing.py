@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,35 +22,56 @@ _LONG = 1 << 20
 _COMPARED = 1 << 10
 """Bytes before a note that must be what they were."""
 
-_READING = "1"
+_READING = "2"
 """Changes when the same events may add up to something else, and so makes old notes unused."""
 
 
 def live(workspace: Workspace, run_id: RunId | None = None) -> list[Run]:
     """Return the runs of the project that go on on this machine, or one of them, as they stand."""
-    found = [_standing(workspace, path) for path in paths_of(workspace, run_id)]
-    return [run for run in found if run is not None and run.project == workspace.project_id]
+    found = [standing_at(workspace, path) for path in paths_of(workspace, run_id)]
+    runs = [standing.run for standing in found if standing is not None]
+    return [run for run in runs if run.project == workspace.project_id]
 
 
-def _standing(workspace: Workspace, path: Path) -> Run | None:
-    """Return the run of a journal; None where it is gone, or has not even its first event."""
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How a run stands that goes on.
+
+    Attributes:
+        lease: the seconds without an event after which a run that no process holds is over; None
+            for a run that a process holds.
+    """
+
+    run: Run
+    lease: float | None
+
+
+def standing_at(workspace: Workspace, path: Path) -> Standing | None:
+    """Return how the run of a journal stands; None where it is gone, or has no first event.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
     key = f"live/{_READING}/{path.name}"
     note = workspace.cache.get(key) if _is_long(path) else None
     data = _since(path, note) if note is not None else None
     if note is None or data is None:
         note, data = None, read_journal(path) or b""  # it may have been recorded a moment ago
-    state = _begun(note, data)
-    if state is None:
+    first = note or next(entries(data), {})
+    if "run" not in first:
         return None
+    state, lease = RunState(Run.from_dict(first["run"])), first.get("lease")
     whole = data.rfind(b"\n") + 1
     for event in entries(data[:whole]):
         state.take(event)
     if whole >= _LONG and _is_open(path):
         end = whole + (note["end"] if note else 0)
-        workspace.cache.put(key, _note(state.run(), end, data[:whole]))
+        note = {"run": state.run().to_dict(), "lease": lease, "end": end}
+        workspace.cache.put(key, note | {"before": zlib.crc32(data[:whole][-_COMPARED:])})
+        workspace.cache.flush()
     for event in entries(data[whole:]):
         state.take(event)
-    return state.run()
+    return Standing(run=state.run(), lease=lease)
 
 
 def _is_long(path: Path) -> bool:
@@ -67,19 +89,9 @@ def _is_open(path: Path) -> bool:
         return False
 
 
-def _note(run: Run, end: int, data: bytes) -> dict[str, Any]:
-    return {"run": run.to_dict(), "end": end, "before": zlib.crc32(data[-_COMPARED:])}
-
-
 def _since(path: Path, note: Mapping[str, Any]) -> bytes | None:
     """Return what stands in a journal behind a note; None where the note is not about it."""
     data = read_journal(path, note["end"] - _COMPARED)
     if data is None or zlib.crc32(data[:_COMPARED]) != note["before"]:
         return None
     return data[_COMPARED:]
-
-
-def _begun(note: Mapping[str, Any] | None, data: bytes) -> RunState | None:
-    """Return the run as it stood at a note, or when its journal began."""
-    first = note or next(entries(data), {})
-    return RunState(Run.from_dict(first["run"])) if "run" in first else None

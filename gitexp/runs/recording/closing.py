@@ -18,7 +18,7 @@ from gitexp.ids import RunId
 from gitexp.project.workspace import Workspace
 from gitexp.runs.events import Event
 from gitexp.runs.journalling import gates, journals
-from gitexp.runs.journalling.journals import Contents, Journal
+from gitexp.runs.journalling.journals import Contents, Journal, Standing
 from gitexp.runs.journalling.side_files import ROWS, Sides
 from gitexp.runs.recording import ledger
 from gitexp.runs.recording.filing import new_record, new_segment_files
@@ -171,12 +171,11 @@ def left_behind(workspace: Workspace) -> list[Run]:
         with _left(path) as descriptor:
             if descriptor is None:
                 continue
-            contents = journals.contents_of(_all_of(path, descriptor))
-            if contents is None or contents.run.project != workspace.project_id:
+            standing = journals.standing_at(workspace, path)
+            if standing is None or standing.run.project != workspace.project_id:
                 continue
-            seen = _seen(path, descriptor, Sides(path))
-            if not (_is_waiting(contents) or _is_leased(workspace, contents, seen)):
-                found.append(contents.state.run())
+            if not _goes_on(workspace, standing, _seen(path, descriptor, Sides(path))):
+                found.append(standing.run)
     return found
 
 
@@ -218,6 +217,10 @@ def _reap_one(workspace: Workspace, path: Path) -> Run | None:
         sides = Sides(path)
         with gates.gate_of(path, create=True) as gate:
             assert gate is not None
+            seen = _seen(path, descriptor, sides)
+            standing = journals.standing_at(workspace, path) if gates.is_open(gate) else None
+            if standing is not None and _goes_on(workspace, standing, seen):
+                return None
             data = _all_of(path, descriptor)
             contents = journals.contents_of(data)
             if contents is None:
@@ -225,11 +228,6 @@ def _reap_one(workspace: Workspace, path: Path) -> Run | None:
                 _put_aside(path, data, sides, is_known=False)
                 return None
             if contents.run.project != workspace.project_id:
-                return None
-            if gates.is_open(gate) and _is_waiting(contents):
-                return None
-            seen = _seen(path, descriptor, sides)
-            if gates.is_open(gate) and _is_leased(workspace, contents, seen):
                 return None
             is_over = contents.state.run().is_over
             # Shut, so that nothing is added once it may be recorded, even if this process dies.
@@ -275,17 +273,20 @@ def _seen(path: Path, descriptor: int, sides: Sides) -> datetime:
     return datetime.fromtimestamp(latest, timezone.utc)
 
 
-def _is_leased(workspace: Workspace, contents: Contents, seen: datetime) -> bool:
-    if contents.lease is None or contents.state.run().is_over:
+def _goes_on(workspace: Workspace, standing: Standing, seen: datetime) -> bool:
+    """Return whether a run that no process holds is not over: its lease has not run out.
+
+    A job that nobody has begun yet needs neither a process nor a lease.
+
+    Args:
+        seen: when something was last appended.
+    """
+    if standing.run.status == "scheduled" and standing.run.job:
+        return True
+    if standing.lease is None or standing.run.is_over:
         return False
     silent = workspace.surroundings.clock.now() - seen
-    return silent.total_seconds() < contents.lease
-
-
-def _is_waiting(contents: Contents) -> bool:
-    """Return whether a run is a job that nobody has begun yet: it needs no process."""
-    run = contents.state.run()
-    return run.status == "scheduled" and bool(run.job)
+    return silent.total_seconds() < standing.lease
 
 
 def _ending_by_now(contents: Contents, seen: datetime, sides: Sides) -> Event:

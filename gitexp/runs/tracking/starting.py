@@ -204,11 +204,11 @@ def going_on(workspace: Workspace, run_id: RunId) -> ActiveRun | None:
         if journal is None:
             continue
         try:
-            contents = journals.contents_of(journal.read())
+            run = journals.run_at_first(journal.read())
         except NotAllowed:  # recorded a moment ago
-            contents = None
-        if contents is not None and contents.run.project == workspace.project_id:
-            return ActiveRun(workspace, journal, contents.run)
+            run = None
+        if run is not None and run.project == workspace.project_id:
+            return ActiveRun(workspace, journal, run)
         journal.close()
     return None
 

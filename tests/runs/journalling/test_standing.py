@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 
 from gitexp.project.workspace import Workspace
 from gitexp.runs.journalling.contents import contents_of
-from gitexp.runs.journalling.journals import Journal, live
+from gitexp.runs.journalling.journals import Journal, create_journal, live
+from gitexp.runs.recording import ledger
+from gitexp.runs.recording.closing import left_behind, reap
 from gitexp.runs.run import Run
 from tests.runs.making import begin_journal, disk_workspace, make_run, run_id
 
@@ -102,3 +105,22 @@ def test_a_line_that_is_being_written_is_taken_in_when_it_is_whole(
     assert dict(live(workspace)[0].tags) == {}
     journal.path.write_bytes(whole + line)
     assert dict(live(workspace)[0].tags) == {"late": "yes"}
+
+
+def test_a_long_run_without_a_process_goes_on_until_its_lease_runs_out(
+    workspace: Workspace,
+) -> None:
+    run = make_run(run_id(1), status="running")
+    journal = create_journal(workspace, run.id, {"run": run.to_dict(), "lease": 60.0})
+    measure(journal)
+    journal.close()
+    assert journal.path is not None
+    now = workspace.surroundings.clock.now().timestamp()
+    os.utime(journal.path, (now, now))
+    for _ in range(2):
+        assert (left_behind(workspace), reap(workspace)) == ([], [])
+    os.utime(journal.path, (now - 90, now - 90))
+    assert [one.id for one in left_behind(workspace)] == [run.id]
+    [reaped] = reap(workspace)
+    assert (reaped.status, reaped.metrics["loss"].step) == ("killed", POINTS - 1)
+    assert len(ledger.metric_history(workspace, run.id, "loss")) == POINTS
