@@ -36,6 +36,10 @@ _MOVING = (
     r"^(?:(?:error|fatal): (?:.*: )?cannot lock ref '| ! .* -> +)([^\s']+)"
     r"(?:'|.*\(unable to update local ref\))"
 )
+_UNWRITABLE = (
+    r"^(?:error|fatal): (?:cannot lock ref|cannot open|unable to create) .*"
+    r": (read-only file system|permission denied)$"
+)
 _DISTURBED = re.compile(
     r"did not send all necessary objects"
     r"|^(?:error|fatal): .*\bobjects/.*: no such file or directory"
@@ -168,6 +172,13 @@ def _full(name: str, where: Trouble) -> GitexpError:
     )
 
 
+def _unwritable(reason: str, where: Trouble) -> GitexpError:
+    return StoreError(
+        f"git cannot write to the repository in {where.directory}: {reason.lower()}",
+        hint="Check the disk and the permissions of the repository, then run the command again.",
+    )
+
+
 def _clash(name: str, where: Trouble) -> GitexpError:
     return Conflict(
         f"a reference cannot be written: {sanitize(name)}",
@@ -199,6 +210,7 @@ def _outdated(name: str, where: Trouble) -> GitexpError:
 _MEANINGS: tuple[tuple[str, Callable[[str, Trouble], GitexpError]], ...] = (
     (r"detected dubious ownership()", _owned),
     (r"^(?:error|fatal): .*: no space left on device()", _full),
+    (_UNWRITABLE, _unwritable),
     (r"^fatal: not a git repository()", _no_repository),
     (r"couldn't find remote ref (\S+)", _absent),
     (r"remote branch (\S+) not found in upstream", _absent),

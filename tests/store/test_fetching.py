@@ -95,6 +95,26 @@ def test_a_full_disk_is_named_and_not_tried_again(
     assert len(fetches.read_text().splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "fatal: unable to create temporary file: Read-only file system",
+        "error: cannot lock ref 'refs/x': Unable to create '.git/refs/x.lock': Permission denied",
+    ],
+)
+def test_a_repository_that_cannot_be_written_is_no_failure_of_the_connection(
+    clone: DiskStore, tmp_path: Path, environ: dict[str, str], said: str
+) -> None:
+    fetches = failing_git(tmp_path, environ, said, times=9)
+    with pytest.raises(StoreError) as caught:
+        fetch(clone, tmp_path, environ)
+    reason = said.rpartition(": ")[2].lower()
+    assert caught.value.message == (
+        f"git cannot write to the repository in {clone.worktree}: {reason}"
+    )
+    assert len(fetches.read_text().splitlines()) == 1
+
+
 def test_what_is_fetched_is_a_pack_that_git_prune_does_not_touch(
     clone: DiskStore, tmp_path: Path, environ: dict[str, str]
 ) -> None:
