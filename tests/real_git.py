@@ -31,6 +31,7 @@ class Git:
             **_IDENTITY,
             "HOME": str(path.parent),
             "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_TEMPLATE_DIR": "",  # nor copies of Git's samples of hooks
             "GIT_TERMINAL_PROMPT": "0",
             "LC_ALL": "C",
             **(environ or {}),

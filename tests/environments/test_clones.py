@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -125,24 +126,37 @@ class Place:
             away.rename(self.shared)
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    """A shared repository with project `bot` and one shared experiment, and a clone `work`."""
-    home = tmp_path / "home"
-    home.mkdir()
-    made = Place(
-        directory=tmp_path,
-        environ={
-            "PATH": os.environ["PATH"],
-            "HOME": str(home),
-            "GIT_CONFIG_GLOBAL": str(home / "config"),
-            "GIT_CONFIG_SYSTEM": os.devnull,
-        },
-    )
+def place_at(directory: Path) -> Place:
+    """Return a place without anybody's own settings."""
+    home = directory / "home"
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "GIT_CONFIG_GLOBAL": str(home / "config"),
+        "GIT_CONFIG_SYSTEM": os.devnull,
+        "GIT_TEMPLATE_DIR": "",
+    }
+    return Place(directory=directory, environ=environ)
+
+
+@pytest.fixture(scope="module")
+def made_place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A place that is only ever copied."""
+    made = place_at(tmp_path_factory.mktemp("place"))
+    (made.directory / "home").mkdir()
     made.git("config", "--global", "user.name", "Ada Example")
     made.git("config", "--global", "user.email", "ada@example.org")
     made.git("init", "--quiet", "--bare", "--initial-branch=main", "shared.git")
     _add_project(made, "work", "bot")
+    return made
+
+
+@pytest.fixture
+def place(made_place: Place, tmp_path: Path) -> Place:
+    """A shared repository with project `bot` and one shared experiment, and a clone `work`."""
+    shutil.copytree(made_place.directory, tmp_path, symlinks=True, dirs_exist_ok=True)
+    made = place_at(tmp_path)
+    made.git("remote", "set-url", "origin", made.url, cwd=tmp_path / "work")
     return made
 
 
@@ -438,6 +452,7 @@ def test_two_clones_that_promote_at_once(place: Place) -> None:
         save(ada, "tone", Edit(patch={"temperature": 0.2}))
         share(ada, "tone")
         hook = place.shared / "hooks" / "pre-receive"
+        hook.parent.mkdir()
         # While the first push arrives, somebody else's is faster.
         newer = place.git("rev-parse", "env/bot/production", cwd=place.shared)
         tree = f"{newer}^{{tree}}"

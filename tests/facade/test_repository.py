@@ -207,6 +207,7 @@ def test_publish_reaches_production_in_one_push(repository: Repository, project,
 
 def test_publish_that_the_server_refuses_leaves_nothing(repository, project, git) -> None:
     hook = project.parent / "shared.git" / "hooks" / "pre-receive"
+    hook.parent.mkdir()
     hook.write_text(
         "#!/bin/sh\nwhile read old new ref; do case $ref in *env*) exit 1;; esac; done\n"
     )

@@ -438,6 +438,7 @@ def make_hostile(where: Path, canary: Path, git: Callable[..., str]) -> None:
     (where / ".env").write_text("LD_PRELOAD=./evil.so\nPYTHONPATH=.\nGIT_SSH_COMMAND=./evil.sh\n")
     for key in _SETTINGS:
         git("config", key, str(evil), directory=where)
+    (where / ".git" / "hooks").mkdir(exist_ok=True)
     for hook in _HOOKS:
         shutil.copy(evil, where / ".git" / "hooks" / hook)
     git("config", "core.hooksPath", str(where / ".git" / "hooks"), directory=where)

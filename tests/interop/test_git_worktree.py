@@ -165,6 +165,7 @@ def test_an_edited_file_is_not_removed(git: Git) -> None:
 
 def test_an_untracked_file_in_the_way_is_kept(git: Git) -> None:
     (git.path / "new.txt").write_text("mine\n")
+    (git.path / ".git/info").mkdir()
     (git.path / ".git/info/exclude").write_text("new.txt\n")
     assert_refused(git, {"new.txt": b"new\n"}, "new.txt")
 
