@@ -3,7 +3,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+LAWS = tests/property tests/runs/index tests/review/reporting
 READY = $(VENV)/.ready
+
+# Each of the programs that tests start would otherwise compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test check lint types unit laws faults interop pressure bench wheel clean
 
@@ -28,7 +32,7 @@ unit: $(READY) ## Run the everyday tests
 	$(BIN)/python -m pytest -n auto -m "not faults and not interop"
 
 laws: $(READY) ## Check the properties that hold for all input, with many more examples
-	$(BIN)/python -m pytest -n auto --hypothesis-profile=thorough tests/property
+	$(BIN)/python -m pytest -n auto --hypothesis-profile=thorough $(LAWS)
 
 faults: $(READY) ## Run the tests that kill, race and starve processes
 	$(BIN)/python -m pytest -n 2 -m faults

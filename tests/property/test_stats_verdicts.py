@@ -70,7 +70,6 @@ def effects_of(seed: int, shift: float, scale: Any) -> Iterator[Effect]:
     yield effect(groups[0], groups[1], scale=scale)
 
 
-@settings(max_examples=30)
 @given(st.integers(0, 2**32), st.floats(0, 0.8), scales, confidences, alternatives)
 def test_every_estimate_judged_in_every_way_has_one_verdict(
     seed: int, shift: float, scale: Any, confidence: float, alternative: Alternative
@@ -87,7 +86,6 @@ def test_every_estimate_judged_in_every_way_has_one_verdict(
                         agrees(at, null, confidence)
 
 
-@settings(max_examples=30)
 @given(
     st.integers(0, 2**32), st.floats(0, 0.8), confidences, st.sampled_from(["increase", "decrease"])
 )
@@ -123,7 +121,6 @@ def unit(value: float) -> Effect:
     )  # fmt: skip
 
 
-@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.floats(-5, 5), st.sampled_from([t_test, z_test, always_valid])),
              min_size=1, max_size=8),
@@ -144,7 +141,6 @@ def test_corrected_tests_of_every_kind_have_one_verdict(
 counts = st.integers(1, 40).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
 
-@settings(max_examples=40)
 @given(counts, counts, confidences, st.sampled_from([0.5, 0.2]))
 def test_tests_of_counts_have_one_verdict(
     first: tuple[int, int], second: tuple[int, int], confidence: float, share: float

@@ -3,7 +3,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gitexp.review.reporting.composing import page_of
@@ -63,7 +63,6 @@ def test_no_text_of_a_repository_becomes_an_element(text: str) -> None:
     check_harmless(render(page_of(report(text))))
 
 
-@settings(max_examples=40)
 @given(st.text(max_size=40))
 def test_no_made_up_text_becomes_an_element(text: str) -> None:
     check_harmless(render(page_of(report(text))))

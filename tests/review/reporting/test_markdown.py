@@ -6,7 +6,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -72,7 +72,6 @@ def test_no_text_of_a_repository_becomes_more_than_text(text: str) -> None:
     check_harmless(render(page_of(report(text))))
 
 
-@settings(max_examples=60)
 @given(st.text(alphabet=st.sampled_from("`|\\<>&@#![]()*_~$%:/-=+ \n\tab1."), max_size=30))
 def test_no_made_up_text_becomes_more_than_text(text: str) -> None:
     check_harmless(render(page_of(report(text))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gitexp.documents.layout import run_path
@@ -123,7 +123,6 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=60)
 @given(steps)
 def test_an_index_that_followed_every_step_is_one_from_scratch(
     taken: list[tuple[int, str, int]],
