@@ -81,18 +81,15 @@ assert "matplotlib.pyplot" not in sys.modules, "which looks for a display"
 
 
 def test_another_process_gives_the_same_bytes_without_a_display() -> None:
-    written = {
-        subprocess.run(
-            [sys.executable, "-c", SCRIPT],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            timeout=120,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert written == {b"".join(picture(chart, "svg") for chart in CHARTS)}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": "1", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        timeout=120,
+        check=True,
+    )
+    assert done.stdout == b"".join(picture(chart, "svg") for chart in CHARTS)
 
 
 def test_settings_are_left_as_they_were() -> None:
@@ -154,11 +151,15 @@ def test_more_runs_than_colours_differ_in_their_dashes() -> None:
 def test_numbers_of_any_size_are_drawn(values: tuple[float, float], log_y: bool) -> None:
     if log_y and max(values) <= 0:
         return
-    far = [MetricPoint(v, s, s) for v, s in zip(values, (-(2**63), 2**63 - 1), strict=True)]
-    axes: tuple[XAxis, ...] = ("step", "time", "relative")
-    for x in axes:
-        chart = line_chart("loss", [(make_run(), far)], x=x, log_y=log_y)
-        assert picture(chart, "svg").startswith(b"<?xml")
+    chart = line_chart("loss", [(make_run(), points(*values))], log_y=log_y)
+    assert picture(chart, "svg").startswith(b"<?xml")
+
+
+@pytest.mark.parametrize("x", ["step", "time", "relative"])
+def test_steps_and_times_of_any_size_are_drawn(x: XAxis) -> None:
+    far = [MetricPoint(v, s, s) for v, s in ((MOST, -(2**63)), (-MOST, 2**63 - 1))]
+    chart = line_chart("loss", [(make_run(), far)], x=x)
+    assert picture(chart, "svg").startswith(b"<?xml")
 
 
 @pytest.mark.parametrize("value", [MOST, -MOST, 5e-324, math.inf, -1.0, 0.0])

@@ -373,9 +373,10 @@ def test_a_time_is_of_the_zone_that_it_names(file: str, text: str, project: Path
     lines = [",".join(row), ",".join(row.values())] if file.endswith("csv") else [json.dumps(row)]
     (project / file).write_text("\n".join(lines) + "\n")
     test = ab_test(METRIC, data={"exposures": {"file": file, "timezone": "Europe/Berlin"}})
-    for end, total in ((day(1 - 31 / 1440), 0), (day(1 - 29 / 1440), 1)):
-        with session(in_directory(project), test) as data, data.looking_at(end):
-            assert data.snapshot().exposures.total == total
+    with session(in_directory(project), test) as data:
+        for end, total in ((day(1 - 31 / 1440), 0), (day(1 - 29 / 1440), 1)):
+            with data.looking_at(end):
+                assert data.snapshot().exposures.total == total
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
@@ -389,10 +390,10 @@ def test_a_time_is_the_same_however_finely_it_is_kept(
     frame.to_parquet(project / "exposures.parquet")
     test = ab_test(METRIC, data={"exposures": {"file": "exposures.parquet"}})
     for tables in ({}, {"exposures": frame}):
-        for end, total in ((day(1 + 29 / 1440), 0), (day(1 + 31 / 1440), 1)):
-            found = session(in_directory(project), test, access=Access(tables=tables))
-            with found as data, data.looking_at(end):
-                assert data.snapshot().exposures.total == total
+        with session(in_directory(project), test, access=Access(tables=tables)) as data:
+            for end, total in ((day(1 + 29 / 1440), 0), (day(1 + 31 / 1440), 1)):
+                with data.looking_at(end):
+                    assert data.snapshot().exposures.total == total
 
 
 @pytest.mark.parametrize("text", ["infinity", "now", "epoch", "00:30:00", "1767312000"])
