@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gitexp.experiment import Experiment
 from gitexp.experiments.permissions import find_visible, get_visible
 
 if TYPE_CHECKING:
     from gitexp.abtests.listing import AbTestCounts, AbTestPage
+    from gitexp.experiment import Experiment
     from gitexp.experiments.catalog import LifecycleFilter, Page
     from gitexp.experiments.headers import Direction
     from gitexp.experiments.sharing import Visibility
@@ -29,6 +29,12 @@ class Experiments:
     @property
     def _workspace(self) -> Workspace:
         return self._repository.workspace
+
+    def _held(self, name: str) -> Experiment:
+        # What only exchanges, lists or reads environments does not load how versions are saved.
+        from gitexp.experiment import Experiment
+
+        return Experiment(name, repository=self._repository)
 
     def create(
         self,
@@ -66,7 +72,7 @@ class Experiments:
             metrics=metrics,
         )
         create(self._workspace, new)
-        return Experiment(name, repository=self._repository)
+        return self._held(name)
 
     def get(self, name: str) -> Experiment:
         """Return an experiment.
@@ -75,7 +81,7 @@ class Experiments:
             NotFound: there is no such experiment, or none that whoever asks may read.
         """
         get_visible(self._workspace, name)
-        return Experiment(name, repository=self._repository)
+        return self._held(name)
 
     def exists(self, name: str) -> bool:
         """Return whether there is an experiment of that name."""
@@ -131,7 +137,7 @@ class Experiments:
             experiment=experiment or "",
         )
         made = create_from_prompt(self._workspace, asked)
-        return Experiment(made.test.experiment, repository=self._repository)
+        return self._held(made.test.experiment)
 
     def copy_ab_test(
         self, experiment: Experiment, name: str = "", *, title: str = "", flag: str = ""
@@ -156,7 +162,7 @@ class Experiments:
 
         copy, there = Copy(name=name, title=title, flag=flag), experiment.repository.workspace
         made = copy_into(self._workspace, there, experiment.name, copy)
-        return Experiment(made.test.experiment, repository=self._repository)
+        return self._held(made.test.experiment)
 
     def prompt_templates(self) -> list[dict[str, str]]:
         """Return key, label and description of what `create_from_prompt` makes metrics of."""

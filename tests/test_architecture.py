@@ -221,3 +221,7 @@ def test_starting_a_command_loads_nothing_that_few_projects_or_saves_need() -> N
     loaded = modules_of("import gitexp.cli.main, gitexp.repository, gitexp.experiment")
     rare = {"html", "gitexp.project.policies", "gitexp.experiments.uniting"}
     assert loaded & rare == set()
+
+
+def test_opening_a_repository_does_not_load_how_versions_are_saved() -> None:
+    assert "gitexp.experiments.saving" not in modules_of("import gitexp.repository")
