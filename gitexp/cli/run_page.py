@@ -73,7 +73,11 @@ def _status(document: Document) -> str:
     elif ending.get("code"):
         parts.append(f"with exit code {ending['code']}")
     error = document.get("error")
-    text = " ".join(parts) + (f": {error['type']}: {error['message']}" if error else "")
+    if error and ending:  # of a program, whose error is how it ended
+        parts = [f"{document['status']}: {error['message']}"]
+    elif error:
+        parts[-1] += f": {error['type']}: {error['message']}"
+    text = " ".join(parts)
     return f"{text} (deleted)" if document.get("lifecycle") == "deleted" else text
 
 

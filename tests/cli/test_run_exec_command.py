@@ -35,6 +35,8 @@ def test_the_program_speaks_on_its_own_outputs(
     assert (begun, oops) == (f"run {run.id}", "oops")
     said = rf"run {run.id} failed in \d+\.\d s: the program ended with exit code 3"
     assert re.fullmatch(said, ended)
+    page = process("run", "show", run.id).ok().out
+    assert "\nstatus      failed: the program ended with exit code 3\n" in page
     assert (run.version, run.overrides, run.name) == (tone[1], {"temperature": 0.2}, "night")
     assert run.tags == {"team": "chat"}
 
