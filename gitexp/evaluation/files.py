@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,7 @@ def find_project_file(directory: Path, candidates: Sequence[str], *, what: str) 
     if not found:
         raise NotFound(
             f"no {what} in the project",
-            hint=f"Make the file {_listed(candidates)}.",
+            hint=f"{_close(directory, candidates)}Make the file {_listed(candidates)}.",
         )
     if len(found) > 1:
         raise InvalidInput(
@@ -163,6 +164,22 @@ def _read(directory: Path, path: str, limit: int) -> bytes:
         raise InvalidInput(
             f"{path} cannot be read: {exc.strerror}", hint="Check its permissions with `ls -l`."
         ) from exc
+
+
+def _close(directory: Path, candidates: Sequence[str]) -> str:
+    """Return the question whether a file of nearly that name is meant; empty without one."""
+    from difflib import get_close_matches
+
+    folder, name = os.path.split(os.path.splitext(candidates[0])[0])
+    suffixes = sorted((path[len(folder) + 1 + len(name) :] for path in candidates), key=len)
+    try:
+        files = os.listdir(directory / folder)
+    except OSError:
+        return ""
+    endings = ((file, next(filter(file.endswith, suffixes[::-1]), "")) for file in files)
+    names = sorted({file.removesuffix(ending) for file, ending in endings if ending})
+    close = get_close_matches(name, names, n=1)
+    return f"Did you mean {close[0]!r}? " if close else ""
 
 
 def _listed(candidates: Sequence[str]) -> str:

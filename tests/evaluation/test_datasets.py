@@ -203,6 +203,17 @@ def test_an_absent_dataset_is_not_found(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("file", ["questions.jsonl", "questions.dataset.yaml", "questions.yaml"])
+def test_an_absent_dataset_may_be_another_one(tmp_path: Path, file: str) -> None:
+    write(tmp_path, file, "")
+    write(tmp_path, "question.txt", "")
+    with pytest.raises(NotFound) as caught:
+        load(tmp_path, "question")
+    assert caught.value.hint.startswith(
+        "Did you mean 'questions'? Make the file datasets/question.jsonl, "
+    )
+
+
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     write(tmp_path, "q.jsonl", lines({"input": 1}))
     write(tmp_path, "q.csv", "input\n1\n")

@@ -101,9 +101,8 @@ def _options(directory: Path, name: str, root: str) -> Mapping[str, Any]:
         return read_document(directory, path, "evaluator", what=f"evaluator {name!r}", file=file)
     except NotFound as exc:
         built_in = ", ".join(sorted(BUILT_IN))
-        raise NotFound(
-            exc.message, hint=f"Make the file {path}, or use a built-in one: {built_in}."
-        ) from exc
+        make = (exc.hint or "").removesuffix(".")
+        raise NotFound(exc.message, hint=f"{make}, or use a built-in one: {built_in}.") from exc
 
 
 @dataclass(frozen=True, kw_only=True)
