@@ -237,7 +237,7 @@ class Evaluation:
                 async with executor_of(plan, surroundings, recorded=recorded) as answer:
                     await window.work(answer)
 
-            run_in_thread(work, stop=window.stop)
+            run_in_thread(work, stop=lambda: self._interrupted(window))
 
     def _finished(self, window: Window, spans: Spans | None, item: WorkItem, made: Made) -> None:
         """Take in a finished row; a call that answers after the run's end changes nothing."""
@@ -252,6 +252,12 @@ class Evaluation:
             reached = limit_reached(self._limits, self._tally, self._seconds())
             if reached is not None:
                 self._stop(window, reached)
+
+    def _interrupted(self, window: Window) -> None:
+        window.stop()
+        self._workspace.surroundings.notice(
+            "nothing more is begun, and what is in flight is finished; Ctrl-C again breaks it off"
+        )
 
     def _stop(self, window: Window, why: Failure) -> None:
         self._stopped = self._stopped or why
