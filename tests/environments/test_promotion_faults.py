@@ -18,9 +18,9 @@ from gitexp.environments.promotion import promote
 from gitexp.errors import GitexpError
 from gitexp.experiments.saving import Edit, save
 from gitexp.experiments.sharing import share
-from tests.environments.test_clones import Place, place
+from tests.environments.test_clones import Place, made_place, place
 
-__all__ = ["place"]
+__all__ = ["made_place", "place"]
 
 pytestmark = pytest.mark.faults
 
