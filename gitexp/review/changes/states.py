@@ -94,10 +94,11 @@ def expiry_of(terms: Terms) -> datetime:
 def votes_for(facts: ChangeFacts, subject: str) -> list[Vote]:
     """Return the votes for a subject, at most one of each person, by the time of voting.
 
-    Whether whoever voted may vote is not looked at here.
+    The first one of a person counts, and of two at the same moment the one that rejects. Whether
+    whoever voted may vote is not looked at here.
     """
     found: dict[str, Vote] = {}
-    for vote in sorted(facts.votes, key=lambda v: (v.at, v.person)):
+    for vote in sorted(facts.votes, key=lambda v: (v.at, v.decision != "reject", v.person)):
         if vote.subject == subject:
             found.setdefault(identity_key(vote.identity), vote)
     return list(found.values())

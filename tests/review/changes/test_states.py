@@ -77,6 +77,13 @@ def test_one_person_is_counted_once_however_they_write_their_domain() -> None:
     assert state(facts(asked, vote(asked, BOB), twice)) == "pending"
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_votes_of_a_person_at_one_moment_the_rejection_counts(order: int) -> None:
+    asked = request()
+    both = [vote(asked, BOB), vote(asked, "Bob <bob@EXAMPLE.org>", "reject")]
+    assert state(facts(asked, *both[::order])) == "rejected"
+
+
 def test_whoever_asks_does_not_approve_it_themselves() -> None:
     asked = request()
     assert state(facts(asked, vote(asked, BOB), vote(asked, ADA))) == "pending"
