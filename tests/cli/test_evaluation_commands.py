@@ -22,7 +22,7 @@ import pathlib, time
 here = pathlib.Path(__file__).parent
 
 def answer(number, parameters):
-    print("asked", number)
+    print(f"asked {number}\\n", end="")  # in one piece, whoever else prints
     if number == 2 and not (here / "fixed").exists():
         raise ValueError("not yet")
     if (here / "wait").exists():

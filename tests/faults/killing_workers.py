@@ -17,7 +17,7 @@ LOG = os.open({log!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
 def answer(given, parameters):
     os.write(LOG, f"{{given}} {{os.getpid()}}\\n".encode())
-    print("talk")
+    print("talk\\n", end="")
     if given == "parent" and os.fork() == 0:
         os.write(LOG, f"child {{os.getpid()}}\\n".encode())
         time.sleep(600)
