@@ -59,10 +59,7 @@ def find_test(
         tree = tree_of(reader or workspace.store, commit)
         known = {"document": read_document(workspace, tree, path, "ab-test", reader=reader)}
         workspace.cache.put(key, known)
-    return _test(name, known["document"], path)
-
-
-def _test(name: str, data: Mapping[str, Any] | None, path: str) -> AbTest | None:
+    data = known["document"]
     if data is None:
         return None
     check(data, path)

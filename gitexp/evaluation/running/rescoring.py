@@ -37,10 +37,10 @@ from gitexp.runs.recording import ledger
 from gitexp.runs.recording.closing import dump_events, name_now, reap_if_possible
 from gitexp.runs.recording.later_lines import LaterLines
 from gitexp.runs.recording.records import Content
-from gitexp.runs.recording.results import order_of, rows_of, totals_of, updated
+from gitexp.runs.recording.results import order_of, rescored, rows_of, totals_of, updated
 from gitexp.runs.recording.segments import new_segment
 from gitexp.runs.references import Reference
-from gitexp.runs.rows import ResultRow, RowKey, Score, status_of
+from gitexp.runs.rows import ResultRow, RowKey, Score
 from gitexp.runs.run import Run
 from gitexp.runs.tallies import Tally
 from gitexp.runs.tracking.starting import find_run, milliseconds_now, refuse_deleted
@@ -272,20 +272,8 @@ class _Redone:
 
     def row(self, row: ResultRow, scores: Mapping[str, Score]) -> ResultRow:
         """Return a line that changes the scores of a row, and its status with them."""
-        every = {**row.scores, **scores}
-        together = combined(self.workflows, row, every)
-        every |= together
-        deciding = self.run.evaluation.get("evaluator_workflows") or every
-        return ResultRow(
-            sample=row.sample,
-            repeat=row.repeat,
-            position=row.position,
-            status=status_of(
-                {name: every[name] for name in deciding if name in every}, error=row.error
-            ),
-            scores={**scores, **together},
-            rescored=True,
-        )
+        together = combined(self.workflows, row, {**row.scores, **scores})
+        return rescored(self.run, row, {**scores, **together})
 
     def references(self, evaluators: Iterable[Reference]) -> list[dict[str, str]]:
         """Return what the run records of everything that scored it."""

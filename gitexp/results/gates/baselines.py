@@ -10,7 +10,7 @@ from gitexp.ids import parse_name
 from gitexp.project.workspace import Workspace
 from gitexp.runs.recording.closing import name_now
 from gitexp.runs.run import Run
-from gitexp.runs.same_values import same_values
+from gitexp.runs.same_values import of_experiment, same_values
 from gitexp.runs.searching import RunQuery, find_run, search
 
 
@@ -32,7 +32,7 @@ def find_baseline(workspace: Workspace, run: Run, text: str) -> Run:
         return _newest(
             workspace,
             run,
-            f"experiment_id = '{run.experiment_id}' AND created_at <= '{iso(run.created_at)}'",
+            f"{of_experiment(run.experiment_id)} AND created_at <= '{iso(run.created_at)}'",
             what=f"earlier run of {run.experiment!r}",
         )
     if colon and kind == "env":
@@ -44,7 +44,7 @@ def find_baseline(workspace: Workspace, run: Run, text: str) -> Run:
         version = resolve_version(workspace, name_now(workspace, run), name)
         hashes = [version.version, *version.aliases]
         wanted = "(" + " OR ".join(f"version = '{one}'" for one in hashes) + ")"
-        wanted += f" AND experiment_id = '{run.experiment_id}'"
+        wanted += f" AND {of_experiment(run.experiment_id)}"
         if version.digest is not None:
             wanted += f" AND digest = '{version.digest}'"
         return _newest(workspace, run, wanted, what=f"other run of version {version.version[:10]}")

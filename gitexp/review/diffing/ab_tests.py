@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gitexp.documents import layout
 from gitexp.documents.parsed import ParsedDocument
+from gitexp.ids import Name
 from gitexp.project.workspace import Workspace
 from gitexp.review.diffing.contents import Contents, value_at
 
@@ -47,7 +48,7 @@ def _metric_notes(old: AbTest, new: AbTest) -> Iterator[str]:
 def _sharing_notes(workspace: Workspace, contents: Contents, test: AbTest) -> Iterator[str]:
     """Yield which other tests go on with the flag of a test."""
     paths = (
-        f"{layout.EXPERIMENTS_DIR}/{name}/{layout.AB_TEST_FILE}"
+        layout.ab_test_path("", Name(name))
         for name in contents.names(layout.EXPERIMENTS_DIR)
         if name != test.experiment
     )

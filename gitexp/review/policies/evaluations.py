@@ -11,7 +11,7 @@ from gitexp.errors import GitexpError, InvalidInput, NotFound
 from gitexp.project.policies import GateRule
 from gitexp.project.workspace import Workspace
 from gitexp.review.policies.facts import GateFinding
-from gitexp.review.policies.moves import Move
+from gitexp.review.policies.moves import Move, values_mark
 from gitexp.review.policies.wording import duration_text
 from gitexp.runs.run import Run
 from gitexp.runs.same_values import same_values
@@ -113,13 +113,8 @@ def _judged(workspace: Workspace, rule: GateRule, move: Move, run: Run, over: st
 
 def _comparable(rule: GateRule, move: Move, baseline: str) -> list[str]:
     """Return the rules, without regressions against what is live where that is nothing else."""
-    live, after = move.before.binding if move.before is not None else None, move.after
-    nothing_else = (
-        live is None
-        or not live.bound
-        or (live.experiment_id, live.digest) == (after.experiment_id, after.digest)
-    )
-    if nothing_else and baseline == f"{_ENVIRONMENT}{move.environment}":
+    live = values_mark(move.before.binding) if move.before is not None else None
+    if live in (None, values_mark(move.after)) and baseline == f"{_ENVIRONMENT}{move.environment}":
         return [text for text in rule.rules if not text.strip().startswith(_REGRESSION)]
     return list(rule.rules)
 

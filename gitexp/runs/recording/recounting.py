@@ -18,9 +18,9 @@ from gitexp.runs.journalling.side_files import Sides
 from gitexp.runs.recording import ledger
 from gitexp.runs.recording.changes import ChangedRun, changed_runs, is_run
 from gitexp.runs.recording.places import all_ledgers, find
-from gitexp.runs.recording.results import rows_of, totals_of, updated
+from gitexp.runs.recording.results import rescored, rows_of, totals_of, updated
 from gitexp.runs.recording.segments import dump_events, events_in, new_segment, segments_at
-from gitexp.runs.rows import ResultRow, Score, status_of
+from gitexp.runs.rows import ResultRow, Score
 from gitexp.runs.run import Run
 from gitexp.store.model import TreeId
 from gitexp.store.protocol import Store
@@ -88,19 +88,8 @@ def _combining(workspace: Workspace, run: Run) -> Callable[[ResultRow], Mapping[
 
 def _judged_again(run: Run, row: ResultRow, combined: Mapping[str, Score]) -> ResultRow | None:
     """Return the line that gives a row what all its scores come to; None where it has that."""
-    every = {**row.scores, **combined}
-    deciding = run.evaluation.get("evaluator_workflows") or every
-    status = status_of({name: every[name] for name in deciding if name in every}, error=row.error)
-    if not run.evaluation or (status == row.status and every == row.scores):
-        return None
-    return ResultRow(
-        sample=row.sample,
-        repeat=row.repeat,
-        position=row.position,
-        status=status,
-        scores=combined,
-        rescored=True,
-    )
+    line = rescored(run, row, combined)
+    return line if run.evaluation and updated(row, line) != row else None
 
 
 def _evaluators(workspace: Workspace, run_id: RunId) -> dict[str, Any]:

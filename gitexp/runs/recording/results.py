@@ -35,7 +35,8 @@ from gitexp.runs.recording.places import (
     lines_of_pieces,
 )
 from gitexp.runs.recording.segments import segments_at
-from gitexp.runs.rows import ResultRow
+from gitexp.runs.rows import ResultRow, Score, status_of
+from gitexp.runs.run import Run
 from gitexp.runs.tallies import Tally, tally_of
 from gitexp.store.model import TreeEntry
 from gitexp.store.streamed import StreamedBlob
@@ -232,6 +233,24 @@ def updated(row: ResultRow, later: ResultRow) -> ResultRow:
     if not later.rescored:
         return later
     return replace(row, scores={**row.scores, **later.scores}, status=later.status)
+
+
+def rescored(run: Run, row: ResultRow, scores: Mapping[str, Score]) -> ResultRow:
+    """Return the line that gives a row more or other scores, and the status of all it has then.
+
+    Where evaluation workflows score the run, their scores alone decide.
+    """
+    every = {**row.scores, **scores}
+    deciding = run.evaluation.get("evaluator_workflows") or every
+    status = status_of({name: every[name] for name in deciding if name in every}, error=row.error)
+    return ResultRow(
+        sample=row.sample,
+        repeat=row.repeat,
+        position=row.position,
+        status=status,
+        scores=scores,
+        rescored=True,
+    )
 
 
 def _first(workspace: Workspace, run_id: RunId, places: Sequence[Place]) -> Iterator[ResultRow]:
